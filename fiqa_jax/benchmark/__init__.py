@@ -1,0 +1,1 @@
+"""Benchmarks of quality maps and of quality scores in use."""

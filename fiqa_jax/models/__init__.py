@@ -1,0 +1,1 @@
+"""Networks: each returns its output and a dict of intermediates."""

@@ -1,0 +1,1 @@
+"""Photographs and their labels as batches of numpy arrays. Nothing here imports JAX."""

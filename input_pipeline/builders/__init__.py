@@ -1,0 +1,1 @@
+"""TensorFlow Datasets builders over the prepared cache."""

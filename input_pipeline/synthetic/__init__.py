@@ -1,0 +1,1 @@
+"""Drawn fundus photographs and degradations, both with pixel truth. numpy and scipy only."""

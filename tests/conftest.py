@@ -1,0 +1,27 @@
+"""Strict switches for every test: eight CPU devices, rank promotion raises, warnings are errors."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import pytest
+from absl import flags
+
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+if not flags.FLAGS.is_parsed():
+    flags.FLAGS.mark_as_parsed()
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Root of the real photographs, or a skip that says what is missing."""
+    if not SHARED.is_dir():
+        pytest.skip("real photographs are not here: ../shared/data is absent")
+    return SHARED
