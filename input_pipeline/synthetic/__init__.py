@@ -1,1 +1,75 @@
-"""Drawn fundus photographs and degradations, both with pixel truth. numpy and scipy only."""
+"""A drawn fundus and honest degradation of any photograph, with pixel truth. Numpy and scipy."""
+
+import numpy as np
+
+from input_pipeline.synthetic.anatomy import LESIONS, STYLES, Drawn, draw
+from input_pipeline.synthetic.degrade import (
+    DETAILS,
+    KINDS,
+    Degradation,
+    Degraded,
+    degrade,
+    plan,
+)
+
+__all__ = [
+    "DETAILS",
+    "KINDS",
+    "LESIONS",
+    "STYLES",
+    "Degradation",
+    "Degraded",
+    "Drawn",
+    "degrade",
+    "draw",
+    "example",
+    "plan",
+]
+
+
+def example(
+    seed: int,
+    index: int,
+    side: int,
+    style: str = "a",
+    lq_ratio: float = 0.5,
+    cells: int = 16,
+) -> dict[str, np.ndarray]:
+    """One drawn, perhaps degraded photograph with all its labels: a pure function of the arguments.
+
+    Args:
+      seed: which set.
+      index: which photograph of the set.
+      side: pixels.
+      style: camera, a key of `STYLES`.
+      lq_ratio: share of photographs with a defect.
+      cells: edge of a cell of the map in pixels.
+
+    Returns:
+      image [S, S, 3] uint8, fov [S, S] uint8, vessels [S, S, 3] uint8, vessels_valid [3] float32,
+      map [h, w] uint8, quality int32, ungradable int32, details [4] int8 in the order of `DETAILS`,
+      diagnosis int32 (ICDR grade).
+    """
+    one, two, three = np.random.SeedSequence([seed, index]).spawn(3)
+    drawn = draw(int(one.generate_state(1)[0]), side, style)
+    todo = plan(np.random.default_rng(two), lq_ratio)
+    done = degrade(
+        drawn.image,
+        drawn.fov,
+        np.random.default_rng(three),
+        todo,
+        drawn.clean0,
+        drawn.vessels,
+        cells,
+    )
+    return {
+        "image": done.image,
+        "fov": drawn.fov,
+        "vessels": drawn.vessels,
+        "vessels_valid": np.ones(3, np.float32),
+        "map": done.map,
+        "quality": np.asarray(done.quality, np.int32),
+        "ungradable": np.asarray(done.quality == 2, np.int32),
+        "details": np.array([done.details[name] for name in DETAILS], np.int8),
+        "diagnosis": np.asarray(drawn.grade, np.int32),
+    }
