@@ -135,7 +135,7 @@ class Stage(nn.Module):
                 self.stride if i == 0 else 1,
                 dtype=self.dtype,
                 axis_name=self.axis_name,
-                name=f"block{i + 1}",
+                name=f"block{i}",
             )(x, train)
         return x
 
