@@ -20,9 +20,6 @@ def base() -> ConfigDict:
     c.seed = 0  # one integer decides order, initial weights, augmentation and splits
     c.parallel = "jit"  # jit: arrays sharded over a device mesh | pmap: one program per device
     c.deterministic = False  # bit-equal reductions on GPUs, slower
-    c.precision = "float32"  # compute dtype of networks: float32 | bfloat16
-    c.redo = ()  # names of finished stages to run again
-    c.only = ""  # run this one stage; what it needs must be finished
     c.repeat = ConfigDict({"seed": 1, "fold": 1})  # how often stages marked `repeat` run
 
     c.data = ConfigDict()
@@ -52,6 +49,7 @@ def base() -> ConfigDict:
     c.model = ConfigDict()
     c.model.name = "resnet18"  # a key of fiqa_jax.models.MODELS
     c.model.width = 1.0  # factor on every channel count
+    c.model.precision = "float32"  # compute dtype: float32 | bfloat16 | float64 (with JAX_ENABLE_X64)
     c.model.weights = ""  # .safetensors from `python -m fiqa_jax.convert`; empty: random
     c.model.init = ""  # name of a finished stage to start from
     c.model.skip = ()  # regexes of parameters that stay as initialised
@@ -103,9 +101,7 @@ def _inherit(section: ConfigDict) -> ConfigDict:
     out = ConfigDict()
     for key in section:
         child = section[key]
-        out[key] = (
-            _inherit(child) if isinstance(child, ConfigDict) else section.get_oneway_ref(key)
-        )
+        out[key] = _inherit(child) if isinstance(child, ConfigDict) else section.get_oneway_ref(key)
     return out
 
 
@@ -160,7 +156,7 @@ def _set(section: ConfigDict, field: str, value: Any, where: str) -> None:
 
 
 STAGE_FIELDS: dict[str, dict[str, Any]] = {
-    "train": {"uses": "multitask", "labels": ""},
+    "train": {"uses": "multitask", "labels": "", "shuffle_labels": False},
     "apply": {"of": "", "split": "train"},
     "fit": {"of": "", "split": "val", "artefact": ""},
     "compare": {"of": (), "split": "test"},

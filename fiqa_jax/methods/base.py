@@ -1,0 +1,157 @@
+"""What a method is: a frozen record of pure functions, and the update most of them share."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from fiqa_jax import losses, spec, state
+from fiqa_jax.parallel import Axis
+from fiqa_jax.state import TrainState
+
+Tree = Any
+Batch = Mapping[str, jax.Array]
+Outputs = dict[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """What a method may know of its data before the first batch.
+
+    Attributes:
+      side: pixels of an edge of the square photographs.
+      channels: 3 (RGB) or 1 (grey slices).
+      quality_names: ('good', 'usable', 'reject'), ('gradable', 'ungradable') or ().
+      detail_names: defects, in the order of the `details` label.
+      diagnosis_names: classes of `diagnosis`.
+      class_counts: label name -> training examples of each class; for details `[K]` counts of
+        present defects.
+      train_rows: training examples.
+      steps: updates of the run.
+      batch: examples of an update, over all devices.
+      mean, std: of the channels in [0, 1].
+    """
+
+    side: int
+    channels: int
+    quality_names: tuple[str, ...]
+    detail_names: tuple[str, ...]
+    diagnosis_names: tuple[str, ...]
+    class_counts: Mapping[str, tuple[int, ...]]
+    train_rows: int
+    steps: int
+    batch: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A method: pure functions that the loop compiles, on one device or many.
+
+    Attributes:
+      init: key -> TrainState; a pure function of the key.
+      step: (state, batch, key, axis) -> (TrainState, scalars). `key` is the run's training key;
+        randomness of an example comes from `state.example_keys(key, step, batch['index'])`.
+      predict: (variables, batch, axis) -> outputs: any of `p_quality [B, 3]`, `p_ungradable [B]`,
+        `p_details [B, K]`, `p_diagnosis [B, T]`, `score [B]` in [0, 1], `map [B, h, w]` in [0, 1];
+        higher is worse everywhere. Running statistics, no randomness.
+    """
+
+    init: Callable[[jax.Array], TrainState]
+    step: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
+    predict: Callable[..., Outputs]
+
+
+class Loss(Protocol):
+    """A method's loss, before any reduction."""
+
+    def __call__(
+        self, params: Tree, model_state: Tree, batch: Batch, key: jax.Array, axis: Axis
+    ) -> tuple[dict[str, losses.Term], Tree]:
+        """Terms by name (values and weights per example) and the new running statistics."""
+        ...
+
+
+def gradient_step(
+    loss: Loss, tx: optax.GradientTransformation, ema: float
+) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
+    """The update of a method with one loss: gradient, mean over devices, optimiser, average.
+
+    Args:
+      loss: the method's terms; see `Loss`.
+      tx: from `optim.make`.
+      ema: decay of the moving average; 0 for none.
+
+    Returns:
+      step(state, batch, key, axis) -> (state, scalars): `loss`, each term by name, and `grad_norm`.
+    """
+
+    def step(
+        now: TrainState, batch: Batch, key: jax.Array, *, axis: Axis
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
+        def objective(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
+            terms, model_state = loss(params, now.model_state, batch, key_of_step, axis)
+            value, parts = losses.total(terms, axis)
+            return value, (parts, model_state)
+
+        key_of_step = jax.random.fold_in(key, now.step)
+        (value, (parts, model_state)), grads = jax.value_and_grad(objective, has_aux=True)(
+            now.params
+        )
+        # The loss is already the global mean (sums over devices before the division); its
+        # transpose hands every device the full sum of cotangents, and the mean makes that exact.
+        grads = axis.mean(grads)
+        updates, opt_state = tx.update(grads, now.opt_state, now.params)
+        after = now.replace(
+            step=now.step + 1,
+            params=optax.apply_updates(now.params, updates),
+            model_state=model_state,
+            opt_state=opt_state,
+        )
+        scalars = {"loss": value, **parts, "grad_norm": optax.global_norm(grads)}
+        return state.update_ema(after, ema), scalars
+
+    return step
+
+
+def augmented(line: str) -> Callable[[Batch, jax.Array], dict[str, jax.Array]]:
+    """Batch with uint8 images -> the same with float32 images in [0, 1], randomly changed.
+
+    Args:
+      line: an augmentation line of `fiqa_jax.spec`; '' changes nothing.
+
+    Returns:
+      (batch, key of the step) -> batch. Every example draws from its own row number, so the same
+      numbers come out on any number of devices.
+    """
+    transform = spec.make(line)
+    spatial = ("image", "fov", "vessels", "map", "bad")
+
+    def apply(batch: Batch, key: jax.Array) -> dict[str, jax.Array]:
+        out = dict(batch)
+        out["image"] = unit(batch["image"])
+        if transform is None:
+            return out
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(batch["index"])
+        arrays = {k: out[k] for k in spatial if k in out}
+        return {**out, **jax.vmap(transform)(arrays, keys)}
+
+    return apply
+
+
+def unit(image: jax.Array) -> jax.Array:
+    """`[..., C] uint8` -> float in [0, 1]; floats pass through."""
+    if image.dtype == jnp.uint8:
+        return image.astype(jnp.result_type(float)) / 255.0
+    return image
+
+
+def normalise(image: jax.Array, data: DataSpec) -> jax.Array:
+    """`[B, H, W, C] float in [0, 1]` -> (x - mean) / std per channel."""
+    mean, std = (np.asarray(v[: data.channels], np.float32) for v in (data.mean, data.std))
+    return (image - mean.reshape(1, 1, 1, -1)) / std.reshape(1, 1, 1, -1)
