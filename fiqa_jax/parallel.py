@@ -126,12 +126,13 @@ def _jit() -> Devices:
 
 def _pmap() -> Devices:
     local = Mesh(np.array(jax.local_devices()), (NAME,))
-    everywhere = NamedSharding(local, P())
+    everywhere, rows = NamedSharding(local, P()), NamedSharding(local, P(NAME))
     count = jax.local_device_count()
     axis = Axis(NAME)
 
     def put(batch: Mapping[str, np.ndarray]) -> Any:
-        return {k: v.reshape(count, v.shape[0] // count, *v.shape[1:]) for k, v in batch.items()}
+        shares = {k: v.reshape(count, len(v) // count, *v.shape[1:]) for k, v in batch.items()}
+        return {k: jax.device_put(v, rows) for k, v in shares.items()}
 
     def step(function: Callable[..., Any]) -> Step:
         mapped = jax.pmap(

@@ -1,0 +1,59 @@
+"""Runs a compiled predict over batches and gathers what every process saw, without padding."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from fiqa_jax.methods.base import Method
+from fiqa_jax.parallel import Devices
+
+Predictor = Callable[[Any, Any], Mapping[str, jax.Array]]
+
+
+def predictor(method: Method, devices: Devices) -> Predictor:
+    """A method's predict, compiled; its outputs carry the rows they belong to."""
+
+    def outputs(variables: Any, batch: Any, *, axis: Any) -> dict[str, jax.Array]:
+        out = method.predict(variables, batch, axis=axis)
+        return {**out, "index": batch["index"], "mask": batch["mask"]}
+
+    return devices.predict(outputs)
+
+
+def run(
+    predict: Predictor,
+    variables: Any,
+    batches: Iterable[Mapping[str, np.ndarray]],
+    devices: Devices,
+) -> dict[str, np.ndarray]:
+    """Outputs for every row of a split, in the order the batches bring them.
+
+    Args:
+      predict: from `predictor`.
+      variables: weights and statistics, placed on the devices.
+      batches: dicts with `index [B] int32` and `mask [B] float32`; 0 marks padding.
+      devices: the same that compiled `predict`.
+
+    Returns:
+      Arrays `[N, ...]`: the method's outputs and `index [N]`, padding removed. Equal on every
+      process.
+    """
+    parts: list[dict[str, np.ndarray]] = []
+    pending: Mapping[str, jax.Array] | None = None
+
+    def take(outputs: Mapping[str, jax.Array]) -> None:
+        host = {k: np.asarray(v) for k, v in jax.device_get(dict(outputs)).items()}
+        rows = host.pop("mask") > 0
+        parts.append({k: v[rows] for k, v in host.items()})
+
+    for batch in batches:
+        outputs = predict(variables, devices.put(batch))
+        if pending is not None:  # fetched while the next batch computes
+            take(pending)
+        pending = outputs
+    if pending is None:
+        raise ValueError("nothing to predict: the split has no rows")
+    take(pending)
+    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}

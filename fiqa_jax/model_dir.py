@@ -1,0 +1,174 @@
+"""The model directory: config.json and model.safetensors, the one thing that is used afterwards.
+
+predict, evaluate, export and later stages load it; none of them needs a checkpoint.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from fiqa_jax import methods, pretrained
+from fiqa_jax.methods.base import DataSpec, Method
+from fiqa_jax.parallel import Axis
+
+SCHEMA = 1
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+PACKAGES = ("fiqa-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "pillow", "ml-collections")
+
+
+class ModelError(ValueError):
+    """A directory that holds no usable model; says what is missing and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A trained model, ready to use.
+
+    Attributes:
+      config: config.json as a dict.
+      variables: weights and running statistics, numpy.
+      predict: batch of numpy arrays (`image [B, S, S, C] uint8`, `fov [B, S, S] uint8`, ...) ->
+        outputs as numpy arrays, before any temperature; compiled once per batch shape.
+    """
+
+    config: dict[str, Any]
+    variables: Any
+    predict: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+def save(
+    directory: Path,
+    name: str,
+    uses: str,
+    stage: Mapping[str, Any],
+    data: DataSpec,
+    variables: Any,
+    extra: Mapping[str, Any],
+) -> None:
+    """Writes a model directory; config.json comes last, so half a directory never loads.
+
+    Args:
+      directory: made if absent.
+      name: shown in prediction rows.
+      uses: the method's name.
+      stage: the resolved config of the stage (sections model, method, data, ...).
+      data: names, sides and counts the model was trained with.
+      variables: {'params': ..., 'batch_stats': ...}, host arrays.
+      extra: further entries: thresholds, temperature, provenance.
+    """
+    config = {
+        "schema": SCHEMA,
+        "name": name,
+        "method": uses,
+        "model": dict(stage["model"]),
+        "settings": {k: stage[k] for k in ("method", "loss", "optim", "augment")},
+        "data": {
+            "side": data.side,
+            "modality": stage["data"]["modality"],
+            "mean": list(data.mean),
+            "std": list(data.std),
+            "erase": [list(b) for b in stage["data"]["erase"]],
+            "quality_names": list(data.quality_names),
+            "detail_names": list(data.detail_names),
+            "diagnosis_names": list(data.diagnosis_names),
+            "class_counts": {k: list(v) for k, v in data.class_counts.items()},
+        },
+        "thresholds": {},
+        "temperature": {},
+        "versions": versions(),
+        **extra,
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    pretrained.save(directory / WEIGHTS, variables, {"model": name, "method": uses})
+    write_config(directory, config)
+
+
+def write_config(directory: Path, config: Mapping[str, Any]) -> None:
+    """Replaces config.json in whole."""
+    part = directory / f".{CONFIG}.part"
+    part.write_text(json.dumps(config, indent=1, default=list) + "\n")
+    os.replace(part, directory / CONFIG)
+
+
+def read_config(directory: Path | str) -> dict[str, Any]:
+    """config.json of a model directory.
+
+    Raises:
+      ModelError: no such directory or file, or another schema.
+    """
+    path = Path(directory) / CONFIG
+    if not path.is_file():
+        raise ModelError(
+            f"{directory} is no model directory: there is no {CONFIG}. A finished recipe writes one "
+            "as WORKDIR/model"
+        )
+    try:
+        config = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ModelError(f"{path} is not JSON ({error}); copy the model directory again") from None
+    if config.get("schema") != SCHEMA:
+        raise ModelError(f"{path} has schema {config.get('schema')!r}; this version reads {SCHEMA}")
+    return config
+
+
+def load(directory: Path | str) -> Model:
+    """Loads a model for use on this machine's default device.
+
+    Raises:
+      ModelError: not a model directory.
+      ValueError: weights that do not fit its config; names the tensors.
+    """
+    config = read_config(directory)
+    method = build(config)
+    shapes = jax.eval_shape(lambda: method.init(jax.random.key(0)))
+    like = {"params": shapes.params, **shapes.model_state}
+    variables = pretrained.load(like, Path(directory) / WEIGHTS)
+    on_device = jax.device_put(variables)
+    compiled = jax.jit(lambda v, b: method.predict(v, b, axis=Axis()))
+
+    def predict(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {k: np.asarray(v) for k, v in compiled(on_device, dict(batch)).items()}
+
+    return Model(config, variables, predict)
+
+
+def build(config: Mapping[str, Any]) -> Method:
+    """The method of a config.json, to predict with."""
+    data = config["data"]
+    spec = DataSpec(
+        side=data["side"],
+        channels=1 if data["modality"] == "slice" else 3,
+        quality_names=tuple(data["quality_names"]),
+        detail_names=tuple(data["detail_names"]),
+        diagnosis_names=tuple(data["diagnosis_names"]),
+        class_counts={k: tuple(v) for k, v in data["class_counts"].items()},
+        train_rows=1,
+        steps=1,
+        batch=1,
+        mean=tuple(data["mean"]),
+        std=tuple(data["std"]),
+    )
+    stage = ConfigDict({"model": config["model"], **config["settings"]})
+    return methods.build(config["method"], stage, spec)
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that decide the numbers, and the platform."""
+    out = {}
+    for package in PACKAGES:
+        try:
+            out[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {**out, "platform": jax.default_backend()}
+
+

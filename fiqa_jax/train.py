@@ -1,0 +1,299 @@
+"""THE training loop. Every method and every stage goes through it.
+
+The order is part of the contract: evaluate, save, next batch, step, log the step before. A state is
+saved only after the scalars of the step that made it were fetched and found finite, and saving
+before the next batch is drawn is what makes a resumed run equal to an undisturbed one.
+"""
+
+import dataclasses
+import itertools
+import json
+import logging
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from fiqa_jax.checkpoints import Checkpoints
+from fiqa_jax.methods.base import Method
+from fiqa_jax.parallel import Devices
+from fiqa_jax.state import TrainState, stream
+
+log = logging.getLogger(__name__)
+
+Batches = Callable[[int], Iterator[Mapping[str, np.ndarray]]]  # first step -> endless full batches
+Evaluate = Callable[[Any], Mapping[str, float]]  # state -> validation metrics
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run leaves: the state to use, its step, and the share of time spent waiting."""
+
+    state: TrainState
+    step: int
+    seconds_per_step: float
+    input_wait: float
+
+
+def count_steps(config: ConfigDict, rows: int) -> int:
+    """Updates of a run from `train.steps` or `train.epochs`, of which exactly one is set.
+
+    Raises:
+      ValueError: none or both are set.
+    """
+    if bool(config.steps) == bool(config.epochs):
+        raise ValueError(
+            "set exactly one of train.steps and train.epochs (the other to 0); "
+            f"they are {config.steps} and {config.epochs}"
+        )
+    return int(config.steps) or max(1, math.ceil(config.epochs * rows / config.batch))
+
+
+def run(
+    method: Method,
+    batches: Batches,
+    evaluate: Evaluate | None,
+    devices: Devices,
+    config: ConfigDict,
+    steps: int,
+    seed: int,
+    directory: Path,
+    warm: Callable[[TrainState], TrainState] | None = None,
+    writer: Callable[[int, Mapping[str, float], str], None] | None = None,
+) -> Result:
+    """Trains from the newest checkpoint, or from the start, to the last step.
+
+    Args:
+      method: what to train.
+      batches: first step -> batches from there on; a function of (seed, step) only.
+      evaluate: state -> metrics of the validation split; None where there is none.
+      devices: where it runs.
+      config: the stage's `train` section.
+      steps: updates in all.
+      seed: of initial weights and of every random draw.
+      directory: the stage's folder; `checkpoints/` and `metrics.jsonl` go there.
+      warm: fresh state -> state with loaded weights; not called when a checkpoint is there.
+      writer: (step, scalars, split) for TensorBoard.
+
+    Returns:
+      The state with the best `config.select` on the validation split, or the last one.
+
+    Raises:
+      FloatingPointError: a loss that is not finite; names the steps.
+      ValueError: `config.select` that the validation does not report; a foreign checkpoint.
+    """
+    if config.select and evaluate is None:
+        raise ValueError(f"train.select={config.select!r} needs a validation split; there is none")
+    init = jax.jit(lambda: method.init(stream(seed, "init")))
+    checkpoints = Checkpoints(directory / "checkpoints", config.keep, devices)
+    try:
+        start = checkpoints.latest()
+        if start is None:
+            state = devices.place(warm(init()) if warm else init())
+        else:
+            state = checkpoints.restore(start, init)
+        record = Record(directory / "metrics.jsonl", start or 0, writer)
+        key = devices.place(stream(seed, "train"))
+        loop = _Loop(method, devices, config, steps, key, record, checkpoints)
+        state = loop.go(state, start or 0, batches, evaluate)
+        best = checkpoints.best() if config.select else None
+        if best is not None and best != steps:
+            state = checkpoints.restore(best, init)
+        record.close()
+        return Result(state, best if best is not None else steps, loop.pace(), loop.wait_share())
+    finally:
+        checkpoints.close()
+
+
+class _Loop:
+    """The loop's own bookkeeping: when to evaluate and save, the scalars still on their way."""
+
+    def __init__(
+        self,
+        method: Method,
+        devices: Devices,
+        config: ConfigDict,
+        steps: int,
+        key: jax.Array,
+        record: "Record",
+        checkpoints: Checkpoints,
+    ) -> None:
+        self.step = devices.step(method.step)
+        self.devices, self.config, self.steps, self.key = devices, config, steps, key
+        self.record, self.checkpoints = record, checkpoints
+        self.pending: tuple[int, Mapping[str, jax.Array]] | None = None
+        self.waited = self.ran = 0.0
+        self.done = 0
+
+    def go(
+        self, state: TrainState, start: int, batches: Batches, evaluate: Evaluate | None
+    ) -> TrainState:
+        evaluations = every(self.config.eval_every, self.steps) if evaluate else set()
+        saves = every(self.config.save_every, self.steps) | evaluations
+        source = batches(start)
+        bar = progress(start, self.steps)
+        try:
+            for now in itertools.count(start):
+                if now > start or now == self.steps:
+                    score = None
+                    if evaluate and now in evaluations:
+                        self._settle()
+                        score = self._evaluate(evaluate, state, now)
+                    stop = self.checkpoints.preempted(now)
+                    if now in saves or stop:
+                        self._settle()
+                        self.checkpoints.save(now, state, score)
+                    if stop:
+                        self.checkpoints.wait()
+                        raise SystemExit(f"asked to stop: step {now} is saved; start again to go on")
+                if now >= self.steps:
+                    return state
+                batch = self._next(source)
+                began = time.perf_counter()
+                with jax.transfer_guard("disallow"):
+                    state, scalars = self.step(state, batch, self.key)
+                self._settle()
+                self.pending = (now + 1, scalars)
+                self.ran += time.perf_counter() - began
+                self._show(bar)
+            raise AssertionError("unreachable")
+        finally:
+            bar.close()
+            close = getattr(source, "close", None)
+            if close:
+                close()
+
+    def _next(self, source: Iterator[Mapping[str, np.ndarray]]) -> Any:
+        began = time.perf_counter()
+        batch = self.devices.put(next(source))
+        took = time.perf_counter() - began
+        # Time counts as waiting only where the device had nothing left to do.
+        if self.pending is None or all(x.is_ready() for x in self.pending[1].values()):
+            self.waited += took
+        self.ran += took
+        return batch
+
+    def _settle(self) -> None:
+        """Fetches the scalars of the step before, checks and logs them."""
+        if self.pending is None:
+            return
+        step, scalars = self.pending
+        self.pending = None
+        values = {k: float(v) for k, v in jax.device_get(dict(scalars)).items()}
+        bad = [k for k, v in values.items() if not math.isfinite(v)]
+        if bad:
+            saved = self.checkpoints.latest()
+            raise FloatingPointError(
+                f"step {step}: {', '.join(bad)} not finite; the last good state is step "
+                f"{saved if saved is not None else 0}. Lower optim.lr, or look at the batch of "
+                f"step {step - 1}"
+            )
+        self.done += 1
+        if step % self.config.log_every == 0 or step == self.steps:
+            self.record.write(step, values, "train")
+        self.last = values
+
+    def _evaluate(self, evaluate: Evaluate, state: TrainState, step: int) -> float | None:
+        metrics = evaluate(state)
+        self.record.write(step, metrics, "val")
+        select = self.config.select
+        if not select:
+            return None
+        if select not in metrics:
+            raise ValueError(
+                f"train.select={select!r} is not reported on the validation split; there are "
+                f"{sorted(k for k in metrics)}"
+            )
+        value = float(metrics[select])
+        return value if math.isfinite(value) else None
+
+    def _show(self, bar: tqdm) -> None:
+        bar.update(1)
+        if self.done and self.done % 10 == 0:
+            share = f"{self.wait_share():.0%}"
+            bar.set_postfix({"loss": f"{self.last['loss']:.4f}", "input wait": share}, refresh=False)
+
+    def wait_share(self) -> float:
+        """Share of the time in which the devices had nothing to do but wait for a batch."""
+        return self.waited / self.ran if self.ran else 0.0
+
+    def pace(self) -> float:
+        """Seconds per step, compilation included."""
+        return self.ran / self.done if self.done else 0.0
+
+
+def every(share: float, steps: int) -> set[int]:
+    """Steps at which something happens `share` of the run apart; always the last one too."""
+    gap = max(1, round(share * steps)) if share > 0 else steps
+    return {*range(gap, steps + 1, gap), steps}
+
+
+def progress(start: int, steps: int) -> tqdm:
+    """A progress bar with rate and time left; one line every half minute where no one watches."""
+    watched = sys.stderr.isatty()
+    return tqdm(
+        total=steps,
+        initial=start,
+        unit="step",
+        mininterval=0.5 if watched else 30.0,
+        dynamic_ncols=True,
+        disable=jax.process_index() != 0,
+    )
+
+
+class Record:
+    """metrics.jsonl: one line per log, `{"step", "split", name: value}`; nothing timed is in it.
+
+    Only the first process writes. On resume, lines of later steps than the restored one are
+    dropped, so the file ends equal to that of an undisturbed run.
+    """
+
+    def __init__(
+        self, path: Path, start: int, writer: Callable[[int, Mapping[str, float], str], None] | None
+    ) -> None:
+        self._writer = writer
+        self._file = None
+        if jax.process_index() != 0:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [line for line in read_lines(path) if line["step"] <= start] if start else []
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        os.replace(temporary, path)
+        self._file = path.open("a")
+
+    def write(self, step: int, values: Mapping[str, float], split: str) -> None:
+        """Appends one line and hands the scalars to TensorBoard's writer."""
+        if self._file is None:
+            return
+        clean = {k: float(v) if math.isfinite(v) else None for k, v in values.items()}
+        self._file.write(json.dumps({"step": step, "split": split, **clean}) + "\n")
+        self._file.flush()
+        if self._writer:
+            self._writer(step, {k: v for k, v in clean.items() if v is not None}, split)
+
+    def close(self) -> None:
+        """Flushes to disk."""
+        if self._file:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl; a last line cut short by a kill is left out."""
+    out: list[dict[str, Any]] = []
+    if path.is_file():
+        for text in path.read_text().splitlines():
+            try:
+                out.append(json.loads(text))
+            except json.JSONDecodeError:
+                break
+    return out
