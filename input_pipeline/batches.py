@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from input_pipeline import order
-from input_pipeline.sources import Source
+from input_pipeline.table import Source
 
 Batch = dict[str, np.ndarray]
 Read = Callable[[int], dict[str, np.ndarray]]

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from input_pipeline import chunks, synthetic
-from input_pipeline.sources import Source
-from input_pipeline.table import GRADABLE, QUALITY, Table, TableError, strings
+from input_pipeline.table import GRADABLE, QUALITY, Source, Table, TableError, strings
 
 _LABELS = ("quality", "ungradable", "details", "diagnosis")
 _GRADES = 5  # ICDR 0-4
@@ -38,15 +37,15 @@ class DrawnReader:
         return f"{dataclasses.astuple(self)} drawn by {_drawer()}"
 
     def key(self, item: Any) -> str:
-        """See `sources.Reader`."""
+        """See `table.Reader`."""
         return hashlib.sha256(f"{self.settings()} {int(item)}".encode()).hexdigest()
 
     def stamp(self, item: Any) -> str:
-        """See `sources.Reader`."""
+        """See `table.Reader`."""
         return self.key(item)
 
     def fingerprint(self, item: Any) -> str:
-        """See `sources.Reader`."""
+        """See `table.Reader`."""
         return str(int(item))
 
 
