@@ -26,6 +26,12 @@ _HOW = (
     " FILE.safetensors` (`--list` names the formats and where their files come from), then set"
     " --config.model.weights=FILE.safetensors"
 )
+_ADVICE = {
+    "missing": "what should stay as initialised is named in model.skip",
+    "unexpected": "another network, or names that need `rename`",
+    "misshapen": "do model.name, model.width and the class counts agree?",
+    "dtype": "was the file made for this model?",
+}
 
 
 def load(
@@ -161,29 +167,7 @@ def fit(
     wanted = {n: x for n, x in zip(names, leaves, strict=True) if n not in kept}
     if not wanted:
         raise ValueError(f"{source}: nothing would be loaded, {list(skip)} skips every parameter")
-    missing = [n for n in wanted if n not in found]
-    unexpected = [n for n in found if n not in wanted]
-    both = [n for n in wanted if n in found]
-    misshapen = [
-        f"{n} is {found[n].shape}, the model's {wanted[n].shape}"
-        for n in both
-        if found[n].shape != wanted[n].shape
-    ]
-    other = [
-        f"{n} is {found[n].dtype}, the model's {wanted[n].dtype}"
-        for n in both
-        if not _castable(found[n].dtype, wanted[n].dtype)
-    ]
-    problems = [
-        f"{len(items)} {kind}, first: {items[0]} ({advice})"
-        for kind, items, advice in (
-            ("missing", missing, "what should stay as initialised is named in model.skip"),
-            ("unexpected", unexpected, "another network, or names that need `rename`"),
-            ("misshapen", misshapen, "do model.name, model.width and the class counts agree?"),
-            ("of another dtype", other, "was the file converted for this model?"),
-        )
-        if items
-    ]
+    problems = [f"{text} ({_ADVICE[kind]})" for kind, text in differences(wanted, found).items()]
     if problems:
         raise ValueError(f"{source} does not fit the model:\n  " + "\n  ".join(problems))
     new_leaves = [
@@ -191,6 +175,39 @@ def fit(
         for n, leaf in zip(names, leaves, strict=True)
     ]
     return jax.tree.unflatten(tree, new_leaves)
+
+
+def differences(
+    variables: Any, tensors: Mapping[str, np.ndarray], optional: str = ""
+) -> dict[str, str]:
+    """What keeps `tensors` from being the leaves of `variables`: kind -> count and first of it.
+
+    Kinds: `missing`, `unexpected` (but for names that `optional` matches), `misshapen`, `dtype`
+    (integers for floats or floats for integers; widths of floats may differ). Empty when they fit.
+    """
+    names, leaves, _ = _flatten(variables)
+    wanted = dict(zip(names, leaves, strict=True))
+    both = [(n, tensors[n], x) for n, x in wanted.items() if n in tensors]
+    items = {
+        "missing": [n for n in wanted if n not in tensors],
+        "unexpected": [n for n in tensors if n not in wanted and not re.fullmatch(optional, n)],
+        "misshapen": [
+            f"{n} is {have.shape}, the model's {want.shape}"
+            for n, have, want in both
+            if have.shape != want.shape
+        ],
+        "dtype": [
+            f"{n} is {have.dtype}, the model's {want.dtype}"
+            for n, have, want in both
+            if not _castable(have.dtype, want.dtype)
+        ],
+    }
+    label = {"dtype": "of another dtype"}
+    return {
+        kind: f"{len(found)} {label.get(kind, kind)}, first: {found[0]}"
+        for kind, found in items.items()
+        if found
+    }
 
 
 def _castable(have: np.dtype, want: np.dtype) -> bool:
