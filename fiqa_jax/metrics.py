@@ -94,6 +94,12 @@ def count_scores(confusion: ArrayLike, names: Sequence[str]) -> dict[str, Floats
     return out
 
 
+def bin_of(confidence: ArrayLike, bins: int = ECE_BINS) -> NDArray[np.int64]:
+    """Bin 0..bins-1 of each [N] confidence: equal widths, ]m/M, (m+1)/M], 0 in the first."""
+    p = np.asarray(confidence, np.float64)
+    return np.clip(np.ceil(p * bins).astype(np.int64) - 1, 0, bins - 1)
+
+
 def reliability(
     confidence: ArrayLike, happened: ArrayLike, bins: int = ECE_BINS
 ) -> tuple[Floats, Floats, Floats]:
@@ -102,16 +108,16 @@ def reliability(
     Args:
       confidence: [N] in [0, 1].
       happened: [N] 0/1, whether what was foretold came about.
-      bins: number of equal-width bins ]m/M, (m+1)/M]; 0 falls into the first.
+      bins: number of bins, see `bin_of`.
 
     Returns:
       (count [M], mean confidence [M], frequency [M]) float64; NaN means in empty bins.
     """
     p, y = np.asarray(confidence, np.float64), np.asarray(happened, np.float64)
-    bin_of = np.clip(np.ceil(p * bins).astype(np.int64) - 1, 0, bins - 1)
-    count = np.bincount(bin_of, minlength=bins).astype(np.float64)
-    mean = ratio(np.bincount(bin_of, p, bins), count)
-    return count, mean, ratio(np.bincount(bin_of, y, bins), count)
+    where = bin_of(p, bins)
+    count = np.bincount(where, minlength=bins).astype(np.float64)
+    mean = ratio(np.bincount(where, p, bins), count)
+    return count, mean, ratio(np.bincount(where, y, bins), count)
 
 
 def expected_calibration_error(
@@ -178,7 +184,6 @@ def scores(truth: ArrayLike, prob: ArrayLike, names: Sequence[str]) -> Scores:
                 f"{int((off > 1e-3).sum())} of {len(p)} rows do not sum to 1 (off by up to "
                 f"{off.max():.3f}); expected a distribution over {tuple(names)}: normalise first"
             )
-        p = p / p.sum(-1, keepdims=True)  # float32 outputs are off by 1e-7
     guess = (p >= 0.5).astype(np.int64) if p.ndim == 1 else p.argmax(-1)
     confusion = confusion_matrix(y, guess, classes)
     values = {k: float(v) for k, v in count_scores(confusion, names).items()}
@@ -228,6 +233,7 @@ def _probabilistic(y: NDArray[np.int64], p: Floats, classes: int) -> dict[str, f
     if not len(y):
         return dict.fromkeys(("nll", "brier", "ece"), float("nan"))
     full = p if p.ndim == 2 else np.stack([1 - p, p], -1)
+    full = full / full.sum(-1, keepdims=True)  # sums of float32 outputs are off by 1e-7
     error = ((full - np.eye(classes)[y]) ** 2).sum(-1)
     return {
         "nll": float(log_loss(y, full, labels=list(range(classes)))),

@@ -1,0 +1,213 @@
+"""The patient bootstrap against exact enumeration, scikit-learn's weights and known variances."""
+
+import csv
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from fiqa_jax import metrics, stats
+
+
+def make(seed, patients=40, each=3, classes=3):
+    rng = np.random.default_rng(seed)
+    n = patients * each
+    truth = rng.integers(0, classes, n)
+    prob = rng.dirichlet(np.ones(classes), n) + 0.8 * np.eye(classes)[truth]
+    return truth, prob / prob.sum(-1, keepdims=True), np.repeat(np.arange(patients), each)
+
+
+def test_three_patients_enumerated():
+    """27 equally likely resamples of three patients: mean and spread of accuracy are exact."""
+    truth = np.array([0, 0, 1, 1, 1, 0])
+    prob = np.array([0.1, 0.9, 0.9, 0.9, 0.2, 0.1])  # right: 1 0 | 1 | 1 0 1
+    patient = np.array(["a", "a", "b", "c", "c", "c"])
+    right, size = {"a": 1, "b": 1, "c": 2}, {"a": 2, "b": 1, "c": 3}
+    exact = [
+        sum(right[p] for p in drawn) / sum(size[p] for p in drawn)
+        for drawn in itertools.product("abc", repeat=3)
+    ]
+    got = stats.intervals(
+        truth, prob, patient, metrics.DETAIL, seed=0, count_draws=200_000, rank_draws=0
+    )["accuracy"]
+    assert got.value == pytest.approx(4 / 6)
+    assert got.se == pytest.approx(np.std(exact), rel=0.01)
+    assert got.low == pytest.approx(np.quantile(exact, 0.025, method="inverted_cdf"))
+    assert got.high == pytest.approx(np.quantile(exact, 0.975, method="inverted_cdf"))
+    assert (got.units, got.unit, got.draws) == (3, "patient", 200_000)
+
+
+def test_one_photograph_per_patient_has_the_binomial_spread():
+    truth, prob, _ = make(0, 400, 1)
+    got = stats.intervals(truth, prob, np.arange(400), metrics.QUALITY, seed=1, rank_draws=0)
+    a = got["accuracy"].value
+    assert got["accuracy"].se == pytest.approx(math.sqrt(a * (1 - a) / 400), rel=0.03)
+
+
+def test_copies_of_a_patients_photograph_add_nothing():
+    """Each photograph four times: the clustered spread stays, the naive one would halve."""
+    truth, prob, _ = make(0, 300, 1)
+    once = stats.intervals(truth, prob, np.arange(300), metrics.QUALITY, seed=1, rank_draws=300)
+    four = stats.intervals(
+        np.repeat(truth, 4),
+        np.repeat(prob, 4, 0),
+        np.repeat(np.arange(300), 4),
+        metrics.QUALITY,
+        seed=1,
+        rank_draws=300,
+    )
+    for name in ("accuracy", "macro_f1", "auroc", "nll"):
+        assert four[name].se == pytest.approx(once[name].se, rel=0.05), name
+        assert four[name].value == pytest.approx(once[name].value), name
+
+
+def test_weights_are_those_of_scikit_learn():
+    truth, prob, _ = make(3)
+    prob = prob.round(1) + 1e-9  # with ties
+    prob /= prob.sum(-1, keepdims=True)
+    weight = np.random.default_rng(0).integers(0, 3, (2, len(truth))).astype(float)
+    got = stats.weighted_scores(truth, prob, weight, metrics.QUALITY)
+    binary = stats.weighted_scores((truth == 2) * 1, prob[:, 2], weight, metrics.DETAIL)
+    for d, w in enumerate(weight):
+        for k, name in enumerate(metrics.QUALITY):
+            args = (truth == k, prob[:, k])
+            assert got[f"auroc_{name}"][d] == pytest.approx(
+                sk.roc_auc_score(*args, sample_weight=w)
+            )
+            want = sk.average_precision_score(*args, sample_weight=w)
+            assert got[f"ap_{name}"][d] == pytest.approx(want)
+        assert got["nll"][d] == pytest.approx(sk.log_loss(truth, prob, sample_weight=w))
+        want = sk.brier_score_loss(truth == 2, prob[:, 2], sample_weight=w)
+        assert binary["brier"][d] == pytest.approx(want)
+        assert binary["auroc"][d] == got["auroc_reject"][d]
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_unit_weights_are_the_metrics_themselves(classes):
+    truth, prob, _ = make(4, classes=classes)
+    prob = prob[:, 1] if classes == 2 else prob
+    names = metrics.DETAIL if classes == 2 else metrics.QUALITY
+    got = stats.weighted_scores(truth, prob, np.ones((1, len(truth))), names)
+    want = metrics.scores(truth, prob, names).values
+    assert set(got) < set(want)
+    for name, value in got.items():
+        assert value[0] == pytest.approx(want[name], abs=1e-12), name
+
+
+def test_every_metric_gets_an_interval_that_repeats_with_its_seed():
+    truth, prob, patient = make(5)
+    args = (truth, prob, patient, metrics.QUALITY)
+    got = stats.intervals(*args, seed=7, count_draws=300, rank_draws=200)
+    assert set(got) == set(metrics.scores(truth, prob, metrics.QUALITY).values)
+    for name, one in got.items():
+        assert one.low <= one.value <= one.high or name == "ece", name
+    assert got == stats.intervals(*args, seed=7, count_draws=300, rank_draws=200)
+    assert got != stats.intervals(*args, seed=8, count_draws=300, rank_draws=200)
+
+
+def test_paired_difference_has_less_spread_than_two_runs():
+    truth, prob, patient = make(6, 200, 2)
+    other = prob.copy()
+    other[::20] = np.eye(3)[(truth[::20] + 1) % 3]
+    args = {"names": metrics.QUALITY, "seed": 0, "count_draws": 2000, "rank_draws": 0}
+    gap = stats.differences(truth, prob, other, patient, **args)["accuracy"]
+    one = stats.intervals(truth, prob, patient, **args)["accuracy"]
+    two = stats.intervals(truth, other, patient, **args)["accuracy"]
+    assert gap.value == pytest.approx(one.value - two.value)
+    assert gap.se < 0.7 * math.hypot(one.se, two.se)
+    assert gap.low > 0
+    assert gap.p < 0.01
+    # Variance of a mean of per-photograph differences, one patient = two photographs.
+    right = (prob.argmax(-1) == truth) * 1.0 - (other.argmax(-1) == truth)
+    per_patient = np.bincount(patient, right) / 2
+    assert gap.se == pytest.approx(per_patient.std() / math.sqrt(200), rel=0.05)
+
+
+def test_no_difference_is_no_difference():
+    truth, prob, patient = make(7)
+    got = stats.differences(
+        truth, prob, prob, patient, metrics.QUALITY, seed=0, count_draws=100, rank_draws=50
+    )
+    for name, one in got.items():
+        assert (one.value, one.low, one.high, one.p) == (0, 0, 0, 1), name
+
+
+def test_p_is_uniform_enough_without_an_effect():
+    """Two equally good raters of 60 patients, 100 times: p < .05 about one time in twenty."""
+    rng = np.random.default_rng(0)
+    found = 0
+    for seed in range(100):
+        truth = rng.integers(0, 2, 60)
+        a, b = (np.where(rng.random(60) < 0.8, truth, 1 - truth) * 1.0 for _ in range(2))
+        gap = stats.differences(
+            truth, a, b, np.arange(60), metrics.DETAIL, seed=seed, count_draws=400, rank_draws=0
+        )
+        found += gap["accuracy"].p < 0.05
+    assert 1 <= found <= 11
+
+
+def test_absent_labels_and_undefined_draws():
+    truth, prob, patient = make(8)
+    some = np.where(patient % 2 == 0, truth, -1)
+    args = {"names": metrics.QUALITY, "seed": 0, "count_draws": 100, "rank_draws": 100}
+    keep = some >= 0
+    masked = stats.intervals(some, prob, patient, **args)
+    assert masked == stats.intervals(truth[keep], prob[keep], patient[keep], **args)
+    assert masked["accuracy"].units == 20
+    rare = stats.intervals(
+        [1, 0, 0, 0], [0.9, 0.1, 0.2, 0.3], range(4), metrics.DETAIL, seed=0, rank_draws=1000
+    )["auroc"]
+    assert rare.undefined == pytest.approx(1000 * (0.75**4 + 0.25**4), rel=0.2)
+    assert rare.undefined + rare.draws == 1000
+    one_class = stats.intervals([0, 0], [0.1, 0.2], [0, 1], metrics.DETAIL, seed=0)["auroc"]
+    assert math.isnan(one_class.value)
+    assert math.isnan(one_class.low)
+
+
+def test_lengths_that_differ_are_refused():
+    with pytest.raises(ValueError, match="as many patients"):
+        stats.intervals([0, 1], [0.1, 0.2], [0], metrics.DETAIL, seed=0)
+
+
+def test_seed_interval_by_hand():
+    # mean 2, sd 1, n 3: t(.975, 2) = 4.302653 -> half width 4.302653 / sqrt(3)
+    got = stats.seed_interval([1.0, 2.0, 3.0])
+    assert got.value == 2
+    assert got.high - got.value == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
+    assert (got.unit, got.units, got.draws) == ("seed", 3, 0)
+    # t = 2 sqrt(3), two degrees of freedom: p = 1 - t / sqrt(2 + t^2)
+    assert got.p == pytest.approx(1 - math.sqrt(12 / 14))
+    assert math.isnan(stats.seed_interval([0.5]).low)
+
+
+def test_non_inferiority():
+    base = stats.Interval(0.0, -0.02, 0.02, 0.01, 0.95, "patient", 9, 9)
+    assert stats.non_inferior("macro_f1", base, 0.03)
+    assert not stats.non_inferior("macro_f1", base, 0.02)
+    worse = dataclasses.replace(base, low=-0.01, high=0.05)
+    assert stats.non_inferior("macro_f1", worse, 0.03)
+    assert not stats.non_inferior("nll", worse, 0.03)
+    lost = dataclasses.replace(base, low=math.nan, high=math.nan)
+    assert not stats.non_inferior("macro_f1", lost, 0.03)
+    with pytest.raises(ValueError, match="above 0"):
+        stats.non_inferior("macro_f1", base, 0.0)
+
+
+def test_mcfnets_spread_on_eyeq(shared_data):
+    """Standard error of macro-F1 on EyeQ's 12,048 test patients: about .003 (spec, 4.2)."""
+    folder = shared_data / "labels" / "eyeq"
+    with open(folder / "Label_EyeQ_test.csv", encoding="utf-8") as file:
+        label = {row["image"]: int(row["quality"]) for row in csv.DictReader(file)}
+    with open(folder / "mcfnet_predictions.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    truth = np.array([label[row["image_name"]] for row in rows])
+    prob = np.array([[float(row[k]) for k in ("Good", "Usable", "Reject")] for row in rows])
+    patient = [row["image_name"].split("_")[0] for row in rows]
+    prob /= prob.sum(-1, keepdims=True)
+    got = stats.intervals(truth, prob, patient, metrics.QUALITY, seed=0, rank_draws=0)["macro_f1"]
+    assert got.units == 12_048
+    assert round(got.se, 3) == 0.003
+    assert got.low < 0.8606 < got.high
