@@ -6,7 +6,6 @@ there are. Image, field mask, vessels and maps go through the same matrix.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -176,7 +175,10 @@ def warp(image: jax.Array, matrix: jax.Array, *, nearest: bool = False) -> jax.A
 
 
 def example(
-    arrays: dict[str, jax.Array], key: jax.Array, geometry: tuple[Matrix, ...], colours: Any
+    arrays: dict[str, jax.Array],
+    key: jax.Array,
+    geometry: tuple[Matrix, ...],
+    colours: tuple[Colour, ...],
 ) -> dict[str, jax.Array]:
     """Applies one draw of every operation to the arrays of one example.
 
@@ -208,10 +210,6 @@ def example(
         image = out["image"]
         for change, k in zip(colours, keys[len(geometry) :], strict=False):
             image = change(k, image)
-        inside = (
-            out["fov"][..., None] > 0
-            if "fov" in out
-            else jnp.any(arrays["image"] > 0, -1)[..., None]
-        )
+        seen = out["fov"] > 0 if "fov" in out else jnp.any(out["image"] > 0, -1)
         out["image"] = jnp.where(seen[..., None], jnp.clip(image, 0.0, 1.0), 0.0)
     return out

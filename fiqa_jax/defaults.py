@@ -5,10 +5,10 @@ top-level ones until they are set: `--config.optim.lr=1e-3` reaches every stage 
 its own, `--config.stage.student.optim.lr=1e-3` reaches one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from ml_collections import ConfigDict, config_dict
+from ml_collections import ConfigDict
 
 SECTIONS = ("data", "model", "loss", "optim", "augment", "train", "method")
 
@@ -21,11 +21,14 @@ def base() -> ConfigDict:
     c.parallel = "jit"  # jit: arrays sharded over a device mesh | pmap: one program per device
     c.deterministic = False  # bit-equal reductions on GPUs, slower
     c.repeat = ConfigDict({"seed": 1, "fold": 1})  # how often stages marked `repeat` run
+    c.deliver = ""  # stage whose model becomes WORKDIR/model; of repetitions, the first
 
     c.data = ConfigDict()
     c.data.source = "drawn"  # drawn | csv | folder
     c.data.path = ""  # csv: the table; folder: its root
     c.data.root = ""  # csv: folder that relative paths start from; the table's folder when empty
+    c.data.quality_codes = ()  # csv: pairs (what stands in the table, class name); for bare numbers
+    c.data.detail_code = ""  # csv: what 1 means in a detail's column: defect | good
     c.data.side = 128  # pixels; photographs become side x side squares
     c.data.modality = "fundus"  # fundus: find the field of view | slice: whole frame, one channel
     c.data.erase = ()  # boxes (left, top, right, bottom) in original pixels, painted black
@@ -43,13 +46,14 @@ def base() -> ConfigDict:
     c.data.std = (0.229, 0.224, 0.225)
     c.data.count = 600  # drawn: how many photographs
     c.data.style = "a"  # drawn: camera style
-    c.data.seed = 0  # drawn: which photographs
+    c.data.lq_ratio = 0.5  # drawn: share with a defect
+    c.data.seed = 0  # which photographs are drawn, who goes to which split
     c.data.limit = 0  # train on this many photographs only; 0 for all
 
     c.model = ConfigDict()
     c.model.name = "resnet18"  # a key of fiqa_jax.models.MODELS
     c.model.width = 1.0  # factor on every channel count
-    c.model.precision = "float32"  # compute dtype: float32 | bfloat16 | float64 (with JAX_ENABLE_X64)
+    c.model.precision = "float32"  # compute dtype: float32 | bfloat16 | float64 (JAX_ENABLE_X64)
     c.model.weights = ""  # .safetensors from `python -m fiqa_jax.convert`; empty: random
     c.model.init = ""  # name of a finished stage to start from
     c.model.skip = ()  # regexes of parameters that stay as initialised
@@ -93,8 +97,18 @@ def base() -> ConfigDict:
     c.train.keep = 2  # newest checkpoints kept, beside the best
     c.train.select = ""  # validation metric that picks the weights, e.g. quality_macro_f1; "": last
 
-    c.method = ConfigDict()  # settings of one method only; each config fills its own
+    c.method = ConfigDict()  # settings of one method; a config takes them from METHODS
     return c
+
+
+METHODS: dict[str, dict[str, Any]] = {
+    "multitask": {
+        "heads": (),  # any of quality, ungradable, details, diagnosis; (): all the data has
+        "pseudo": "hard",  # labels from stored probabilities: hard | soft | masked
+        "tau": 0.2,  # masked: ignore 0.5 - tau < p < 0.5 + tau
+        "freeze_trunk": False,  # only the heads learn, on running statistics
+    },
+}
 
 
 def _inherit(section: ConfigDict) -> ConfigDict:
@@ -124,7 +138,7 @@ def add_stage(config: ConfigDict, name: str, kind: str, **settings: Any) -> Conf
     """
     stage = ConfigDict()
     stage.kind = kind
-    stage.repeat = False
+    stage.repeat = False  # runs once for every repetition of config.repeat
     for key in SECTIONS:
         section = config.get(key)
         stage[key] = _inherit(section)
@@ -159,7 +173,7 @@ STAGE_FIELDS: dict[str, dict[str, Any]] = {
     "train": {"uses": "multitask", "labels": "", "shuffle_labels": False},
     "apply": {"of": "", "split": "train"},
     "fit": {"of": "", "split": "val", "artefact": ""},
-    "compare": {"of": (), "split": "test"},
+    "compare": {"of": (), "split": "test", "metrics": (), "reference": ""},
 }
 
 
@@ -190,6 +204,3 @@ def resolved(config: ConfigDict) -> dict[str, Any]:
     """Plain nested dict with every reference replaced by its value (for digests and JSON)."""
     return config.copy_and_resolve_references().to_dict()
 
-
-placeholder = config_dict.placeholder
-Pairs = Sequence[tuple[str, Any]]

@@ -22,7 +22,7 @@ from fiqa_jax.parallel import Axis
 SCHEMA = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-PACKAGES = ("fiqa-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "pillow", "ml-collections")
+PACKAGES = ("fiqa-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
 class ModelError(ValueError):
@@ -108,8 +108,8 @@ def read_config(directory: Path | str) -> dict[str, Any]:
     path = Path(directory) / CONFIG
     if not path.is_file():
         raise ModelError(
-            f"{directory} is no model directory: there is no {CONFIG}. A finished recipe writes one "
-            "as WORKDIR/model"
+            f"{directory} is no model directory: there is no {CONFIG}. A finished recipe leaves "
+            "one as WORKDIR/model"
         )
     try:
         config = json.loads(path.read_text())

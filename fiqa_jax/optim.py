@@ -46,14 +46,9 @@ def match(pairs: Sequence[tuple[str, Any]], tree: Tree, what: str) -> Tree:
         else:
             raise ValueError(f"{what}: no pattern matches the parameter {path!r}; add ('.*', 1.0)")
     for regex, _ in pairs:
-        if (
-            regex != ".*"
-            and regex not in used
-            and not any(re.fullmatch(regex, p) for p in paths(tree))
-        ):
-            raise ValueError(
-                f"{what}: the pattern {regex!r} matches no parameter; there are {paths(tree)[:3]} ..."
-            )
+        if regex not in used and not any(re.fullmatch(regex, p) for p in paths(tree)):
+            some = ", ".join(paths(tree)[:3])
+            raise ValueError(f"{what}: {regex!r} matches no parameter; there are {some} ...")
     return traverse_util.unflatten_dict(out)
 
 

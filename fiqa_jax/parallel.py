@@ -165,6 +165,17 @@ def _pmap() -> Devices:
     return Devices("pmap", place, put, step, predict, globalise)
 
 
+def prepare(deterministic: bool) -> None:
+    """Settings that must stand before the first use of a device.
+
+    Args:
+      deterministic: reductions on GPUs in a fixed order: bit-equal runs, slower.
+    """
+    if deterministic:
+        flag = "--xla_gpu_deterministic_ops=true"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+
+
 def initialise_pod(asked: bool) -> bool:
     """Joins the other processes when asked to, or when a pod's or Slurm's environment is seen.
 

@@ -5,6 +5,7 @@ saved only after the scalars of the step that made it were fetched and found fin
 before the next batch is drawn is what makes a resumed run equal to an undisturbed one.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -26,6 +27,7 @@ from fiqa_jax.checkpoints import Checkpoints
 from fiqa_jax.methods.base import Method
 from fiqa_jax.parallel import Devices
 from fiqa_jax.state import TrainState, stream
+from fiqa_jax.tensorboard import Writer
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def run(
     seed: int,
     directory: Path,
     warm: Callable[[TrainState], TrainState] | None = None,
-    writer: Callable[[int, Mapping[str, float], str], None] | None = None,
+    writer: Writer | None = None,
 ) -> Result:
     """Trains from the newest checkpoint, or from the start, to the last step.
 
@@ -93,24 +95,23 @@ def run(
     if config.select and evaluate is None:
         raise ValueError(f"train.select={config.select!r} needs a validation split; there is none")
     init = jax.jit(lambda: method.init(stream(seed, "init")))
-    checkpoints = Checkpoints(directory / "checkpoints", config.keep, devices)
-    try:
+    with contextlib.ExitStack() as closing:
+        checkpoints = Checkpoints(directory / "checkpoints", config.keep, devices)
+        closing.callback(checkpoints.close)
         start = checkpoints.latest()
         if start is None:
             state = devices.place(warm(init()) if warm else init())
         else:
             state = checkpoints.restore(start, init)
         record = Record(directory / "metrics.jsonl", start or 0, writer)
+        closing.callback(record.close)
         key = devices.place(stream(seed, "train"))
         loop = _Loop(method, devices, config, steps, key, record, checkpoints)
         state = loop.go(state, start or 0, batches, evaluate)
         best = checkpoints.best() if config.select else None
         if best is not None and best != steps:
             state = checkpoints.restore(best, init)
-        record.close()
         return Result(state, best if best is not None else steps, loop.pace(), loop.wait_share())
-    finally:
-        checkpoints.close()
 
 
 class _Loop:
@@ -153,7 +154,9 @@ class _Loop:
                         self.checkpoints.save(now, state, score)
                     if stop:
                         self.checkpoints.wait()
-                        raise SystemExit(f"asked to stop: step {now} is saved; start again to go on")
+                        raise SystemExit(
+                            f"asked to stop: step {now} is saved; start again to go on"
+                        )
                 if now >= self.steps:
                     return state
                 batch = self._next(source)
@@ -219,7 +222,9 @@ class _Loop:
         bar.update(1)
         if self.done and self.done % 10 == 0:
             share = f"{self.wait_share():.0%}"
-            bar.set_postfix({"loss": f"{self.last['loss']:.4f}", "input wait": share}, refresh=False)
+            bar.set_postfix(
+                {"loss": f"{self.last['loss']:.4f}", "input wait": share}, refresh=False
+            )
 
     def wait_share(self) -> float:
         """Share of the time in which the devices had nothing to do but wait for a batch."""
@@ -256,9 +261,7 @@ class Record:
     dropped, so the file ends equal to that of an undisturbed run.
     """
 
-    def __init__(
-        self, path: Path, start: int, writer: Callable[[int, Mapping[str, float], str], None] | None
-    ) -> None:
+    def __init__(self, path: Path, start: int, writer: Writer | None) -> None:
         self._writer = writer
         self._file = None
         if jax.process_index() != 0:
@@ -285,6 +288,8 @@ class Record:
         if self._file:
             os.fsync(self._file.fileno())
             self._file.close()
+        if self._writer:
+            self._writer.close()
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -24,16 +24,6 @@ HEADS = ("quality", "ungradable", "details", "diagnosis")
 PSEUDO = ("hard", "soft", "masked")
 
 
-def settings() -> dict[str, Any]:
-    """The method's own settings with their defaults (`config.method`)."""
-    return {
-        "heads": (),  # any of HEADS; (): one for every label the data has
-        "pseudo": "hard",  # labels from stored probabilities: hard | soft | masked
-        "tau": 0.2,  # masked: ignore 0.5 - tau < p < 0.5 + tau
-        "freeze_trunk": False,  # control C4: only the heads learn, on running statistics
-    }
-
-
 class Net(nn.Module):
     """A trunk and linear heads. `__call__(x [B, S, S, C] normalised, train)` -> dict of logits."""
 
@@ -47,7 +37,7 @@ class Net(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> dict[str, jax.Array]:
-        """Logits of every head: quality [B, 3], ungradable [B], details [B, K], diagnosis [B, T]."""
+        """Logits: quality [B, 3], ungradable [B], details [B, K], diagnosis [B, T]."""
         trunk = models.make(
             self.name_of_trunk,
             width=self.width,

@@ -1,0 +1,92 @@
+"""`python -m fiqa_jax.main --config configs/multitask.py`: runs a recipe from flags.
+
+The config is looked up in the working directory, then among the configs that came with the package.
+Text behind a colon goes to the config (`configs/multitask.py:tiny`), any field can be set
+(`--config.train.batch=8`).
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import app, flags
+from ml_collections import config_flags
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "Recipe file.", lock_config=True)
+_WORKDIR = flags.DEFINE_string("workdir", "", "Results; runs/<config>[-<argument>] if empty.")
+_STAGE = flags.DEFINE_string("stage", "", "Run this stage only.")
+_REDO = flags.DEFINE_list("redo", [], "Stages to run again, with all that follows from them.")
+_DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Join the other processes of a pod.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Sets up logging and devices, runs the recipe and says where the report is."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
+    if _CONFIG.value is None:
+        raise app.UsageError("--config is missing, for example --config configs/multitask.py")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
+    from fiqa_jax import parallel, recipe
+
+    config = _CONFIG.value
+    workdir = _WORKDIR.value or default_workdir(_CONFIG.config_filename)
+    if "://" not in workdir:
+        workdir = os.path.abspath(workdir)
+    parallel.prepare(config.deterministic)
+    parallel.initialise_pod(_DISTRIBUTED.value)
+    print(f"work directory: {workdir}", flush=True)
+    try:
+        page = recipe.run(config, Path(workdir), _STAGE.value, _REDO.value)
+    except (ValueError, OSError, FloatingPointError) as error:
+        if os.environ.get("FIQA_TRACEBACK"):
+            raise
+        raise SystemExit(f"\n{type(error).__name__}: {error}") from None
+    print(f"report: {page}", flush=True)
+
+
+def default_workdir(config_path: str) -> str:
+    """`configs/multitask.py:tiny` -> `runs/multitask-tiny`."""
+    path, _, argument = config_path.partition(":")
+    clean = "".join(c if c.isalnum() or c in "._-" else "-" for c in argument)
+    return os.path.join("runs", Path(path).stem + (f"-{clean}" if clean else ""))
+
+
+def find_config(path: str) -> str:
+    """The config as given if it is there, else the packaged one of the same file name.
+
+    Raises:
+      SystemExit: neither is there; lists the packaged ones.
+    """
+    name, colon, argument = path.partition(":")
+    if Path(name).is_file():
+        return path
+    here = Path(__file__).parent
+    folders = [p for p in (here / "_configs", here.parent / "configs") if p.is_dir()]
+    for folder in folders:
+        if (folder / Path(name).name).is_file():
+            return f"{folder / Path(name).name}{colon}{argument}"
+    known = sorted({p.name for f in folders for p in f.glob("*.py")})
+    raise SystemExit(f"no config at {name}, and the package has only {', '.join(known)}")
+
+
+def with_found_config(argv: Sequence[str]) -> list[str]:
+    """The command line with the config's path replaced by where it was found."""
+    out = list(argv)
+    for i, word in enumerate(out):
+        if word.startswith(("--config=", "-config=")):
+            flag, _, path = word.partition("=")
+            out[i] = f"{flag}={find_config(path)}"
+        elif word in ("--config", "-config") and i + 1 < len(out):
+            out[i + 1] = find_config(out[i + 1])
+    return out
+
+
+def run() -> None:
+    """Entry point of the `fiqa-jax` command."""
+    app.run(main, argv=with_found_config(sys.argv))
+
+
+if __name__ == "__main__":
+    run()
