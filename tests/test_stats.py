@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from fiqa_jax import metrics, stats
+from fiqa_jax import bootstrap, metrics, stats
 
 
 def make(seed, patients=40, each=3, classes=3):
@@ -69,8 +69,8 @@ def test_weights_are_those_of_scikit_learn():
     prob = prob.round(1) + 1e-9  # with ties
     prob /= prob.sum(-1, keepdims=True)
     weight = np.random.default_rng(0).integers(0, 3, (2, len(truth))).astype(float)
-    got = stats.weighted_scores(truth, prob, weight, metrics.QUALITY)
-    binary = stats.weighted_scores((truth == 2) * 1, prob[:, 2], weight, metrics.DETAIL)
+    got = bootstrap.weighted_scores(truth, prob, weight, metrics.QUALITY)
+    binary = bootstrap.weighted_scores((truth == 2) * 1, prob[:, 2], weight, metrics.DETAIL)
     for d, w in enumerate(weight):
         for k, name in enumerate(metrics.QUALITY):
             args = (truth == k, prob[:, k])
@@ -90,7 +90,7 @@ def test_unit_weights_are_the_metrics_themselves(classes):
     truth, prob, _ = make(4, classes=classes)
     prob = prob[:, 1] if classes == 2 else prob
     names = metrics.DETAIL if classes == 2 else metrics.QUALITY
-    got = stats.weighted_scores(truth, prob, np.ones((1, len(truth))), names)
+    got = bootstrap.weighted_scores(truth, prob, np.ones((1, len(truth))), names)
     want = metrics.scores(truth, prob, names).values
     assert set(got) < set(want)
     for name, value in got.items():
