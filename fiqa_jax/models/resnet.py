@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from fiqa_jax.models.norm import BatchNorm, parameter_dtype
+
 # torchvision's initial weights: He-normal over the fan-out, not truncated.
 _HE = jax.nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
@@ -20,11 +22,6 @@ _HE = jax.nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 def channels(base: int, width: float) -> int:
     """`base * width` rounded to the nearest multiple of 8, at least 8."""
     return max(8, round(base * width / 8) * 8)
-
-
-def parameter_dtype(dtype: DTypeLike) -> jnp.dtype:
-    """What parameters and statistics are kept in: float32, or float64 where one computes in it."""
-    return jnp.promote_types(dtype, jnp.float32)
 
 
 def _conv(features: int, kernel: int, stride: int, dtype: DTypeLike, name: str) -> nn.Conv:
@@ -43,20 +40,6 @@ def _conv(features: int, kernel: int, stride: int, dtype: DTypeLike, name: str) 
     )
 
 
-def _norm(train: bool, dtype: DTypeLike, axis_name: str | None, name: str) -> nn.BatchNorm:
-    # PyTorch's momentum 0.1 is Flax's 0.9. The running variance is the batch's own (biased);
-    # PyTorch scales it by n / (n - 1), n the pixels of the batch.
-    return nn.BatchNorm(
-        use_running_average=not train,
-        momentum=0.9,
-        epsilon=1e-5,
-        dtype=dtype,
-        param_dtype=parameter_dtype(dtype),
-        axis_name=axis_name,
-        name=name,
-    )
-
-
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut (He et al., figure 5 left)."""
 
@@ -69,12 +52,12 @@ class BasicBlock(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps `[B, H, W, C]` to `[B, H/stride, W/stride, features]`, compute dtype."""
         y = _conv(self.features, 3, self.stride, self.dtype, "conv1")(x)
-        y = nn.relu(_norm(train, self.dtype, self.axis_name, "norm1")(y))
+        y = nn.relu(BatchNorm(train, self.dtype, self.axis_name, name="norm1")(y))
         y = _conv(self.features, 3, 1, self.dtype, "conv2")(y)
-        y = _norm(train, self.dtype, self.axis_name, "norm2")(y)
+        y = BatchNorm(train, self.dtype, self.axis_name, name="norm2")(y)
         if self.stride != 1 or x.shape[-1] != y.shape[-1]:
             x = _conv(self.features, 1, self.stride, self.dtype, "down_conv")(x)
-            x = _norm(train, self.dtype, self.axis_name, "down_norm")(x)
+            x = BatchNorm(train, self.dtype, self.axis_name, name="down_norm")(x)
         return nn.relu(x + y)
 
 
@@ -90,14 +73,14 @@ class Bottleneck(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps `[B, H, W, C]` to `[B, H/stride, W/stride, 4 * features]`, compute dtype."""
         y = _conv(self.features, 1, 1, self.dtype, "conv1")(x)
-        y = nn.relu(_norm(train, self.dtype, self.axis_name, "norm1")(y))
+        y = nn.relu(BatchNorm(train, self.dtype, self.axis_name, name="norm1")(y))
         y = _conv(self.features, 3, self.stride, self.dtype, "conv2")(y)
-        y = nn.relu(_norm(train, self.dtype, self.axis_name, "norm2")(y))
+        y = nn.relu(BatchNorm(train, self.dtype, self.axis_name, name="norm2")(y))
         y = _conv(4 * self.features, 1, 1, self.dtype, "conv3")(y)
-        y = _norm(train, self.dtype, self.axis_name, "norm3")(y)
+        y = BatchNorm(train, self.dtype, self.axis_name, name="norm3")(y)
         if self.stride != 1 or x.shape[-1] != y.shape[-1]:
             x = _conv(4 * self.features, 1, self.stride, self.dtype, "down_conv")(x)
-            x = _norm(train, self.dtype, self.axis_name, "down_norm")(x)
+            x = BatchNorm(train, self.dtype, self.axis_name, name="down_norm")(x)
         return nn.relu(x + y)
 
 
@@ -112,7 +95,7 @@ class Stem(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps `[B, H, W, 3]` to `[B, H/4, W/4, features]`, compute dtype."""
         x = _conv(self.features, 7, 2, self.dtype, "conv")(x)
-        x = nn.relu(_norm(train, self.dtype, self.axis_name, "norm")(x))
+        x = nn.relu(BatchNorm(train, self.dtype, self.axis_name, name="norm")(x))
         return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))  # pads with -inf
 
 
