@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fiqa_jax import metrics
+from fiqa_jax import metrics, reliability
+from fiqa_jax.reliability import ratio
 
 _CELLS = 2_000_000  # weights held at a time
 
@@ -126,14 +127,14 @@ def weighted_scores(
     own = np.clip(full[np.arange(len(truth)), truth], np.finfo(np.float64).eps, None)
     error = ((full - np.eye(classes)[truth]) ** 2).sum(-1) / (2 if classes == 2 else 1)
     out = {
-        "nll": metrics.ratio(weight @ -np.log(own), total),
-        "brier": metrics.ratio(weight @ error, total),
+        "nll": ratio(weight @ -np.log(own), total),
+        "brier": ratio(weight @ error, total),
     }
-    sure, happened = metrics.confidences(truth, prob)
-    bins = metrics.ECE_BINS
+    sure, happened = reliability.confidences(truth, prob)
+    bins = reliability.ECE_BINS
     gap = np.zeros((len(truth), bins))
-    gap[np.arange(len(truth)), metrics.bin_of(sure, bins)] = sure - happened
-    out["ece"] = metrics.ratio(np.abs(weight @ gap).sum(-1), total)
+    gap[np.arange(len(truth)), reliability.bin_of(sure, bins)] = sure - happened
+    out["ece"] = ratio(np.abs(weight @ gap).sum(-1), total)
     if prob.ndim == 1:
         out["auroc"], out["ap"] = _ranked(truth == 1, prob, weight)
         return out
@@ -154,10 +155,10 @@ def _ranked(hit: NDArray[np.bool_], score: Floats, weight: Floats) -> tuple[Floa
     negative = np.add.reduceat(w, first, axis=-1) - positive
     p, n = positive.sum(-1), negative.sum(-1)
     below = np.cumsum(negative, -1)
-    auroc = metrics.ratio((positive * (below - negative / 2)).sum(-1), p * n)
+    auroc = ratio((positive * (below - negative / 2)).sum(-1), p * n)
     # From the highest score down: what has been taken in so far, ties together.
     found = p[:, None] - np.cumsum(positive, -1) + positive
     taken = found + n[:, None] - below + negative
     precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
-    ap = metrics.ratio((positive * precision).sum(-1), p)
+    ap = ratio((positive * precision).sum(-1), p)
     return auroc, np.where(n > 0, ap, np.nan)

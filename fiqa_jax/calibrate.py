@@ -33,7 +33,7 @@ def normalise(prob: ArrayLike) -> Floats:
     return p / p.sum(-1, keepdims=True)
 
 
-def prior_correct(prob: ArrayLike, prior: ArrayLike, tau: float) -> Floats:
+def prior_correction(prob: ArrayLike, prior: ArrayLike, tau: float) -> Floats:
     """Divides out the training prior: p / prior^tau, rows renormalised.
 
     tau = 1 is the balanced-prior rule of Saerens et al. (2002, equation 2.4) with equal new priors.

@@ -9,9 +9,7 @@ Definitions used throughout:
   macro: unweighted mean over the classes that occur in truth or prediction (as scikit-learn).
   AUROC, AP of more than two classes: unweighted mean of one class against the rest.
   Brier: sum over classes of (p - y)^2 for several classes (0..2), (p - y)^2 for two (0..1).
-  ECE: 15 equal-width bins, sum of |mean confidence - frequency| weighted by bin share (Guo et
-    al. 2017, equations 2-3). Several classes: confidence of the predicted class against its
-    accuracy. Two classes: probability of the second class against its frequency.
+  ECE: 15 equal-width bins, see `fiqa_jax.reliability`.
   NLL: natural logarithm, probabilities clipped at float64's epsilon.
 """
 
@@ -21,10 +19,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fiqa_jax import reliability
+from fiqa_jax.reliability import ratio
+
 QUALITY = ("good", "usable", "reject")
 GRADABLE = ("gradable", "ungradable")
 DETAIL = ("good", "defect")
-ECE_BINS = 15
 
 Floats = NDArray[np.float64]
 
@@ -39,12 +39,6 @@ class Scores:
     confusion: NDArray[np.int64]  # [C, C], rows truth, columns prediction
     names: tuple[str, ...]  # class names in the order of the matrix
     notes: tuple[str, ...]  # what was undefined or left out, and why
-
-
-def ratio(top: ArrayLike, bottom: ArrayLike) -> Floats:
-    """Elementwise top / bottom in float64, NaN where bottom is 0, without a warning."""
-    a, b = np.broadcast_arrays(np.asarray(top, np.float64), np.asarray(bottom, np.float64))
-    return np.divide(a, b, out=np.full(a.shape, np.nan), where=b != 0)
 
 
 def _mean(values: Floats) -> Floats:
@@ -92,56 +86,6 @@ def count_scores(confusion: ArrayLike, names: Sequence[str]) -> dict[str, Floats
         out["precision"] = ratio(hit[..., 1], predicted[..., 1])
     out.update({f"f1_{name}": f1[..., k] for k, name in enumerate(names)})
     return out
-
-
-def bin_of(confidence: ArrayLike, bins: int = ECE_BINS) -> NDArray[np.int64]:
-    """Bin 0..bins-1 of each [N] confidence: equal widths, ]m/M, (m+1)/M], 0 in the first."""
-    p = np.asarray(confidence, np.float64)
-    return np.clip(np.ceil(p * bins).astype(np.int64) - 1, 0, bins - 1)
-
-
-def reliability(
-    confidence: ArrayLike, happened: ArrayLike, bins: int = ECE_BINS
-) -> tuple[Floats, Floats, Floats]:
-    """Bins of a reliability diagram (Guo et al. 2017, equations 1-2).
-
-    Args:
-      confidence: [N] in [0, 1].
-      happened: [N] 0/1, whether what was foretold came about.
-      bins: number of bins, see `bin_of`.
-
-    Returns:
-      (count [M], mean confidence [M], frequency [M]) float64; NaN means in empty bins.
-    """
-    p, y = np.asarray(confidence, np.float64), np.asarray(happened, np.float64)
-    where = bin_of(p, bins)
-    count = np.bincount(where, minlength=bins).astype(np.float64)
-    mean = ratio(np.bincount(where, p, bins), count)
-    return count, mean, ratio(np.bincount(where, y, bins), count)
-
-
-def expected_calibration_error(
-    confidence: ArrayLike, happened: ArrayLike, bins: int = ECE_BINS
-) -> float:
-    """ECE (Guo et al. 2017, equation 3) of [N] confidences in [0, 1] and [N] 0/1 outcomes."""
-    count, mean, frequency = reliability(confidence, happened, bins)
-    return float(np.nansum(count * np.abs(mean - frequency)) / max(count.sum(), 1))
-
-
-def confidences(truth: ArrayLike, prob: ArrayLike) -> tuple[Floats, Floats]:
-    """What the reliability of a head is measured on (see the module's definition of ECE).
-
-    Args:
-      truth: [N] int, no absent labels.
-      prob: [N, C] (several classes) or [N] (probability of the second of two).
-
-    Returns:
-      (confidence [N] in [0, 1], outcome [N] 0/1), float64.
-    """
-    y, p = np.asarray(truth), np.asarray(prob, np.float64)
-    if p.ndim == 1:
-        return p, (y == 1).astype(np.float64)
-    return p.max(-1), (p.argmax(-1) == y).astype(np.float64)
 
 
 def scores(truth: ArrayLike, prob: ArrayLike, names: Sequence[str]) -> Scores:
@@ -238,17 +182,26 @@ def _probabilistic(y: NDArray[np.int64], p: Floats, classes: int) -> dict[str, f
     return {
         "nll": float(log_loss(y, full, labels=list(range(classes)))),
         "brier": float(error.mean() / (2 if classes == 2 else 1)),
-        "ece": expected_calibration_error(*confidences(y, p)),
+        "ece": reliability.expected_error(*reliability.confidences(y, p)),
     }
 
 
-def head_scores(
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """Labels and probabilities of one head, ready for `scores`."""
+
+    truth: NDArray[np.int64]  # [N], -1 absent
+    prob: Floats  # [N, C], or [N] probability of the second of two classes
+    names: tuple[str, ...]
+
+
+def heads(
     truth: Mapping[str, ArrayLike],
     outputs: Mapping[str, ArrayLike],
     details: Sequence[str] = (),
     diagnosis: Sequence[str] = (),
-) -> dict[str, Scores]:
-    """Scores of every head that has both a label array and an output.
+) -> dict[str, Head]:
+    """Every head that has both an output and at least one label.
 
     Args:
       truth: any of 'quality' [N], 'ungradable' [N], 'details' [N, K], 'diagnosis' [N]; int,
@@ -258,30 +211,40 @@ def head_scores(
       details: K names; `diagnosis`: T names.
 
     Returns:
-      'quality', 'ungradable', each detail's name and 'diagnosis', as far as they exist. A head
-      none of whose examples is labelled is left out.
+      'quality', 'ungradable', each detail's name and 'diagnosis', as far as they exist.
     """
-    out: dict[str, Scores] = {}
-    heads = [("quality", QUALITY), ("ungradable", GRADABLE), ("diagnosis", tuple(diagnosis))]
-    for head, names in heads:
+    out: dict[str, Head] = {}
+    known = {"quality": QUALITY, "ungradable": GRADABLE, "diagnosis": tuple(diagnosis)}
+    for head, names in known.items():
         if head in truth and f"p_{head}" in outputs:
             prob = np.asarray(outputs[f"p_{head}"], np.float64)
-            if prob.ndim == 2 and prob.shape[-1] == 2:
-                prob = prob[:, 1]
-            out[head] = scores(truth[head], prob, names)
+            prob = prob[:, 1] if prob.ndim == 2 and prob.shape[-1] == 2 else prob
+            out[head] = Head(np.asarray(truth[head], np.int64), prob, names)
     if "details" in truth and "p_details" in outputs:
-        labels, prob = np.asarray(truth["details"]), np.asarray(outputs["p_details"])
+        labels = np.asarray(truth["details"], np.int64)
+        prob = np.asarray(outputs["p_details"], np.float64)
         for k, name in enumerate(details):
-            out[name] = scores(labels[:, k], prob[:, k], DETAIL)
+            out[name] = Head(labels[:, k], prob[:, k], DETAIL)
     order = ("quality", "ungradable", *details, "diagnosis")
-    return {head: out[head] for head in order if head in out and out[head].n}
+    return {name: out[name] for name in order if name in out and (out[name].truth >= 0).any()}
 
 
-def summary(heads: Mapping[str, Scores], details: Sequence[str] = ()) -> dict[str, float]:
+def head_scores(
+    truth: Mapping[str, ArrayLike],
+    outputs: Mapping[str, ArrayLike],
+    details: Sequence[str] = (),
+    diagnosis: Sequence[str] = (),
+) -> dict[str, Scores]:
+    """`scores` of every head of `heads` (same arguments), by its name."""
+    found = heads(truth, outputs, details, diagnosis)
+    return {name: scores(head.truth, head.prob, head.names) for name, head in found.items()}
+
+
+def summary(found: Mapping[str, Scores], details: Sequence[str] = ()) -> dict[str, float]:
     """Flat metrics of all heads, as metrics.jsonl and `config.train.select` name them.
 
     Args:
-      heads: result of `head_scores`.
+      found: result of `head_scores`.
       details: names of the details among the heads; their mean is added as `details_<metric>`.
 
     Returns:
@@ -289,10 +252,10 @@ def summary(heads: Mapping[str, Scores], details: Sequence[str] = ()) -> dict[st
       `details_macro_f1`.
     """
     flat: dict[str, float] = {}
-    for head, found in heads.items():
-        flat |= {f"{head}_{name}": value for name, value in found.values.items()}
-        flat[f"{head}_n"] = float(found.n)
-    present = [heads[name].values for name in details if name in heads]
+    for head, one in found.items():
+        flat |= {f"{head}_{name}": value for name, value in one.values.items()}
+        flat[f"{head}_n"] = float(one.n)
+    present = [found[name].values for name in details if name in found]
     if present:
         for metric in present[0]:
             flat[f"details_{metric}"] = float(np.mean([values[metric] for values in present]))

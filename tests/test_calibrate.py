@@ -132,12 +132,12 @@ def test_extreme_probabilities_stay_finite():
 
 def test_prior_correction_by_hand():
     # (.6, .3, .1) / (.5, .25, .25) = (1.2, 1.2, .4) -> (3/7, 3/7, 1/7)
-    got = calibrate.prior_correct([[0.6, 0.3, 0.1]], [50, 25, 25], 1.0)
+    got = calibrate.prior_correction([[0.6, 0.3, 0.1]], [50, 25, 25], 1.0)
     np.testing.assert_allclose(got, [[3 / 7, 3 / 7, 1 / 7]])
-    same = calibrate.prior_correct([[0.6, 0.3, 0.1]], [50, 25, 25], 0.0)
+    same = calibrate.prior_correction([[0.6, 0.3, 0.1]], [50, 25, 25], 0.0)
     np.testing.assert_allclose(same, [[0.6, 0.3, 0.1]])
     with pytest.raises(ValueError, match="class shares above 0"):
-        calibrate.prior_correct([[0.6, 0.3, 0.1]], [50, 0, 50], 1.0)
+        calibrate.prior_correction([[0.6, 0.3, 0.1]], [50, 0, 50], 1.0)
 
 
 def test_normalise_names_the_row():
@@ -162,5 +162,7 @@ def test_prior_correction_of_mcfnet(shared_data, tau, macro_f1, accuracy):
     truth = np.array([label[row["image_name"]] for row in rows])
     raw = np.array([[float(row[k]) for k in ("Good", "Usable", "Reject")] for row in rows])
     counts = np.bincount([int(row["quality"]) for row in table("Label_EyeQ_train.csv")])
-    got = metrics.scores(truth, calibrate.prior_correct(raw, counts, tau), metrics.QUALITY).values
+    got = metrics.scores(
+        truth, calibrate.prior_correction(raw, counts, tau), metrics.QUALITY
+    ).values
     assert (round(got["macro_f1"], 4), round(got["accuracy"], 4)) == (macro_f1, accuracy)

@@ -93,20 +93,6 @@ def test_rank_and_probability_metrics_equal_scikit_learn():
     assert got["brier"] == pytest.approx(sk.brier_score_loss(truth, prob[:, 1]))
 
 
-def test_calibration_error_by_hand():
-    # Two bins of four: .2 twice (one came true), .9 twice (both true).
-    # |.2 - .5| * 1/2 + |.9 - 1| * 1/2 = .2
-    got = metrics.expected_calibration_error([0.2, 0.2, 0.9, 0.9], [1, 0, 1, 1], bins=4)
-    assert got == pytest.approx(0.2)
-    count, mean, frequency = metrics.reliability([0.0, 0.25, 0.2500001, 1.0], [0, 1, 1, 1], 4)
-    np.testing.assert_array_equal(count, [2, 1, 0, 1])  # bins are open below, closed above
-    np.testing.assert_allclose(mean, [0.125, 0.2500001, np.nan, 1.0])
-    np.testing.assert_array_equal(frequency, [0.5, 1, np.nan, 1])
-    # Several classes: confidence of the predicted class. .6 right, .8 wrong; |.6-1|/2 + .8/2 = .6
-    prob = [[0.6, 0.3, 0.1], [0.1, 0.8, 0.1]]
-    assert metrics.scores([0, 0], prob, metrics.QUALITY).values["ece"] == pytest.approx(0.6)
-
-
 def test_one_class_only_is_nan_with_a_note():
     got = metrics.scores([0, 0, 0], [0.1, 0.2, 0.7], metrics.DETAIL)
     assert got.values["accuracy"] == pytest.approx(2 / 3)
