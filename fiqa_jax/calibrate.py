@@ -4,14 +4,20 @@ Fitted on labelled predictions that the model was not trained on. Everything wor
 (no logits needed) and is a pure function of arrays.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fiqa_jax import thresholds
+from fiqa_jax.predictions import Predictions
+from fiqa_jax.thresholds import Band
+
 Floats = NDArray[np.float64]
 Fitted = dict[str, float]  # {'temperature': T} or {'slope': a, 'offset': b}
+SENSITIVITY = SPECIFICITY = 0.95  # of the band, where nothing else is asked for
 _EPS = 1e-12
 _TEMPERATURES = (0.05, 20.0)
 
@@ -121,7 +127,58 @@ def fit_platt(truth: ArrayLike, prob: ArrayLike) -> Fitted:
     return {"slope": float(found.x[0]), "offset": float(found.x[1])}
 
 
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What a model's config.json takes over: `temperature` and `thresholds`."""
+
+    temperature: dict[str, Fitted]
+    thresholds: dict[str, Any]  # see advice.Thresholds
+    band: Band | None  # what the thresholds were seen to do
+    notes: tuple[str, ...]  # what could not be fitted, and why
+
+
 def fit(
+    found: Predictions,
+    *,
+    sensitivity: float = SENSITIVITY,
+    specificity: float = SPECIFICITY,
+    seed: int = 0,
+) -> Calibration:
+    """Calibration of every head and the band of the score, from labelled predictions.
+
+    A photograph is bad where it is ungradable, or graded reject. With one kind only there is no
+    band: the decision stays with the grade.
+
+    Args:
+      found: predictions with true labels, best of a validation split.
+      sensitivity: share of bad photographs that must not be accepted.
+      specificity: share of the others that must not be taken again.
+      seed: of the intervals.
+    """
+    temperature = fit_heads(found.truth, found.outputs, found.details)
+    notes = []
+    bad = found.truth.get("ungradable")
+    if bad is None and "quality" in found.truth:
+        grade = found.truth["quality"]
+        bad = np.where(grade < 0, -1, grade == 2)
+    kinds = set() if bad is None else set(np.unique(bad).tolist()) - {-1}
+    chosen: Band | None = None
+    if bad is None or "score" not in found.outputs or len(kinds) < 2:
+        notes.append("no band of the score: it needs photographs known to be bad, and others")
+    else:
+        chosen = thresholds.band(
+            bad,
+            found.outputs["score"],
+            found.patient,
+            sensitivity=sensitivity,
+            specificity=specificity,
+            seed=seed,
+        )
+    cuts = {"accept": chosen.accept, "recapture": chosen.recapture} if chosen else {}
+    return Calibration(temperature, cuts, chosen, tuple(notes))
+
+
+def fit_heads(
     truth: Mapping[str, ArrayLike], outputs: Mapping[str, ArrayLike], details: Sequence[str] = ()
 ) -> dict[str, Fitted]:
     """Calibration of every head with labels: temperature for classes, Platt for yes-or-no heads.
@@ -153,7 +210,7 @@ def apply(
 
     Args:
       outputs: of a method's predict, see metrics.head_scores.
-      fitted: from `fit`; heads that are not named stay.
+      fitted: from `fit_heads`; heads that are not named stay.
       details: K names.
 
     Returns:

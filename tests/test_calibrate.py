@@ -7,6 +7,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from fiqa_jax import calibrate, metrics
+from fiqa_jax.advice import Thresholds
+from fiqa_jax.predictions import Predictions
 
 
 def softmax(z):
@@ -89,7 +91,7 @@ TRUTH = {
 
 
 def test_fit_covers_the_heads_that_have_labels():
-    fitted = calibrate.fit(TRUTH, make_outputs(), ("clarity", "contrast"))
+    fitted = calibrate.fit_heads(TRUTH, make_outputs(), ("clarity", "contrast"))
     assert set(fitted) == {"quality", "ungradable", "clarity", "contrast"}
     assert fitted["contrast"] == {"slope": 1.0, "offset": 0.0}
     out = calibrate.apply(make_outputs(), fitted, ("clarity", "contrast"))
@@ -101,7 +103,7 @@ def test_fit_covers_the_heads_that_have_labels():
 def test_ungradable_that_is_p_reject_follows_the_grade():
     outputs = make_outputs()
     outputs["p_ungradable"] = outputs["p_quality"][:, 2]
-    fitted = calibrate.fit(TRUTH, outputs)
+    fitted = calibrate.fit_heads(TRUTH, outputs)
     assert set(fitted) == {"quality"}
     out = calibrate.apply(outputs, fitted)
     np.testing.assert_array_equal(out["p_ungradable"], out["p_quality"][:, 2])
@@ -166,3 +168,34 @@ def test_prior_correction_of_mcfnet(shared_data, tau, macro_f1, accuracy):
         truth, calibrate.prior_correction(raw, counts, tau), metrics.QUALITY
     ).values
     assert (round(got["macro_f1"], 4), round(got["accuracy"], 4)) == (macro_f1, accuracy)
+
+
+def predicted(outputs, truth):
+    n = len(outputs["score"])
+    names = np.array([f"p{i}" for i in range(n)])
+    return Predictions((), names, names, outputs, truth, ("clarity", "contrast"), (), {})
+
+
+def test_fit_of_a_prediction_file_gives_temperature_and_band():
+    outputs = make_outputs()
+    outputs["score"] = np.linspace(0, 1, 50)
+    bad = np.r_[np.zeros(30, int), np.ones(20, int)]
+    bad[28], bad[32] = 1, 0  # one bad photograph among the good scores and the reverse
+    got = calibrate.fit(predicted(outputs, TRUTH | {"ungradable": bad}), sensitivity=1.0)
+    assert set(got.temperature) == {"quality", "ungradable", "clarity", "contrast"}
+    assert got.thresholds["accept"] == pytest.approx(28 / 49)
+    # 95 % of 30 others kept: 28.5, so 29 of them lie below 32 / 49.
+    assert got.thresholds["recapture"] == pytest.approx(30 / 49)
+    assert got.band.sensitivity.value == 1
+    assert Thresholds.from_dict(got.thresholds).details == {}
+
+
+def test_fit_takes_reject_as_bad_and_says_when_there_is_none():
+    outputs = make_outputs()
+    by_grade = calibrate.fit(predicted(outputs, {"quality": TRUTH["quality"]}))
+    by_flag = calibrate.fit(predicted(outputs, {"ungradable": TRUTH["ungradable"]}))
+    assert by_grade.thresholds == by_flag.thresholds
+    none = calibrate.fit(predicted(outputs, {"quality": TRUTH["quality"] % 2}))
+    assert none.thresholds == {}
+    assert none.band is None
+    assert "known to be bad" in none.notes[0]
