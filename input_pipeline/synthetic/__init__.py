@@ -3,14 +3,9 @@
 import numpy as np
 
 from input_pipeline.synthetic.anatomy import LESIONS, STYLES, Drawn, draw
-from input_pipeline.synthetic.degrade import (
-    DETAILS,
-    KINDS,
-    Degradation,
-    Degraded,
-    degrade,
-    plan,
-)
+from input_pipeline.synthetic.degrade import Degraded, degrade
+from input_pipeline.synthetic.plan import DETAILS, KINDS, Degradation, plan
+from input_pipeline.synthetic.truth import remove_vessels
 
 __all__ = [
     "DETAILS",
@@ -24,6 +19,7 @@ __all__ = [
     "draw",
     "example",
     "plan",
+    "remove_vessels",
 ]
 
 

@@ -1,10 +1,14 @@
 """Draws a fundus photograph of a given seed, with the truth of everything in it."""
 
 import dataclasses
-import math
 
 import numpy as np
-from scipy import ndimage
+
+from input_pipeline.synthetic import background, cameras, fields, lesions, raster, vessels
+from input_pipeline.synthetic.cameras import STYLES
+from input_pipeline.synthetic.lesions import LESIONS, SHARE
+
+__all__ = ["LESIONS", "STYLES", "Drawn", "draw"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,152 +20,161 @@ class Drawn:
     vessels: np.ndarray  # [S, S, 3] uint8 coverage 0..255: R artery, G vein, B either
     clean0: np.ndarray  # [S, S, 3] uint8, the same photograph rendered without vessels
     disc: tuple[float, float, float]  # cy, cx, radius
-    fovea: tuple[float, float]  # cy, cx
+    fovea: tuple[float, float]  # cy, cx; may lie outside the photograph
     lesions: np.ndarray  # [S, S] uint8 codes of `LESIONS`
     grade: int  # 0-4, ICDR
     eye: str  # 'L' | 'R'
     centre: str  # 'disc' | 'macula'
-
-
-LESIONS = ("none", "microaneurysm", "haemorrhage", "hard exudate", "cotton wool", "neovascular")
-STYLES = {"a": (1.0, (205, 100, 50)), "b": (0.74, (215, 75, 55)), "c": (1.0, (150, 85, 45))}
-
-
-def _stroke(depth: np.ndarray, points: list[tuple[float, float, float]]) -> None:
-    """Adds the coverage of a chain of (y, x, radius) to `depth` [S, S] by maximum."""
-    side = depth.shape[0]
-    for y, x, r in points:
-        k = int(r + 2)
-        y0, y1 = max(0, int(y) - k), min(side, int(y) + k + 2)
-        x0, x1 = max(0, int(x) - k), min(side, int(x) + k + 2)
-        if y0 >= y1 or x0 >= x1:
-            continue
-        yy, xx = np.ogrid[y0:y1, x0:x1]
-        d = np.sqrt((yy - y) ** 2 + (xx - x) ** 2)
-        cover = np.clip(d + 0.5, -r, r) - np.clip(d - 0.5, -r, r)
-        np.maximum(depth[y0:y1, x0:x1], cover, out=depth[y0:y1, x0:x1])
+    style: str  # key of `STYLES`
+    degrees: float  # width of the field
 
 
 def draw(seed: int, side: int, style: str = "a", grade: int | None = None) -> Drawn:
     """Draws one fundus photograph. A pure function of its arguments.
 
     Args:
-      seed: which eye.
-      side: pixels of the square photograph.
-      style: camera, a key of `STYLES`.
-      grade: diabetic retinopathy 0-4 (ICDR); drawn from the seed when None.
+      seed: which eye; 0 or more.
+      side: pixels of the square photograph, at least 32.
+      style: camera, a key of `STYLES`; of several letters ('abc') the seed picks one.
+      grade: diabetic retinopathy 0-4 (ICDR); drawn by `lesions.SHARE` when None.
 
     Returns:
       Drawn.
 
     Raises:
-      ValueError: a style or grade that does not exist.
+      ValueError: a style, grade, side or seed that does not exist.
     """
-    if style not in STYLES:
-        raise ValueError(f"style {style!r} is none of {sorted(STYLES)}")
+    if not style or set(style) - set(STYLES):
+        raise ValueError(f"style {style!r}: expected one or more letters of {sorted(STYLES)}")
     if grade is not None and grade not in range(5):
         raise ValueError(f"grade {grade!r} is none of 0, 1, 2, 3, 4")
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 17]))
-    grade = int(rng.choice(5, p=(0.5, 0.15, 0.2, 0.1, 0.05))) if grade is None else grade
-    cut, colour = STYLES[style]
-    eye = "LR"[int(rng.integers(2))]
-    centre = ("disc", "macula")[int(rng.integers(2))]
-    sign = 1.0 if eye == "R" else -1.0
-    unit = side * rng.uniform(0.11, 0.14)  # disc diameter
-    mid = side / 2 - 0.5
-    jitter = rng.normal(0, 0.03 * side, 2)
-    disc_x = mid + jitter[0] + (sign * 1.25 * unit if centre == "macula" else 0)
-    if centre == "macula":
-        disc_x = mid + jitter[0] + sign * 2.4 * unit
-    disc_y = mid + jitter[1] * 0.5
-    fovea = (disc_y + 0.2 * unit, disc_x - sign * 2.5 * unit)
-    yy, xx = np.mgrid[:side, :side].astype(np.float32)
-    r = np.hypot(yy - mid, xx - mid)
-    fov = (r < side / 2 - 1) & (np.abs(yy - mid) < cut * side / 2)
+    if side < 32 or seed < 0:
+        raise ValueError(f"side {side} (at least 32) or seed {seed} (at least 0) is out of range")
+    streams = np.random.SeedSequence([seed, 20]).spawn(8)
+    of_eye, of_camera, of_trees, of_ground, of_disease, of_blood, of_light, of_noise = (
+        np.random.Generator(np.random.PCG64(stream)) for stream in streams
+    )
+    letter = style[int(of_camera.integers(len(style)))]
+    camera = cameras.shoot(of_camera, STYLES[letter])
+    eye = vessels.sample_eye(of_eye)
+    is_right = bool(of_eye.random() < 0.5)
+    drawn_grade = int(of_disease.choice(5, p=SHARE))
+    grade = drawn_grade if grade is None else grade
 
-    red = np.array(colour, np.float32) * rng.uniform(0.8, 1.15) * rng.normal(1, 0.06, 3)
-    field = ndimage.gaussian_filter(rng.standard_normal((side, side)), side / 25) * side / 25
-    shade = 1 + 0.12 * field - 0.25 * (r / side * 2) ** 2
-    to_fovea = np.hypot(yy - fovea[0], xx - fovea[1])
-    shade *= 1 - 0.35 * np.exp(-((to_fovea / (0.8 * unit)) ** 2))
-    base = red * shade[..., None]
-    to_disc = np.hypot(yy - disc_y, xx - disc_x)
-    rim = 1 / (1 + np.exp((to_disc - unit / 2) / (0.04 * unit)))
-    base += rim[..., None] * (np.array([245, 205, 140]) - base) * 0.8
+    mirror = 1.0 if is_right else -1.0
+    aim = camera.aim
+    if camera.centre == "disc":
+        centre = (eye.disc[0] - 2.0 + aim[0], eye.disc[1] + aim[1])
+    else:
+        centre = (2.5 + aim[0], -0.5 + aim[1])
+    at = background.grid(side, camera.degrees, centre, mirror)
+    reach = camera.degrees / 2
+    disease = lesions.sample(of_disease, eye, grade, centre, reach, reach * camera.cut)
+    tree = vessels.grow(of_trees, eye, centre, reach + 0.5)
 
-    cover = np.zeros((2, side, side), np.float32)
-    for kind in (0, 1):
-        for up in (-1.0, 1.0):
-            for away in (-1.0, 1.0):  # temporal, nasal
-                _trunk(rng, cover[kind], (disc_y, disc_x), up, away * sign, unit, kind)
-    inside = fov.astype(np.float32)
-    cover *= inside
-    depth = 1 - (1 - 0.45 * cover[0]) * (1 - 0.6 * cover[1])
-    absorb = 1 - depth[..., None] * np.array([0.35, 0.9, 0.6], np.float32)
+    field = cameras.field_of_view(camera, side)
+    inside = field > 0.5
+    arteries, veins = _trees(of_blood, tree, disease, mirror, centre, at, inside)
+    ground = background.paint(of_ground, eye, at, camera.colour)
+    blood, veil, tint, labels = lesions.paint(disease, at, inside, camera.colour)
+    shade = cameras.light(of_light, camera, side)[..., None]
 
-    lesions = np.zeros((side, side), np.uint8)
-    spots = base.copy()
-    for code, count in ((1, 6 * grade), (2, 4 * max(0, grade - 1)), (3, 4 * max(0, grade - 1))):
-        tint = np.array([250, 220, 120]) if code == 3 else np.array([95, 20, 15])
-        for _ in range(count):
-            y, x = rng.uniform(0.2, 0.8, 2) * side
-            size = max(1.0, unit * rng.uniform(0.02, 0.05 if code == 1 else 0.12))
-            hit = np.hypot(yy - y, xx - x) < size
-            lesions[hit & fov] = code
-            spots[hit] = 0.3 * spots[hit] + 0.7 * tint
-    noise = rng.normal(0, 2.0, (side, side, 3))
+    def scene(density: np.ndarray, reflex: np.ndarray | float) -> np.ndarray:
+        picture = ground + veil[..., None] * (tint - ground)
+        return picture * np.exp(-density) * shade + reflex
 
-    def photograph(picture: np.ndarray) -> np.ndarray:
-        soft = ndimage.gaussian_filter(picture, (0.6, 0.6, 0)) + noise
-        return np.clip(soft * inside[..., None], 0, 255).round().astype(np.uint8)
+    red = np.array([0.13, 1.0, 0.55], np.float32) * blood[..., None]
+    density, reflex = _blood(of_blood, arteries, veins, camera, at)
+    image, clean0 = cameras.expose(
+        of_noise, [scene(density + red, reflex * shade), scene(red, 0.0)], field, camera
+    )
+    either = np.maximum(arteries.cover, veins.cover)
+    truth = np.stack([arteries.cover, veins.cover, either], -1)
 
-    either = np.maximum(cover[0], cover[1])
-    vessels = (np.stack([cover[0], cover[1], either], -1) * 255).round().astype(np.uint8)
+    def pixel(x: float, y: float) -> tuple[float, float]:
+        middle = side / 2 - 0.5
+        return middle + (y - centre[1]) * at.scale, middle + mirror * (x - centre[0]) * at.scale
+
     return Drawn(
-        photograph(spots * absorb),
-        fov.astype(np.uint8),
-        vessels,
-        photograph(spots),
-        (float(disc_y), float(disc_x), float(unit / 2)),
-        (float(fovea[0]), float(fovea[1])),
-        lesions,
+        image,
+        inside.astype(np.uint8),
+        np.round(truth * 255).astype(np.uint8),
+        clean0,
+        (*pixel(*eye.disc), eye.radius * at.scale),
+        pixel(0.0, 0.0),
+        labels,
         grade,
-        eye,
-        centre,
+        "R" if is_right else "L",
+        camera.centre,
+        letter,
+        camera.degrees,
     )
 
 
-def _trunk(
+def _trees(
     rng: np.random.Generator,
-    cover: np.ndarray,
-    start: tuple[float, float],
-    up: float,
-    away: float,
-    unit: float,
-    kind: int,
-) -> None:
-    """Grows one arcade from the disc; side branches leave it and shrink by Murray's law."""
-    side = cover.shape[0]
-    angle = up * rng.uniform(1.2, 1.5) + rng.normal(0, 0.1)
-    todo = [(start[0], start[1], angle, unit * (0.032 if kind == 0 else 0.045), 0)]
-    while todo:
-        y, x, angle, radius, level = todo.pop()
-        chain = []
-        bend = rng.normal(0, 0.01)
-        for step in range(int(2 * side)):
-            chain.append((y, x, radius))
-            if level == 0 and step < 3.2 * unit:
-                angle -= up * 0.9 / (3.2 * unit)
-            bend = 0.95 * bend + rng.normal(0, 0.012)
-            angle += bend
-            y += math.sin(angle)
-            x -= away * math.cos(angle)
-            radius *= 1 - 0.25 / side
-            if not (0 <= y < side and 0 <= x < side) or radius < side / 900:
-                break
-            if rng.random() < 1 / (0.5 * unit) and level < 4:
-                small = radius * rng.uniform(0.4, 0.8)
-                turn = rng.choice((-1.0, 1.0)) * rng.uniform(0.5, 1.0)
-                todo.append((y, x, angle + turn, small, level + 1))
-                radius = (radius**3 - small**3) ** (1 / 3)
-        _stroke(cover, chain)
+    tree: list[vessels.Vessel],
+    disease: lesions.Disease,
+    mirror: float,
+    centre: tuple[float, float],
+    at: background.Grid,
+    inside: np.ndarray,
+) -> tuple[raster.Tree, raster.Tree]:
+    """Arteries and veins on the pixel grid; the field's edge cuts them, beading swells veins."""
+    strength = rng.normal(1, 0.12, len(tree)).clip(0.6, 1.4)
+    beaded = []
+    for vessel in tree:
+        radius = vessel.radius
+        if disease.beading and not vessel.artery:
+            along = np.arange(len(radius)) * vessels.STEP
+            swell = 1 + 0.4 * np.sin(2 * np.pi * along / 1.1 + rng.uniform(0, 6))
+            hit = [
+                lesions.quadrant(x, y, disease.quadrants) in disease.beading
+                for x, y in vessel.points
+            ]
+            radius = np.where(hit, radius * swell, radius)
+        beaded.append(dataclasses.replace(vessel, radius=radius))
+    out = []
+    for artery in (True, False):
+        chains = raster.to_chains(
+            beaded, artery, mirror, centre, at.scale, at.side, strength.tolist()
+        )
+        one = raster.paint(chains, at.side)
+        out.append(dataclasses.replace(one, cover=one.cover * inside, chord=one.chord * inside))
+    return out[0], out[1]
+
+
+def _blood(
+    rng: np.random.Generator,
+    arteries: raster.Tree,
+    veins: raster.Tree,
+    camera: cameras.Camera,
+    at: background.Grid,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Optical density [S, S, 3] of the vessels and their light reflex [S, S, 3] (grey levels).
+
+    Densities are those of HRF's photographs: in green 0.5 at the centre of the widest veins, 0.25
+    of arteries, less than in proportion to their calibre; veins absorb red too. The reflex along
+    an artery is a third of its calibre wide (Brinchmann-Hansen and Heier, Acta Ophthalmol 64
+    Suppl 179:29, 1986).
+    """
+    side = at.side
+    uneven = 1 + 0.16 * fields.smooth(rng, side, background.side_cells(at, 3.0))
+    total = np.zeros((side, side, 3), np.float32)
+    shine = np.zeros((side, side), np.float32)
+    dense: list[np.ndarray] = []
+    settings = ((arteries, 0.32, 0.55, 0.55, 0.05), (veins, 0.52, 0.7, 0.15, 0.2))
+    blue = rng.uniform(0.1, 0.6)
+    red = rng.uniform(0.6, 1.4)
+    glint = rng.uniform(0.2, 1.0)
+    for one, peak, power, reflex, in_red in settings:
+        calibre = 2 * one.radius / at.scale  # degrees
+        density = peak * camera.contrast * (np.maximum(calibre, 1e-3) / 0.4) ** power
+        streak = np.exp(-((one.offset / 0.36) ** 2)) * np.clip(one.radius / 1.6 - 0.25, 0, 1)
+        density = density * one.chord * one.strength * uneven * (1 - reflex * glint * streak)
+        dense.append(density)
+        shine += 14 * reflex * glint * streak * one.cover
+        total += density[..., None] * np.array([in_red * red, 1.0, blue], np.float32)
+    both = np.minimum(dense[0], dense[1])  # where they cross the one in front hides part
+    total -= 0.6 * both[..., None] * np.array([0.1, 1.0, blue], np.float32)
+    return total, shine[..., None] * np.array([1.2, 0.6, 0.4], np.float32)

@@ -1,0 +1,31 @@
+"""Contact sheets of drawn photographs: `python -m input_pipeline.synthetic --sheet out.png`."""
+
+import argparse
+from collections.abc import Sequence
+
+from input_pipeline.synthetic import sheet
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draws one sheet and writes it as a picture."""
+    parser = argparse.ArgumentParser(prog="python -m input_pipeline.synthetic", description=__doc__)
+    parser.add_argument("--sheet", required=True, help="file to write, .png or .jpg")
+    parser.add_argument("--degradations", action="store_true", help="every one at three severities")
+    parser.add_argument("--beside", default="", help="folder of real photographs to show in turn")
+    parser.add_argument("--style", default="abc", help="camera styles to mix, letters of abc")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--side", type=int, default=256, help="pixels of each photograph")
+    parser.add_argument("--columns", type=int, default=6)
+    args = parser.parse_args(argv)
+    if args.degradations:
+        page = sheet.degradations(args.style, args.seed, args.side)
+    elif args.beside:
+        page = sheet.beside(args.beside, args.style, args.seed, args.side, args.columns)
+    else:
+        page = sheet.eyes(args.style, args.seed, args.side, args.columns)
+    page.save(args.sheet)
+    print(f"{args.sheet}: {page.width} x {page.height} pixels")
+
+
+if __name__ == "__main__":
+    main()
