@@ -91,7 +91,7 @@ def test_training_step_equals_torchvision():
         loss, stats, norms = jax.device_get((loss, stats, norms))
 
     np.testing.assert_allclose(loss, golden["loss"], rtol=1e-10)
-    # The layout of the expected norms is the converter's: a norm is one number whatever the axes.
+    # A norm is one number whatever the axes: the converter (float32) finds its place in our tree.
     stored = {k.removeprefix("gradient/"): golden[k] for k in golden if k.startswith("gradient/")}
     shapes = json.loads(str(golden["shapes"]))
     filled = {k: np.full(shapes[k], stored.get(k, 0)) for k in shapes}
@@ -99,7 +99,7 @@ def test_training_step_equals_torchvision():
     names, values = zip(*jax.tree_util.tree_flatten_with_path(norms)[0], strict=True)
     paths = [jax.tree_util.keystr(n, simple=True, separator="/") for n in names]
     assert len(paths) == len(stored)
-    np.testing.assert_allclose(values, [expected[p].flat[0] for p in paths], rtol=1e-8)
+    np.testing.assert_allclose(values, [expected[p].flat[0] for p in paths], rtol=1e-7)
 
     # Running statistics: PyTorch's variance is the unbiased one, ours the batch's own.
     pixels = batch * ((HEIGHT + 1) // 2) * (WIDTH // 2)
