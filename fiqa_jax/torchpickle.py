@@ -109,7 +109,8 @@ _ALLOWED: dict[str, Any] = {
 }
 
 
-class Unpickler(pickle.Unpickler):
+# The unpickler written in Python: the one in C fills as large a memo as a damaged file asks for.
+class Unpickler(pickle._Unpickler):
     """Builds dicts, lists, numbers, text and `Tensor`s, and nothing else.
 
     Attributes:

@@ -78,7 +78,7 @@ def test_devices_share_their_statistics():
 
 
 def test_bfloat16_activations_keep_exact_statistics():
-    # 256 + k/8 cannot be told apart in bfloat16 sums; statistics of the rounded input can.
+    # bfloat16 has 8 significant bits: sums of 4,096 values of 100 need more.
     x = jnp.asarray(np.random.default_rng(0).normal(100.0, 2.0, (64, 8, 8, 1)), jnp.bfloat16)
     module = BatchNorm(train=True, dtype=jnp.bfloat16)
     y, new = apply(module, module.init(jax.random.key(0), x), x)
