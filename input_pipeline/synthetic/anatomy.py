@@ -121,7 +121,7 @@ def _trees(
     inside: np.ndarray,
 ) -> tuple[raster.Tree, raster.Tree]:
     """Arteries and veins on the pixel grid; the field's edge cuts them, beading swells veins."""
-    strength = rng.normal(1, 0.12, len(tree)).clip(0.6, 1.4)
+    strength = rng.normal(1, 0.2, len(tree)).clip(0.5, 1.6)
     beaded = []
     for vessel in tree:
         radius = vessel.radius
@@ -163,8 +163,10 @@ def _blood(
     total = np.zeros((side, side, 3), np.float32)
     shine = np.zeros((side, side), np.float32)
     dense: list[np.ndarray] = []
-    settings = ((arteries, 0.32, 0.55, 0.55, 0.05), (veins, 0.52, 0.7, 0.15, 0.2))
-    blue = rng.uniform(0.1, 0.6)
+    settings = ((arteries, 0.33, 0.4, 0.55, 0.05), (veins, 0.5, 0.55, 0.15, 0.15))
+    # where the sensor sees little blue, what it sees is mostly scattered light
+    share = camera.colour[2] / camera.colour[1]
+    blue = float(np.clip(rng.uniform(0.1, 0.5) + 0.9 * (share - 0.4), 0.1, 0.95))
     red = rng.uniform(0.6, 1.4)
     glint = rng.uniform(0.2, 1.0)
     for one, peak, power, reflex, in_red in settings:

@@ -101,11 +101,11 @@ def _sheen(rng: np.random.Generator, eye: Eye, at: Grid, to_fovea: np.ndarray) -
     dx, dy = at.x - eye.disc[0], at.y - eye.disc[1]
     distance, angle = np.hypot(dx, dy), np.arctan2(dy, dx)
     fibres = fields.streaks(rng, distance, angle + 0.012 * distance, 7.0, 320)
-    poles = np.abs(np.sin(angle)) ** 1.5 * np.exp(-np.clip(distance - eye.radius, 0, None) / 6.5)
-    out = poles * (0.7 + 0.13 * fibres)
+    poles = np.abs(np.sin(angle)) ** 2 * np.exp(-np.clip(distance - eye.radius, 0, None) / 6.5)
+    out = poles * (0.55 + 0.16 * fibres)
     ring = rng.uniform(1.5, 3.5)
-    glow = np.exp(-(((to_fovea - ring) / 0.45) ** 2)) * rng.uniform(0, 0.6)
-    out = out + glow * np.clip(0.5 + 0.7 * fields.smooth(rng, at.side, 8), 0, None)
+    glow = np.exp(-(((to_fovea - ring) / 0.5) ** 2)) * rng.uniform(0, 0.45)
+    out = out + glow * np.clip(0.3 + 0.9 * fields.smooth(rng, at.side, 6), 0, None)
     patches = np.clip(fields.smooth(rng, at.side, side_cells(at, 2.2)) - 1.1, 0, None)
     out += 0.5 * rng.uniform(0, 1) * patches * np.exp(-distance / 14)
     spot = rng.uniform(0.1, 0.22)
@@ -120,40 +120,65 @@ def side_cells(at: Grid, bump: float) -> float:
 
 def _disc(rng: np.random.Generator, eye: Eye, at: Grid, picture: np.ndarray) -> np.ndarray:
     """Paints the optic disc with rim, cup and surroundings over `picture` [S, S, 3]."""
+    reach = eye.radius + 6.5
+    rows = np.flatnonzero(np.abs(at.y[:, 0] - eye.disc[1]) < reach)
+    columns = np.flatnonzero(np.abs(at.x[0] - eye.disc[0]) < reach)
+    if not len(rows) or not len(columns):
+        return picture
+    level = np.clip(picture.mean((0, 1)), 12, 240)
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    near = Grid(at.x[:, box[1]], at.y[box[0]], at.scale, at.side)
+    picture[box] = _disc_near(rng, eye, near, picture[box], level)
+    return picture
+
+
+def _disc_near(
+    rng: np.random.Generator, eye: Eye, at: Grid, picture: np.ndarray, level: np.ndarray
+) -> np.ndarray:
+    """The disc in a part of the photograph; `level` [3] is the mean of all of it."""
     dx, dy = at.x - eye.disc[0], at.y - eye.disc[1]
+    size = max(picture.shape[:2])
+
+    def bumps(cells: float) -> np.ndarray:
+        return fields.smooth(rng, size, cells)[: picture.shape[0], : picture.shape[1]]
+
     tilt = rng.normal(0, 0.15)
     u = dx * np.cos(tilt) + dy * np.sin(tilt)
     v = (-dx * np.sin(tilt) + dy * np.cos(tilt)) / rng.uniform(1.03, 1.16)  # taller than wide
-    wobble = 1 + 0.025 * fields.smooth(rng, at.side, 7)
+    wobble = 1 + 0.025 * bumps(3)
     r = np.hypot(u, v) * wobble
     toward = np.arctan2(v, -u)  # 0 is temporal
-    glow = rng.uniform(0.03, 0.16) * np.exp(-np.clip(r - eye.radius, 0, None) / 2.0)
-    picture = picture * (1 + glow[..., None])
+    glow = rng.uniform(0.05, 0.3) * np.clip(
+        np.exp(-np.clip(r - eye.radius, 0, None) / 1.6) - 0.02, 0, None
+    )
+    picture = picture * (1 + glow[..., None] * np.array([0.5, 1.0, 0.9]))
 
     if rng.random() < 0.4:  # atrophy next to the disc, mostly temporal
         reach = eye.radius * rng.uniform(1.06, 1.35)
         crescent = _sigmoid((reach - r) / 0.12) * np.clip(np.cos(toward + rng.normal(0, 0.4)), 0, 1)
-        pale = rng.uniform(0.15, 0.6) * crescent * (0.85 + 0.15 * fields.smooth(rng, at.side, 40))
+        pale = rng.uniform(0.15, 0.6) * crescent * (0.85 + 0.15 * bumps(16))
         picture = picture + pale[..., None] * (np.array([235, 170, 110]) - picture)
     if rng.random() < 0.35:  # a rim of pigment
         line = np.exp(-(((r - 1.05 * eye.radius) / 0.16) ** 2)) * np.clip(np.cos(toward), 0, 1)
         picture = picture * (1 - rng.uniform(0.1, 0.45) * line[..., None])
 
-    level = np.clip(picture.mean((0, 1)), 15, 235)
-    red = min(250.0, 1.15 * level[0] + 12)
-    green = np.clip(1.75 * level[1] + 30, 0.45 * red, 0.84 * red)
-    blue = np.clip(1.6 * level[2] + 20, 0.25 * green, 0.78 * green)
-    rim = np.array([red, green, blue]) * rng.uniform(0.88, 1.05)
-    pallor = rng.uniform(0.25, 0.8)
-    cup = rim + pallor * (np.array([1.0, 0.93, 0.76]) * min(252.0, 1.12 * red) - rim)
+    # HRF's discs: the rim 1.1-1.2, 1.6-1.9, 1.5-1.9 times the fundus, the cup up to 3 times
+    red = min(248.0, 1.16 * level[0] + 10)
+    green = np.clip(rng.uniform(1.6, 1.9) * level[1] + 8, 0.38 * red, 0.82 * red)
+    blue = np.clip(rng.uniform(1.5, 1.9) * level[2] + 4, 0.25 * green, 0.75 * green)
+    rim = np.array([red, green, blue])
+    red = min(253.0, 1.22 * red)
+    green = np.clip(rng.uniform(1.35, 1.75) * green, 0.55 * red, 0.9 * red)
+    blue = np.clip(rng.uniform(1.5, 2.1) * blue, 0.35 * green, 0.82 * green)
+    cup = np.array([red, green, blue])
     ratio = float(np.clip(rng.beta(2.2, 2.8), 0.15, 0.8))  # cup to disc
     shift = rng.uniform(0.0, 0.22) * eye.radius * (1 - ratio)
     inner = np.hypot(u + shift, v) * (2 - wobble)
-    edge = rng.uniform(0.1, 0.32)
+    edge = rng.uniform(0.12, 0.4)
     nasal = 1 + 0.8 * np.clip(-np.cos(toward), 0, 1)  # the nasal edge is less sharp
     body = _sigmoid((eye.radius - r) / (edge * nasal * 0.6))
-    hollow = _sigmoid((ratio * eye.radius - inner) / rng.uniform(0.1, 0.35))
+    hollow = _sigmoid((ratio * eye.radius - inner) / rng.uniform(0.12, 0.5))
     temporal = 1 + 0.12 * np.cos(toward)
-    paint_rim = rim * temporal[..., None] * (1 + 0.03 * fields.smooth(rng, at.side, 60))[..., None]
+    paint_rim = rim * temporal[..., None] * (1 + 0.03 * bumps(24))[..., None]
     paint_disc = paint_rim + hollow[..., None] * (cup - paint_rim)
     return picture + (0.93 * body)[..., None] * (paint_disc - picture)

@@ -30,7 +30,8 @@ def bright(item: Degradation, scene: Scene) -> Effect:
     """
     gain = 1 + 1.2 * item.severity
     press = 1 - (1 - item.severity) / gain
-    white = np.array([255, 248, 225], np.float32)
+    pale, white = np.array([255, 200, 125], np.float32), np.array([255, 250, 235], np.float32)
+    white = pale + item.severity * (white - pale)  # red saturates first, then green
 
     def apply(picture: np.ndarray, channels: Sequence[int]) -> np.ndarray:
         up = picture * gain
@@ -41,7 +42,7 @@ def bright(item: Degradation, scene: Scene) -> Effect:
 
 def uneven(item: Degradation, scene: Scene) -> Effect:
     """A part of the field in the dark: small pupil, camera off axis."""
-    where = item.severity * region(np.random.default_rng(item.seed), scene, item.area, 0.45)
+    where = item.severity * region(np.random.default_rng(item.seed), scene, item.area, 1.0)
     return Effect(lambda picture, channels: picture * (1 - where[..., None]), where)
 
 
@@ -69,7 +70,7 @@ def haze(item: Degradation, scene: Scene) -> Effect:
     veil = level * np.array([1.0, rng.uniform(0.78, 0.95), rng.uniform(0.6, 0.95)], np.float32)
     r = np.hypot(scene.y, scene.x)
     light = (1.06 - 0.25 * r**2)[..., None]
-    kernel = optics.aperture(0.35 * optics.blur_of(item.severity, scene.side))
+    kernel = optics.aperture(0.2 * optics.blur_of(item.severity, scene.side))
 
     def apply(picture: np.ndarray, channels: Sequence[int]) -> np.ndarray:
         soft = optics.convolve(picture, scene.fov, kernel)

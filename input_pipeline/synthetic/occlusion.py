@@ -29,8 +29,8 @@ def flare(item: Degradation, scene: Scene) -> Effect:
     off = rng.uniform(0.25, 0.9)  # centre of the dark disc that the crescent surrounds
     r = np.hypot(scene.y + off * np.sin(phi), scene.x + off * np.cos(phi))
     border = np.quantile(r[scene.fov], 1 - min(item.area, 0.98))
-    width = rng.uniform(0.06, 0.16)
-    shape = 1 / (1 + np.exp(-np.clip((r - border) / (0.4 * width), -30, 30)))
+    width = rng.uniform(0.5, 1.0) * max(float(r[scene.fov].max() - border), 0.05)
+    shape = np.clip(0.5 + 0.5 * (r - border) / width, 0, 1) ** 1.4  # brightest at the rim
     tints = np.array([(255, 250, 240), (235, 240, 255), (255, 225, 170), (190, 215, 255)])
     tint = tints[rng.integers(len(tints))].astype(np.float32)
     return _veil((item.severity * shape * scene.fov).astype(np.float32), tint)
@@ -57,7 +57,7 @@ def eyelash(item: Degradation, scene: Scene) -> Effect:
         width = thick * 0.5 * (1 - 0.8 * t) * rng.uniform(0.7, 1.3)
         chains.append((np.stack([x, y], 1), width, np.ones(len(t))))
     cover = raster.paint(chains, side).cover
-    soft = ndimage.gaussian_filter(cover, rng.uniform(0.004, 0.01) * side)
+    soft = ndimage.gaussian_filter(cover, rng.uniform(0.006, 0.018) * side)
     where = item.severity * np.clip(1.35 * soft, 0, 1) * scene.fov
     return _veil(where.astype(np.float32), 0.12 * scene.colour * rng.uniform(0.5, 2.0))
 
@@ -88,6 +88,6 @@ def floater(item: Degradation, scene: Scene) -> Effect:
     dy, dx = scene.y - r * math.sin(phi), scene.x - r * math.cos(phi)
     wobble = 1 + 0.25 * fields.smooth(rng, scene.side, 5 / max(radius, 0.15))
     body = np.exp(-((np.hypot(dy, dx) / (1.15 * radius * wobble.clip(0.4, 2))) ** 4))
-    web = np.clip(1.1 - np.abs(fields.smooth(rng, scene.side, 9)), 0, 1)
-    where = item.severity * body * (0.55 + 0.45 * web) * scene.fov
+    web = np.clip(1.1 - 0.8 * np.abs(fields.smooth(rng, scene.side, 9)), 0, 1)
+    where = item.severity * body * (0.7 + 0.3 * web) * scene.fov
     return _veil(where.astype(np.float32), 0.3 * scene.colour)

@@ -41,7 +41,10 @@ KINDS = {
     "noise": Kind("clarity", "capture", False, 0.3),
     "jpeg": Kind("clarity", "capture", False, 0.3),
 }
-SMALL = ("floater", "eyelash", "dust")  # never the sole reason to reject
+# Largest area of things that cover a part of the field: no more than that is a photograph still
+# taken, and too little to spoil it alone.
+COVERS = {"floater": 0.12, "eyelash": 0.3, "dust": 0.05}
+COARSE = ("noise", "jpeg")  # sensors and files are never so bad that they alone spoil a photograph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +80,7 @@ def plan(
     """Draws what happens to one photograph.
 
     A photograph of low quality is meant to end as usable or reject: what is left of a vessel's
-    contrast is drawn between 0.28 and 0.55 or between 0.02 and 0.2, and one to three degradations
+    contrast is drawn between 0.33 and 0.56 or between 0.02 and 0.2, and one to three degradations
     share the loss. A good photograph gets nothing, or a little that leaves at least 0.78.
 
     Args:
@@ -102,31 +105,28 @@ def plan(
     if not low:
         return _mild(rng, kinds)
     names = _choose(rng, kinds, int(rng.choice((1, 2, 3), p=(0.55, 0.3, 0.15))))
-    wide = [name for name in names if not KINDS[name].local]
-    large = [name for name in names if KINDS[name].local and name not in SMALL]
-    if reject and not wide and not large:
-        extra = [name for name in kinds if name not in SMALL]
-        if extra:
-            names.append(str(rng.choice(extra)))
-            (large if KINDS[names[-1]].local else wide).append(names[-1])
-    left = math.exp(rng.uniform(*np.log((0.02, 0.2)))) if reject else rng.uniform(0.28, 0.55)
-    out = []
+    minor = (*COVERS, *COARSE)
+    if all(name in minor for name in names):  # something must spoil the photograph
+        names += _choose(rng, [name for name in kinds if name not in minor] or kinds, 1)
+    left = math.exp(rng.uniform(*np.log((0.02, 0.2)))) if reject else rng.uniform(0.33, 0.56)
+    wide = [name for name in names if not KINDS[name].local and name not in COARSE]
+    lead = "" if wide else next((name for name in names if name not in minor), names[-1])
     shares = rng.dirichlet(np.ones(max(1, len(wide))))
-    lead = names[0] if not wide and not large else (large[0] if not wide else "")
-    for name in names:
+    out = []
+    for name in dict.fromkeys(names):
         seed = int(rng.integers(2**31))
+        severity, area = rng.uniform(0.3, 0.9), 1.0
         if name in wide:
-            share = float(shares[wide.index(name)])
-            out.append(Degradation(name, 1 - left**share, 1.0, seed))
-        elif name == lead and name in SMALL:
-            out.append(Degradation(name, rng.uniform(0.6, 0.95), rng.uniform(0.14, 0.24), seed))
-        elif name == lead and reject:
-            out.append(Degradation(name, 1 - left, rng.uniform(0.45, 0.9), seed))
+            severity = 1 - left ** float(shares[wide.index(name)])
+        elif name in COARSE:
+            severity = rng.uniform(0.1, 0.45)
+        elif name in COVERS:
+            area = rng.uniform(0.15, 1) * COVERS[name]
         elif name == lead:
-            out.append(Degradation(name, 1 - left, rng.uniform(0.25, 0.7), seed))
+            severity, area = 1 - left, rng.uniform(0.4, 0.9) if reject else rng.uniform(0.25, 0.7)
         else:
-            top = 0.16 if name in SMALL or not reject else 0.5
-            out.append(Degradation(name, rng.uniform(0.3, 0.9), rng.uniform(0.04, top), seed))
+            area = rng.uniform(0.04, 0.4 if reject else 0.14)
+        out.append(Degradation(name, float(severity), float(area), seed))
     return ordered(out)
 
 
@@ -145,10 +145,11 @@ def _mild(rng: np.random.Generator, kinds: Sequence[str]) -> list[Degradation]:
     out = []
     for name in names:
         seed = int(rng.integers(2**31))
-        if name in SMALL or name == "flare":
+        if name in COVERS or name == "flare":
             out.append(Degradation(name, rng.uniform(0.1, 0.5), rng.uniform(0.002, 0.02), seed))
         elif KINDS[name].local:
             out.append(Degradation(name, rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.5), seed))
         else:
-            out.append(Degradation(name, 1 - 0.78 ** rng.uniform(0.1, 1 / len(names)), 1.0, seed))
+            severity = 1 - 0.78 ** float(rng.uniform(0.1, 1 / len(names)))
+            out.append(Degradation(name, severity * (0.4 if name in COARSE else 1), 1.0, seed))
     return ordered(out)

@@ -28,9 +28,14 @@ def grain(rng: np.random.Generator, side: int, sigma: float) -> np.ndarray:
     return sigma * math.sqrt(0.5) * (fine[..., :1] + fine[..., 1:])
 
 
+# measured on drawn photographs of 256 and 512 pixels: quality at which the median cell keeps 1 - s
+SEVERITY = (0.0, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 1.0)
+QUALITY = (95.0, 78.0, 55.0, 38.0, 27.0, 17.0, 12.0, 5.0)
+
+
 def quality_of(severity: float) -> int:
-    """JPEG quality of a severity: 60 at 0.1, 12 at 0.5, 2 near 1."""
-    return int(np.clip(round(88 * math.exp(-4.0 * severity)), 2, 90))
+    """JPEG quality (libjpeg's scale) of a severity."""
+    return round(float(np.interp(severity, SEVERITY, QUALITY)))
 
 
 def jpeg(item: Degradation, scene: Scene) -> Effect:

@@ -20,13 +20,13 @@ points to the nose (right in the photograph), y down. 1 degree is 0.29 mm on the
 import dataclasses
 import heapq
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 STEP = 0.45  # degrees between points
 GAP = 0.6  # degrees kept between vessels of one kind
-REACH = 1.5  # degrees over which vessels push each other away
+REACH = 1.3  # degrees over which vessels push each other away
+GAP2, REACH2 = GAP**2, REACH**2
 THINNEST = 0.042  # radius where a vessel ends: 24 micrometres across
 AVASCULAR = 1.6  # degrees round the fovea without visible vessels
 
@@ -78,32 +78,25 @@ def sample_eye(rng: np.random.Generator) -> Eye:
     x = float(np.clip(rng.normal(15.5, 1.1), 13.0, 17.9))
     y = -float(np.clip(rng.normal(1.5, 0.9), -0.65, 3.65))
     diameter = math.hypot(x, y) / float(np.clip(rng.normal(2.65, 0.25), 2.1, 3.3))
-    return Eye((x, y), diameter / 2, float(rng.lognormal(0.0, 0.35)))
+    return Eye((x, y), diameter / 2, float(min(rng.lognormal(0.0, 0.35), 2.0)))
 
 
 class _Ground:
-    """Finds what has been grown near a point."""
+    """Finds what has been grown near a point: square cells of `REACH`, with a margin of two."""
 
     def __init__(self, centre: tuple[float, float], reach: float) -> None:
-        self.left, self.top = centre[0] - reach - 4, centre[1] - reach - 4
-        self.n = int((2 * reach + 8) / REACH) + 2
+        margin = 4 + 2 * REACH  # nothing looks further than 4 degrees out of the region
+        self.left, self.top = centre[0] - reach - margin, centre[1] - reach - margin
+        self.n = int(2 * (reach + margin) / REACH) + 2
+        # x, y, artery, vessel, index of each point
         self.cells: list[list[tuple[float, float, bool, int, int]]] = [
             [] for _ in range(self.n * self.n)
         ]
+        self.nine = [di * self.n + dj for di in (-1, 0, 1) for dj in (-1, 0, 1)]
 
-    def near(self, x: float, y: float) -> Iterator[tuple[float, float, bool, int, int]]:
-        """Points (x, y, artery, vessel, index) of the nine cells round (x, y)."""
-        i, j = int((y - self.top) / REACH), int((x - self.left) / REACH)
-        for row in (i - 1, i, i + 1):
-            if 0 <= row < self.n:
-                at = row * self.n
-                for column in range(max(0, j - 1), min(self.n, j + 2)):
-                    yield from self.cells[at + column]
-
-    def add(self, x: float, y: float, artery: bool, vessel: int, index: int) -> None:
-        i, j = int((y - self.top) / REACH), int((x - self.left) / REACH)
-        if 0 <= i < self.n and 0 <= j < self.n:
-            self.cells[i * self.n + j].append((x, y, artery, vessel, index))
+    def at(self, x: float, y: float) -> int:
+        """Index of the cell of (x, y); `nine` added to it gives the cells round it."""
+        return int((y - self.top) / REACH) * self.n + int((x - self.left) / REACH)
 
 
 def fork_angles(parent: float, first: float, second: float) -> tuple[float, float]:
@@ -125,7 +118,7 @@ def fork_angles(parent: float, first: float, second: float) -> tuple[float, floa
 
 def _trunks(rng: np.random.Generator, eye: Eye) -> list[_Shoot]:
     shoots = []
-    widest = rng.uniform(0.19, 0.28)
+    widest = rng.uniform(0.2, 0.3)
     ratio = rng.uniform(0.66, 0.84)  # artery to vein
     hilus = (eye.disc[0] + 0.15 * eye.radius, eye.disc[1])
     for up in (-1.0, 1.0):
@@ -140,8 +133,8 @@ def _trunks(rng: np.random.Generator, eye: Eye) -> list[_Shoot]:
                 angle = up * (math.pi / 2 - 0.15 * side) + rng.normal(0, 0.12)
                 shoots.append(
                     _Shoot(
-                        hilus[0] + side * 0.3 * eye.radius * rng.uniform(0.3, 1),
-                        hilus[1] + up * 0.25 * eye.radius * rng.uniform(0.2, 1),
+                        hilus[0] + side * 0.14 * eye.radius * rng.uniform(0.2, 1),
+                        hilus[1] + up * 0.22 * eye.radius * rng.uniform(0.1, 1),
                         angle,
                         base * share * rng.uniform(0.88, 1.1),
                         artery,
@@ -186,21 +179,62 @@ def grow(
     for k, shoot in enumerate(_trunks(rng, eye)):
         heapq.heappush(todo, (-shoot.radius, k, shoot))
     count = len(todo)
-    out: list[Vessel] = []
-    while todo:
-        shoot = heapq.heappop(todo)[2]
-        chain, forks = _grow_one(rng, eye, ground, shoot, len(out), centre, reach)
+    tables: list[np.ndarray] = []  # [n, 3] x, y, radius
+    grown: list[_Shoot] = []
+    fill = int(rng.uniform(0.04, 0.12) * math.pi * reach**2)  # attempts to fill what is bare
+    while todo or fill:
+        if todo:
+            shoot = heapq.heappop(todo)[2]
+        else:
+            fill -= 1
+            sprout = _sprout(rng, eye, ground, tables, grown)
+            if sprout is None:
+                continue
+            shoot = sprout
+        chain, forks = _grow_one(rng, eye, ground, shoot, len(tables), centre, reach)
         if len(chain) < (4 if shoot.parent >= 0 else 2):
             continue
         for k, (x, y, _) in enumerate(chain):
-            ground.add(x, y, shoot.artery, len(out), k)
+            ground.cells[ground.at(x, y)].append((x, y, shoot.artery, len(tables), k))
         for fork in forks:
             heapq.heappush(todo, (-fork.radius, count, fork))
             count += 1
-        table = np.array(chain)
-        ends = np.minimum(1.0, 0.5 + np.arange(len(table))[::-1] / 12)
-        out.append(Vessel(table[:, :2], table[:, 2] * ends, shoot.artery, shoot.parent, shoot.fork))
-    return out
+        tables.append(np.array(chain))
+        grown.append(shoot)
+    return [
+        Vessel(
+            table[:, :2],
+            table[:, 2] * np.minimum(1.0, 0.5 + np.arange(len(table))[::-1] / 12),  # ends fade
+            shoot.artery,
+            shoot.parent,
+            shoot.fork,
+        )
+        for table, shoot in zip(tables, grown, strict=True)
+    ]
+
+
+def _sprout(
+    rng: np.random.Generator,
+    eye: Eye,
+    ground: _Ground,
+    tables: list[np.ndarray],
+    grown: list[_Shoot],
+) -> _Shoot | None:
+    """A late twig from a random place on a vessel into bare ground; None where there is none."""
+    number = int(rng.integers(len(tables)))
+    table = tables[number]
+    if len(table) < 6:
+        return None
+    index = int(rng.integers(3, len(table) - 1))
+    (x, y, radius), (px, py, _) = table[index], table[index - 1]
+    if math.hypot(x - eye.disc[0], y - eye.disc[1]) < 1.15 * eye.radius:
+        return None
+    at = (float(x), float(y), math.atan2(y - py, x - px), float(radius))
+    fork = _fork(rng, eye, ground, grown[number], at, number, index, (1.0, 2.0, 3.0))
+    if fork is None:
+        return None
+    table[index:, 2] *= fork[2] / radius  # Murray's law for what lies behind
+    return fork[0]
 
 
 def _target(eye: Eye, shoot: _Shoot, x: float, y: float) -> tuple[float, float]:
@@ -214,7 +248,7 @@ def _target(eye: Eye, shoot: _Shoot, x: float, y: float) -> tuple[float, float]:
         if shoot.bow > 0 and away > 17:  # past the fovea the arcades bend to the raphe
             slope -= 0.03 * (away - 17)
         miss = shoot.up * (y - eye.disc[1]) - height
-        return math.atan2(shoot.up * (slope - 0.12 * miss), toward), 0.3
+        return math.atan2(shoot.up * (slope - 0.12 * miss), toward), 0.3 + 0.1 * min(abs(miss), 4.0)
     if shoot.path == "macula":
         return math.atan2(-y, -x), 0.09
     middle = 0.35 * eye.disc[0]
@@ -241,7 +275,7 @@ def _grow_one(
     chain = [(x, y, radius)]
     forks: list[_Shoot] = []
     since = 0.4
-    spacing = 1.3 if shoot.path == "arcade" else 2.6  # degrees between forks, on average
+    spacing = 1.7 if shoot.path == "arcade" else 2.6  # degrees between forks, on average
     for k in range(250):
         want, pull = _target(eye, shoot, x, y)
         bend = 0.82 * bend + sigma * normal[k]
@@ -276,17 +310,24 @@ def _push(ground: _Ground, shoot: _Shoot, x: float, y: float, angle: float) -> f
     """Turn, in radians, away from what grows near; None where the way is blocked."""
     hx, hy = math.cos(angle), math.sin(angle)
     nx, ny = x + STEP * hx, y + STEP * hy
+    mine, parent, fork, new = shoot.artery, shoot.parent, shoot.fork, shoot.parent >= 0
     turn = 0.0
-    for px, py, artery, vessel, index in ground.near(nx, ny):
-        dx, dy = nx - px, ny - py
-        d2 = dx * dx + dy * dy
-        if d2 >= REACH * REACH or (vessel == shoot.parent and abs(index - shoot.fork) < 5):
-            continue
-        same = artery == shoot.artery
-        if same and d2 < GAP * GAP and (shoot.parent >= 0 or vessel < 0):
-            return None
-        d2 = max(d2, 0.04)
-        turn += (0.05 if same else 0.022) * (hx * dy - hy * dx) * (1 / d2 - 1 / (REACH * REACH))
+    cells, cell = ground.cells, ground.at(nx, ny)
+    for offset in ground.nine:
+        for px, py, artery, vessel, index in cells[cell + offset]:
+            dx, dy = nx - px, ny - py
+            d2 = dx * dx + dy * dy
+            if d2 >= REACH2 or (vessel == parent and -5 < index - fork < 5):
+                continue
+            if artery == mine:
+                if d2 < GAP2 and new:
+                    return None
+                weight = 0.05
+            else:
+                weight = 0.022
+            if d2 < 0.04:
+                d2 = 0.04
+            turn += weight * (hx * dy - hy * dx) * (1 / d2 - 1 / REACH2)
     return turn
 
 
@@ -298,13 +339,14 @@ def _fork(
     at: tuple[float, float, float, float],
     number: int,
     index: int,
+    probes: tuple[float, ...] = (1.2, 2.2),
 ) -> tuple[_Shoot, float, float] | None:
     """A side branch at `at`, with angle and radius of the vessel behind the fork."""
     x, y, angle, radius = at
-    if shoot.path == "arcade" and rng.random() < 0.88:  # twigs; now and then a real fork
-        small = max(radius * rng.uniform(0.25, 0.55), rng.uniform(1.25, 2.1) * THINNEST)
+    if shoot.path == "arcade" and rng.random() < 0.9:  # twigs; now and then a real fork
+        small = max(radius * rng.uniform(0.2, 0.5), rng.uniform(1.2, 2.3) * THINNEST)
     else:
-        small = max(radius * rng.uniform(0.5, 0.86), 1.15 * THINNEST)
+        small = max(radius * rng.uniform(0.55, 0.9), 1.15 * THINNEST)
     rest = radius**3 - small**3
     if rest <= 0 or rest ** (1 / 3) < THINNEST:
         return None
@@ -314,12 +356,14 @@ def _fork(
     for side in (first, -first):
         way = angle + side * phi * rng.uniform(0.85, 1.15)
         clear = True
-        for far in (1.2, 2.2):
+        for far in probes:  # degrees ahead that must be free of its own kind
             px, py = x + far * math.cos(way), y + far * math.sin(way)
-            for qx, qy, artery, _, _ in ground.near(px, py):
-                if artery == shoot.artery and (qx - px) ** 2 + (qy - py) ** 2 < GAP * GAP:
-                    clear = False
-                    break
+            cell = ground.at(px, py)
+            clear = clear and not any(
+                artery == shoot.artery and (qx - px) ** 2 + (qy - py) ** 2 < GAP2
+                for offset in ground.nine
+                for qx, qy, artery, _, _ in ground.cells[cell + offset]
+            )
         if not clear:
             continue
         inward = math.cos(way - math.atan2(-y, -x))
