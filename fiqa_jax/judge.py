@@ -12,6 +12,23 @@ from fiqa_jax.metrics import GRADABLE, QUALITY
 from fiqa_jax.predictions import DIAGNOSIS, SCHEMA, Row, columns
 
 
+def with_score(outputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Outputs with a score, where the method gave none: the expected grade, else p_ungradable.
+
+    Taken before any calibration, because cut-offs of the score are fitted on uncalibrated outputs.
+
+    Args:
+      outputs: p_quality [N, 3] gives (p_usable + 2 p_reject) / 2; see `rows_from_outputs`.
+    """
+    out = dict(outputs)
+    if "score" not in out and "p_quality" in out:
+        grade = np.asarray(out["p_quality"], np.float64)
+        out["score"] = grade @ np.linspace(0, 1, grade.shape[-1])
+    elif "score" not in out and "p_ungradable" in out:
+        out["score"] = out["p_ungradable"]
+    return out
+
+
 def rows_from_outputs(
     outputs: Mapping[str, NDArray[Any]],
     *,
@@ -29,8 +46,7 @@ def rows_from_outputs(
 
     Args:
       outputs: any of p_quality [N, 3], p_ungradable [N], p_details [N, K], p_diagnosis [N, T],
-        score [N], map [N, h, w]; float. A missing score is the expected grade
-        (p_usable + 2 p_reject) / 2, or p_ungradable.
+        score [N], map [N, h, w]; float. A missing score is that of `with_score`.
       path: N file names, '' for drawn images; `id`: N unique ids; `patient`: N, the id by default.
       details: K names; `diagnosis`: T names.
       thresholds: cut-offs of the model.
@@ -41,7 +57,7 @@ def rows_from_outputs(
     Returns:
       N rows in the order of `columns`.
     """
-    number = {key: np.asarray(value, np.float64) for key, value in outputs.items()}
+    number = {key: np.asarray(value, np.float64) for key, value in with_score(outputs).items()}
     people = id if patient is None else patient
     names = columns(details, diagnosis, truth=truth is not None)
     made = []
@@ -88,15 +104,13 @@ def _judged(
     fov: NDArray[np.uint8] | None,
 ) -> Row:
     row: Row = {"quality": ""}
-    score = float("nan")
     if "p_ungradable" in one:
-        score = row["p_ungradable"] = float(one["p_ungradable"])
-        row["quality"] = GRADABLE[int(score >= thresholds.ungradable)]
+        row["p_ungradable"] = float(one["p_ungradable"])
+        row["quality"] = GRADABLE[int(row["p_ungradable"] >= thresholds.ungradable)]
     if "p_quality" in one:
         grade = one["p_quality"]
         row |= {f"p_{name}": float(p) for name, p in zip(QUALITY, grade, strict=True)}
         row["quality"] = QUALITY[int(grade.argmax())]
-        score = float(grade @ np.linspace(0, 1, len(grade)))
     p_details = one.get("p_details", np.full(len(details), np.nan))
     if "p_details" in one:
         row |= {f"p_{name}": float(p) for name, p in zip(details, p_details, strict=True)}
@@ -108,7 +122,7 @@ def _judged(
     if "map" in one:
         area, place = advice.bad_area(one["map"], fov, thresholds.map)
         row["bad_area"] = area
-    row["score"] = float(one.get("score", score))
+    row["score"] = float(one.get("score", np.nan))
     row["decision"] = advice.decide(row["score"], row["quality"], thresholds)
     row["reasons"], row["advice"] = advice.explain(
         details, p_details, row["decision"], row["quality"], thresholds, area, place

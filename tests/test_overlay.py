@@ -1,0 +1,30 @@
+"""Maps drawn: values and places that can be computed by hand."""
+
+import numpy as np
+
+from fiqa_jax import overlay
+
+
+def test_bare_keeps_constants_and_order():
+    for value, grey in ((0.0, 0), (1.0, 255), (0.2, 51), (2.0, 255), (-1.0, 0)):
+        np.testing.assert_array_equal(overlay.bare(np.full((2, 2), value), 8), grey)
+    half = overlay.bare(np.array([[0.0, 1.0]] * 2), 16).astype(int)
+    assert (np.diff(half, axis=1) >= 0).all()
+    np.testing.assert_array_equal(half[:, :4], 0)  # bilinear: flat up to the first cell's centre
+    np.testing.assert_array_equal(half[:, 12:], 255)
+
+
+def test_over_tints_the_bad_part_inside_the_field_only():
+    image = np.full((8, 8, 3), 100, np.uint8)
+    fov = np.ones((8, 8), np.uint8)
+    fov[:, 0] = 0
+    got = overlay.over(image, np.ones((2, 2)), fov)
+    want = np.rint(100 * (1 - overlay.STRENGTH) + np.array(overlay.COLOUR) * overlay.STRENGTH)
+    np.testing.assert_array_equal(got[:, 1:], np.broadcast_to(want, (8, 7, 3)))
+    np.testing.assert_array_equal(got[:, 0], 100)
+    np.testing.assert_array_equal(overlay.over(image, np.zeros((2, 2)), fov), image)
+
+
+def test_over_a_grey_slice_has_three_channels():
+    got = overlay.over(np.full((4, 4, 1), 9, np.uint8), np.zeros((1, 1)), np.ones((4, 4), np.uint8))
+    np.testing.assert_array_equal(got, np.full((4, 4, 3), 9))

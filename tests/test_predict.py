@@ -1,0 +1,247 @@
+"""The predict command and its Python call, with a stand-in for the network.
+
+The stand-in calls a photograph bad in the measure in which it is dark, so that every row's outcome
+follows from the file.
+"""
+
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fiqa_jax import model_dir, predict, predictions, predictor
+from input_pipeline.photo import Photo, PhotoError
+
+SIDE = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    config: dict
+    predict: Callable
+
+
+def config(**changes):
+    data = {"side": SIDE, "modality": "fundus", "erase": [], "detail_names": ["illumination"]}
+    data |= {"quality_names": ["good", "usable", "reject"], "diagnosis_names": []}
+    return {"name": "dark", "thresholds": {}, "temperature": {}, "data": data} | changes
+
+
+def network(batch, seen=None):
+    if seen is not None:
+        seen.append(batch["image"].shape)
+    bad = 1 - batch["image"].mean((1, 2, 3)) / 255
+    out = {"p_quality": np.stack([1 - bad, 0 * bad, bad], -1), "p_details": bad[:, None]}
+    cells = batch["image"][..., 0].reshape(-1, 4, 4, 4, 4).mean((2, 4))
+    return {key: value.astype(np.float32) for key, value in {**out, "map": 1 - cells / 255}.items()}
+
+
+def fake_read(source, side, *, modality, erase):
+    assert (side, modality) == (SIDE, "fundus")
+    if isinstance(source, np.ndarray):
+        image, name = Image.fromarray(source), ""
+    else:
+        name = str(source)
+        try:
+            image = Image.open(source).convert("RGB")
+        except OSError as error:
+            raise PhotoError(f"{source}: no photograph\n({error})") from None
+    pixels = np.asarray(image.resize((side, side)))
+    field = "frame" if "frame" in name else "circle"
+    return Photo(pixels, np.ones((side, side), np.uint8), (0, 0, 1, 1), image.size, field, {})
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A model directory, a folder of photographs, and the shapes that the network saw."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text(json.dumps(config()))
+    (model / "model.safetensors").write_bytes(b"weights")
+    photos = tmp_path / "photos"
+    (photos / "below").mkdir(parents=True)
+    for name, grey in (("a", 250), ("b", 10), ("c", 200), ("below/d", 30), ("frame", 100)):
+        Image.new("RGB", (32, 32), (grey,) * 3).save(photos / f"{name}.png")
+    (photos / "broken.jpg").write_bytes(b"not a photograph")
+    seen = []
+    loaded = Model(config(), lambda batch: network(batch, seen))
+    monkeypatch.setattr(model_dir, "load", lambda path: loaded)
+    monkeypatch.setattr(predictor, "read_photo", fake_read)
+    return tmp_path, seen
+
+
+def run(root, *extra, out="out"):
+    argv = [str(root / "photos"), "--model", str(root / "model"), "--output", str(root / out)]
+    return predict.main([*argv, *extra])
+
+
+def read(root, out="out"):
+    rows = predictions.read_rows(root / out / "predictions.csv")
+    return {row["path"].rsplit("/", 1)[-1]: row for row in rows}
+
+
+def test_a_folder_becomes_a_table(here, capsys):
+    root, seen = here
+    assert run(root, "--recursive", "--batch", "4") == 0
+    rows = read(root)
+    order = [row["path"] for row in predictions.read_rows(root / "out" / "predictions.csv")]
+    assert order == sorted(order[:-1]) + order[-1:]  # the folder's own files, then those below
+    assert list(rows) == ["a.png", "b.png", "broken.jpg", "c.png", "frame.png", "d.png"]
+    assert (rows["a.png"]["quality"], rows["a.png"]["decision"]) == ("good", "accept")
+    assert (rows["b.png"]["quality"], rows["b.png"]["decision"]) == ("reject", "recapture")
+    assert rows["b.png"]["reasons"].startswith("illumination: ")
+    assert "retake" in rows["b.png"]["advice"]
+    assert float(rows["b.png"]["p_illumination"]) == pytest.approx(1 - 10 / 255)
+    assert float(rows["b.png"]["bad_area"]) == 1
+    assert rows["broken.jpg"]["status"] == "error"
+    assert "no photograph (" in rows["broken.jpg"]["error"]  # on one line
+    assert rows["frame.png"]["status"] == "out_of_scope"
+    assert rows["frame.png"]["quality"] == ""
+    # Two photographs of four were fit for the first batch, two of two for the second: always 4.
+    assert set(seen) == {(4, SIDE, SIDE, 3)}
+    text = capsys.readouterr().out
+    assert "6 photographs (6 new" in text
+    assert "ok 4, error 1, out_of_scope 1" in text
+    assert "accept 2, recapture 2, review 2" in text
+    assert "not read" in text
+    log = predictions.read_rows(root / "out" / "predictions.jsonl")
+    assert [row["id"] for row in log] == order
+    assert rows["a.png"]["model"] == log[0]["model"]
+    assert log[0]["model"].startswith("dark@")
+
+
+def test_batch_size_and_order_of_work_change_nothing(here):
+    root, _ = here
+    tables = []
+    for out, extra in (("one", ("--batch", "1")), ("many", ("--batch", "99", "--workers", "3"))):
+        assert run(root, *extra, out=out) == 0
+        tables.append((root / out / "predictions.csv").read_text())
+    assert tables[0] == tables[1]
+
+
+def test_resume_after_a_kill(here, capsys):
+    root, seen = here
+    assert run(root, "--recursive", "--batch", "2") == 0
+    whole = (root / "out" / "predictions.csv").read_bytes()
+    assert run(root, "--recursive") == 1
+    assert "go on with --resume" in capsys.readouterr().err
+    log = root / "out" / "predictions.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:3]) + lines[3][:20])  # torn in the middle of a row
+    (root / "out" / "predictions.csv").unlink()
+    seen.clear()
+    assert run(root, "--recursive", "--batch", "2", "--resume") == 0
+    assert (root / "out" / "predictions.csv").read_bytes() == whole
+    # a and b were known; c and d are new; broken is tried again; frame is out of scope.
+    assert len(seen) == 2
+    assert "6 photographs (4 new" in capsys.readouterr().out
+
+
+def test_a_mended_file_is_read_on_resume(here):
+    root, _ = here
+    assert run(root) == 0
+    assert read(root)["broken.jpg"]["status"] == "error"
+    Image.new("RGB", (32, 32), (250,) * 3).save(root / "photos" / "broken.jpg")
+    assert run(root, "--resume") == 0
+    assert read(root)["broken.jpg"]["status"] == "ok"
+    log = predictions.read_rows(root / "out" / "predictions.jsonl")
+    assert len({row["id"] for row in log}) == len(log) == 5
+
+
+def test_another_model_does_not_continue_a_run(here, capsys):
+    root, _ = here
+    assert run(root) == 0
+    (root / "model" / "model.safetensors").write_bytes(b"other weights")
+    assert run(root, "--resume") == 1
+    assert "holds another run: model was 'dark@" in capsys.readouterr().err
+
+
+def test_frames_are_judged_when_asked_to(here):
+    root, _ = here
+    assert run(root, "--allow-frame") == 0
+    assert read(root)["frame.png"]["status"] == "ok"
+
+
+def test_maps_are_drawn(here):
+    root, _ = here
+    assert run(root, "--maps") == 0
+    rows = read(root)
+    bare = np.asarray(Image.open(root / "out" / rows["b.png"]["map"]))
+    np.testing.assert_array_equal(bare, np.full((SIDE, SIDE), 245))
+    with Image.open(root / "out" / rows["b.png"]["map"].replace(".png", "_overlay.png")) as drawn:
+        assert (drawn.size, drawn.mode) == ((SIDE, SIDE), "RGB")
+    assert rows["broken.jpg"]["map"] == ""
+    assert len(list((root / "out" / "maps").iterdir())) == 2 * 3
+
+
+def test_maps_of_a_model_without_any(here, monkeypatch, capsys):
+    root, _ = here
+
+    def flat(batch):
+        return {k: v for k, v in network(batch).items() if k != "map"}
+
+    monkeypatch.setattr(model_dir, "load", lambda path: Model(config(), flat))
+    assert run(root, "--maps") == 1
+    assert "draws no maps; leave --maps out" in capsys.readouterr().err
+    assert not (root / "out" / "predictions.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (["--batch", "0"], "expected 1 or more"),
+        (["--model", "nowhere"], "nowhere is no model directory"),
+        (["nothing.png"], "nothing.png: there is no such file"),
+    ],
+)
+def test_what_cannot_start_says_why_and_writes_nothing(here, capsys, change, match):
+    root, _ = here
+    assert run(root, *change) == 1
+    error = capsys.readouterr().err
+    assert match in error
+    assert error.count("\n") == 1
+    assert not (root / "out").exists()
+
+
+def test_python_call(here):
+    root, _ = here
+    judge = predict.Predictor(root / "model")
+    row = judge(root / "photos" / "b.png")
+    assert (row["decision"], row["path"]) == ("recapture", str(root / "photos" / "b.png"))
+    assert judge(np.full((8, 8, 3), 250, np.uint8))["decision"] == "accept"
+    assert judge(str(root / "photos" / "broken.jpg"))["status"] == "error"
+
+
+def test_calibration_and_thresholds_of_the_model_are_used(here):
+    root, _ = here
+    halved = {"quality": {"temperature": 2.0}, "illumination": {"slope": 0.0, "offset": -2.0}}
+    changed = config(temperature=halved, thresholds={"accept": 0.9, "recapture": 0.95})
+    row = predict.Predictor(Model(changed, network))(root / "photos" / "b.png")
+    bad = 1 - 10 / 255
+    # Two classes with all the weight, temperature 2: roots, normalised.
+    want = math.sqrt(bad) / (math.sqrt(bad) + math.sqrt(1 - bad) + 1e-6)
+    assert row["p_reject"] == pytest.approx(want, rel=1e-4)
+    assert row["p_illumination"] == pytest.approx(1 / (1 + math.exp(2)))
+    # The score is the expected grade before calibration, on which thresholds are fitted.
+    assert row["score"] == pytest.approx(bad)
+    assert row["decision"] == "recapture"
+
+
+def test_help_loads_no_framework():
+    code = (
+        "import sys\n"
+        "from fiqa_jax import predict\n"
+        "try: predict.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'jax', 'tensorflow', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--allow-frame" in done.stdout
