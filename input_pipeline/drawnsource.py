@@ -4,13 +4,23 @@ import dataclasses
 import functools
 import hashlib
 import importlib.resources
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from input_pipeline import chunks, synthetic
-from input_pipeline.table import GRADABLE, QUALITY, Source, Table, TableError, strings
+from input_pipeline import store as stores
+from input_pipeline.table import (
+    GRADABLE,
+    QUALITY,
+    Arrays,
+    Reader,
+    Source,
+    Table,
+    TableError,
+    strings,
+)
 
 _LABELS = ("quality", "ungradable", "details", "diagnosis")
 _GRADES = 5  # ICDR 0-4
@@ -26,7 +36,7 @@ class DrawnReader:
     lq_ratio: float
     cells: int
 
-    def read(self, item: Any) -> dict[str, np.ndarray]:
+    def read(self, item: Any) -> Arrays:
         """All arrays of `synthetic.example`, labels included."""
         return synthetic.example(
             self.seed, int(item), self.side, self.style, self.lq_ratio, self.cells
@@ -49,8 +59,8 @@ class DrawnReader:
         return str(int(item))
 
 
-def make(data: Mapping[str, Any], store: str = "") -> Source:
-    """See `drawn_source`; takes the config's section and the folder that keeps drawings."""
+def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
+    """See `sources.SOURCES`; drawings bring their labels, whether they are required or not."""
     return drawn_source(
         count=data["count"],
         seed=data["seed"],
@@ -61,7 +71,7 @@ def make(data: Mapping[str, Any], store: str = "") -> Source:
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),
         workers=data["workers"],
-        store=store,
+        store=store if data["cache"] in ("disk", "auto") else "",
     )
 
 
@@ -109,14 +119,21 @@ def drawn_source(
         )
     if count < 1:
         raise TableError(f"data.count is {count}, expected at least 1")
-    drawer = DrawnReader(seed, side, style, lq_ratio, cells)
     items = np.arange(count)
-    examples: list[Any] = [None] * count
-    for place, example in chunks.run_chunks(
-        functools.partial(_draw, drawer), range(count), workers, f"drawing style {style}"
-    ):
-        examples[place] = example
-    known = {name: np.array([e[name] for e in examples]) for name in _LABELS}
+    names = strings([f"{style}{seed}-{i:06d}" for i in items])
+    table = Table(
+        id=names,
+        patient=names,
+        split=strings([""] * count),
+        labels={},
+        quality_names={len(QUALITY): QUALITY, len(GRADABLE): GRADABLE}.get(classes, ()),
+        detail_names=tuple(details),
+        diagnosis_names=tuple(diagnosis),
+        path=strings([""] * count),
+        notes=(f"drawn: style {style}, seed {seed}, {lq_ratio:.0%} with a defect",),
+    )
+    drawn = Source(f"drawn-{style}", table, items, DrawnReader(seed, side, style, lq_ratio, cells))
+    known, fetch = _from_store(drawn, store, workers) if store else _in_memory(drawn, workers)
     labels = {}
     if classes == len(QUALITY):
         labels["quality"] = known["quality"].astype(np.int32)
@@ -127,28 +144,49 @@ def drawn_source(
         labels["details"] = known["details"][:, columns].astype(np.int8)
     if diagnosis:
         labels["diagnosis"] = known["diagnosis"].astype(np.int32)
-    names = strings([f"{style}{seed}-{i:06d}" for i in items])
-    table = Table(
-        id=names,
-        patient=names,
-        split=strings([""] * count),
-        labels=labels,
-        quality_names={len(QUALITY): QUALITY, len(GRADABLE): GRADABLE}.get(classes, ()),
-        detail_names=tuple(details),
-        diagnosis_names=tuple(diagnosis),
-        path=strings([""] * count),
-        notes=(f"drawn: style {style}, seed {seed}, {lq_ratio:.0%} with a defect",),
-    )
-    return Source(f"drawn {style}", table, items, drawer, functools.partial(_picture, examples))
+    return dataclasses.replace(drawn, table=dataclasses.replace(table, labels=labels), fetch=fetch)
 
 
-def _picture(examples: Sequence[dict[str, np.ndarray]], item: Any) -> dict[str, np.ndarray]:
+def _from_store(
+    drawn: Source, directory: str, workers: int
+) -> tuple[dict[str, np.ndarray], Callable[[Any], Arrays]]:
+    """Draws what is not there yet into the folder; labels [N, ...] and what gives the pictures."""
+    prepared, _ = stores.prepare(drawn, np.arange(len(drawn.items)), directory, workers)
+    stored = prepared.fetch
+    assert isinstance(stored, stores.Stored)
+    labels = dataclasses.replace(stored, only=_LABELS)
+    return _gather(map(labels, drawn.items)), functools.partial(_picture, stored)
+
+
+def _in_memory(
+    drawn: Source, workers: int
+) -> tuple[dict[str, np.ndarray], Callable[[Any], Arrays]]:
+    examples: list[Any] = [None] * len(drawn.items)
+    work = functools.partial(_draw, drawn.reader)
+    for place, example in chunks.run_chunks(
+        work, range(len(examples)), workers, f"drawing {drawn.name}"
+    ):
+        for array in example.values():
+            array.setflags(write=False)
+        examples[place] = example
+    return _gather(examples), functools.partial(_picture, examples.__getitem__)
+
+
+def _gather(examples: Iterable[Arrays]) -> dict[str, np.ndarray]:
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in _LABELS}
+    for example in examples:
+        for name, values in columns.items():
+            values.append(example[name])
+    return {name: np.stack(values) for name, values in columns.items()}
+
+
+def _picture(fetch: Callable[[Any], Arrays], item: Any) -> Arrays:
     """The arrays of an example that are not columns of the table."""
-    return {name: x for name, x in examples[int(item)].items() if name not in _LABELS}
+    return {name: x for name, x in fetch(item).items() if name not in _LABELS}
 
 
-def _draw(drawer: DrawnReader, items: Sequence[Any]) -> list[dict[str, np.ndarray]]:
-    return [drawer.read(item) for item in items]
+def _draw(reader: Reader, items: Sequence[Any]) -> list[Arrays]:
+    return [reader.read(item) for item in items]
 
 
 @functools.cache

@@ -16,9 +16,10 @@ def assign(
 
     Splits that the table brings are kept: where it has training but no validation rows, patients
     move from train to val so that their shares are as asked; rows in no split stay in none.
-    Otherwise patients are dealt out: largest deviation from the mean class mix first, each to the
-    split that then stands closest to its share of every class. With `folds` > 1 the test split is
-    fold number `fold` of as many equal ones, and val is taken from the rest.
+    Otherwise patients are dealt out: those with most photographs first, each to the split that then
+    stands closest to its share of every class (as scikit-learn's StratifiedGroupKFold does, but
+    with unequal shares). With `folds` > 1 the test split is fold number `fold` of as many equal
+    ones, and val is taken from the rest.
 
     The result depends on the patients, their labels and the seed, not on the order of the rows.
 
@@ -69,21 +70,25 @@ def assign(
     return split
 
 
-def check(patient: np.ndarray, split: np.ndarray) -> None:
+def check(patient: np.ndarray, split: np.ndarray, lines: Sequence[int] | None = None) -> None:
     """Raises TableError where a patient has photographs in two splits.
 
     Args:
       patient: [N] str.
       split: [N] str; '' belongs to no split and is not counted.
+      lines: [N] line numbers of a file, for the message.
     """
     pairs = np.unique(np.stack([patient, split], axis=1)[split != ""], axis=0)
     names, counts = np.unique(pairs[:, 0], return_counts=True)
     shared = names[counts > 1]
     if len(shared):
-        first = pairs[pairs[:, 0] == shared[0], 1].tolist()
+        own = (patient == shared[0]) & (split != "")
+        rows = [int(np.flatnonzero(own & (split == s))[0]) for s in np.unique(split[own])]
+        place = "row" if lines is None else "line"
+        where = ", ".join(f"{split[r]} ({place} {r if lines is None else lines[r]})" for r in rows)
         raise TableError(
             f"{len(shared)} patients have photographs in more than one split, the first "
-            f"{shared[0]!r} in {first}; put each patient into one split"
+            f"{str(shared[0])!r} in {where}; put each patient into one split"
         )
 
 
@@ -107,10 +112,10 @@ def _greedy(counts: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
         )
     entropy = np.random.SeedSequence([seed], spawn_key=(_STREAM,))
     shuffled = np.argsort(np.random.PCG64(entropy).random_raw(len(counts)), kind="stable")
-    # Patients with many photographs of one class are the hardest to place well: they come first.
-    size = np.square(counts - counts.mean(axis=0)).sum(axis=1)
-    turn = shuffled[np.argsort(-size[shuffled].round(9), kind="stable")]
     total = counts.sum(axis=0)
+    # Patients who hold much of a class are the hardest to place well: they come first.
+    size = np.square(counts / total).sum(axis=1)
+    turn = shuffled[np.argsort(-size[shuffled].round(12), kind="stable")]
     target = shares[used, None] * total
     held = np.zeros_like(target)
     members = np.zeros(len(used), np.int64)

@@ -80,7 +80,8 @@ class Table:
             )
         values, counts = np.unique(self.id, return_counts=True)
         if len(values) != n:
-            raise TableError(f"id {values[counts > 1][0]!r} stands more than once; ids are unique")
+            first = str(values[counts > 1][0])
+            raise TableError(f"id {first!r} stands more than once; ids are unique")
         unknown = sorted(set(self.split.tolist()) - {*SPLITS, ""})
         if unknown:
             raise TableError(f"splits {unknown} are not known; expected {SPLITS} or ''")
@@ -173,11 +174,19 @@ class Reader(Protocol):
         ...
 
     def key(self, item: Any) -> str:
-        """Hex SHA-256 of all that `read(item)` depends on: its whole contents and the settings."""
+        """Hex SHA-256 of all that `read(item)` depends on: its whole contents and the settings.
+
+        Raises:
+          PhotoError: the item cannot be opened.
+        """
         ...
 
     def stamp(self, item: Any) -> str:
-        """Cheap text that changes when the item was touched: path, size and time of change."""
+        """Cheap word that changes when the item was touched: path, size and time of change.
+
+        Raises:
+          PhotoError: the item cannot be opened.
+        """
         ...
 
     def fingerprint(self, item: Any) -> str:

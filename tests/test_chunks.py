@@ -1,0 +1,54 @@
+"""Work shared out among processes: every result once, errors passed on, no process left over."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from input_pipeline import chunks
+
+
+def halves(items):
+    return [item / 2 for item in items]
+
+
+def fails_at_30(items):
+    if 30 in items:
+        raise KeyError("thirty")
+    return halves(items)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("n", [0, 1, 8, 50])
+def test_every_item_once(workers, n):
+    got = dict(chunks.run_chunks(halves, range(n), workers, "halving"))
+    assert got == {i: i / 2 for i in range(n)}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_errors_are_passed_on(workers):
+    with pytest.raises(KeyError, match="thirty"):
+        list(chunks.run_chunks(fails_at_30, range(50), workers, "failing"))
+
+
+def test_the_work_is_done_elsewhere():
+    got = {pid for _, pid in chunks.run_chunks(pids, range(50), 2, "asking")}
+    assert os.getpid() not in got
+
+
+def pids(items):
+    return [os.getpid()] * len(items)
+
+
+def test_a_process_ends_with_its_parent():
+    child = (
+        "import time; from input_pipeline import chunks; chunks._end_with_parent(); "
+        "print('up', flush=True); time.sleep(120)"
+    )
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"up\n"
+        process.kill()
+        # The pipe closes when the last process that holds it, the child, is gone.
+        assert process.communicate(timeout=30) == (b"", None)

@@ -1,0 +1,328 @@
+"""Sources by config: folders, CSVs and drawings, kept and left out as asked."""
+
+import csv
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+from PIL import Image
+
+from fiqa_jax import defaults
+from input_pipeline import cache, scan, sources, synthetic
+from input_pipeline.drawnsource import drawn_source
+from input_pipeline.foldersource import folder_source
+from input_pipeline.photo import PhotoError, read_photo
+from input_pipeline.photoreader import PhotoReader
+from input_pipeline.table import TableError, class_counts
+
+READER = PhotoReader(32, "fundus")
+
+
+def fundus(path, seed=0, size=96):
+    """Writes a bright disc on black with some texture."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    disc = (np.hypot(y, x) < 0.45 * size)[..., None]
+    image = disc * (np.array([170, 90, 40]) + rng.normal(0, 4, (size, size, 1)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(path, quality=95)
+
+
+def a_section(**changes):
+    section = defaults.base().data
+    section.workers = 1
+    section.side = 32
+    known = ConfigDict({"quality_codes": (), "detail_code": "", "columns": (), "store": ""})
+    known.lq_ratio = 0.5
+    for name in known:
+        if name not in section:
+            section[name] = known[name]
+    with section.ignore_type():
+        for name, value in changes.items():
+            section[name] = value
+    return section
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for i, name in enumerate(["Good/a.jpg", "good/deep/b.JPG", "Bad/a.jpg", "usable/c (1).png"]):
+        fundus(tmp_path / "photos" / name, i)
+    (tmp_path / "photos" / "Good" / "notes.txt").write_text("x")
+    (tmp_path / "photos" / ".hidden").mkdir()
+    fundus(tmp_path / "photos" / ".hidden" / "d.jpg")
+    return tmp_path / "photos"
+
+
+def test_a_folder_whose_subfolders_name_the_quality(folder):
+    source = folder_source(folder, reader=READER)
+    table = source.table
+    assert table.id.tolist() == ["Bad/a.jpg", "Good/a.jpg", "good/deep/b.JPG", "usable/c (1).png"]
+    np.testing.assert_array_equal(table.labels["quality"], [2, 0, 0, 1])
+    np.testing.assert_array_equal(table.labels["ungradable"], [1, 0, 0, 0])
+    assert any("1 files that are no photographs" in note for note in table.notes)
+    example = source.read(2)
+    assert example["image"].shape == (32, 32, 3)
+    assert example["fov"].shape == (32, 32)
+    assert 0.5 < example["fov"].mean() < 0.9
+
+
+def test_an_unlabelled_folder(folder, tmp_path):
+    assert folder_source(folder / "good" / "deep", reader=READER).table.labels == {}
+    with pytest.raises(TableError, match="no labels; put the photographs into folders named good"):
+        folder_source(folder / "good" / "deep", reader=READER, require_labels=True)
+
+
+def test_folders_of_unknown_names_are_unlabelled_and_said(folder):
+    fundus(folder / "Outlier" / "x.jpg")
+    table = folder_source(folder, reader=READER).table
+    np.testing.assert_array_equal(table.labels["quality"], [2, 0, -1, 0, 1])
+    assert any("folders ['Outlier'] are no known grade" in note for note in table.notes)
+    table = folder_source(folder, reader=READER, quality_codes={"outlier": "drop"}).table
+    assert len(table) == 4
+
+
+def test_folders_that_are_splits(tmp_path):
+    for i, (split, grade) in enumerate(itertools.product(("train", "test"), ("good", "reject"))):
+        fundus(tmp_path / split / grade / "a.jpg", i)
+    table = folder_source(tmp_path, reader=READER).table
+    assert table.split.tolist() == ["test", "test", "train", "train"]
+    fundus(tmp_path / "more" / "b.jpg")
+    assert set(folder_source(tmp_path, reader=READER).table.split) == {""}
+
+
+def test_links_that_lead_round_in_circles_end(folder):
+    (folder / "Good" / "again").symlink_to(folder, target_is_directory=True)
+    assert len(folder_source(folder, reader=READER).table) == 4
+
+
+def test_errors_of_folders(tmp_path):
+    with pytest.raises(TableError, match="there is no such folder"):
+        folder_source(tmp_path / "none", reader=READER)
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(TableError, match=r"no photographs in this folder or below \(1 other"):
+        folder_source(tmp_path, reader=READER)
+
+
+def test_drawings_carry_their_labels(tmp_path):
+    source = drawn_source(
+        count=6,
+        seed=3,
+        side=48,
+        style="b",
+        lq_ratio=0.8,
+        classes=3,
+        details=("contrast", "clarity"),
+        diagnosis=("0", "1", "2", "3", "4"),
+        workers=1,
+    )
+    places = [synthetic.DETAILS.index(name) for name in ("contrast", "clarity")]
+    for row in range(6):
+        expected = synthetic.example(3, row, 48, "b", 0.8)
+        got = source.read(row)
+        assert got.keys() == {"image", "fov", "vessels", "vessels_valid", "map"}
+        for name, array in got.items():
+            np.testing.assert_array_equal(array, expected[name])
+        labels = source.table.labels
+        assert labels["quality"][row] == expected["quality"]
+        assert labels["ungradable"][row] == expected["ungradable"]
+        assert labels["diagnosis"][row] == expected["diagnosis"]
+        np.testing.assert_array_equal(labels["details"][row], expected["details"][places])
+    assert len(set(source.table.patient)) == 6
+
+
+def test_drawings_are_drawn_once_into_the_folder(tmp_path, monkeypatch):
+    section = a_section(count=4, side=32, details=("clarity",))
+    first = sources.make_source(section, tmp_path)
+    assert len(list((tmp_path / "prepared").rglob("*.npz"))) == 4
+
+    def never(*args):
+        raise AssertionError("drawn again")
+
+    monkeypatch.setattr(synthetic, "example", never)
+    second = sources.make_source(section, tmp_path)
+    assert second.digest == first.digest
+    for row in range(4):
+        np.testing.assert_array_equal(second.read(row)["image"], first.read(row)["image"])
+    section.seed = 1
+    with pytest.raises(AssertionError, match="drawn again"):
+        sources.make_source(section, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"details": ("glare",)}, r"details \['glare'\] are not drawn"),
+        ({"diagnosis": ("ill", "well")}, "names 2 classes, drawn eyes have 5"),
+        ({"count": 0}, "data.count is 0"),
+        ({"source": "zip"}, "data.source is 'zip'"),
+        ({"cache": "yes"}, "data.cache is 'yes'"),
+        ({"on_bad": "ignore"}, "data.on_bad is 'ignore'"),
+        ({"source": "folder", "path": ""}, "data.path is empty"),
+        ({"source": "csv", "path": ""}, "data.path is empty"),
+    ],
+)
+def test_settings_that_do_not_exist(changes, message):
+    with pytest.raises(TableError, match=message):
+        sources.make_source(a_section(**changes))
+
+
+def spoil(folder):
+    (folder / "good" / "cut.jpg").write_bytes((folder / "Good" / "a.jpg").read_bytes()[:300])
+    (folder / "Bad" / "empty.png").touch()
+
+
+@pytest.mark.parametrize("mode", ["none", "memory", "disk", "auto"])
+def test_the_same_photographs_however_they_are_kept(folder, tmp_path, mode):
+    section = a_section(source="folder", path=str(folder), cache=mode)
+    source = sources.make_source(section, tmp_path / "work")
+    for row, name in enumerate(source.table.id):
+        photo = read_photo(folder / str(name), 32)
+        for _ in range(2):
+            got = source.read(row)
+            np.testing.assert_array_equal(got["image"], photo.image)
+            np.testing.assert_array_equal(got["fov"], photo.fov)
+    assert (tmp_path / "work" / "prepared").is_dir() == (mode == "disk")
+
+
+@pytest.mark.parametrize("mode", ["none", "memory", "disk"])
+def test_bad_files_are_left_out_counted_and_listed(folder, tmp_path, mode):
+    spoil(folder)
+    section = a_section(source="folder", path=str(folder), cache=mode, on_bad="skip")
+    source = sources.make_source(section, tmp_path / "work")
+    assert source.table.id.tolist() == [
+        "Bad/a.jpg",
+        "Good/a.jpg",
+        "good/deep/b.JPG",
+        "usable/c (1).png",
+    ]
+    np.testing.assert_array_equal(source.table.labels["quality"], [2, 0, 0, 1])
+    assert "cannot be read: 2 (see" in sources.describe(source)
+    for row in range(4):
+        source.read(row)
+    with open(tmp_path / "work" / sources.LEFT_OUT) as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["Bad/empty.png", "good/cut.jpg"]
+    assert all(row["reason"] for row in rows)
+
+
+def test_bad_files_are_errors_otherwise(folder, tmp_path):
+    spoil(folder)
+    section = a_section(source="folder", path=str(folder), cache="disk")
+    with pytest.raises(PhotoError, match=r"(empty.png|cut.jpg)"):
+        sources.make_source(section, tmp_path)
+    source = sources.make_source(a_section(source="folder", path=str(folder), cache="none"))
+    with pytest.raises(PhotoError, match=r"empty\.png"):
+        source.read(1)
+
+
+def test_nothing_but_bad_files(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jpg").touch()
+    section = a_section(source="folder", path=str(tmp_path / "in"), on_bad="skip")
+    with pytest.raises(TableError, match=r"none of 1 photographs can be read, the first: .*a\.jpg"):
+        sources.make_source(section, tmp_path)
+
+
+def test_a_scan_is_kept_until_something_changes(folder, tmp_path):
+    spoil(folder)
+    source = folder_source(folder, reader=READER)
+    rows = np.arange(len(source.table))
+    bad = scan.scan(source, rows, 2, tmp_path / "scan.json")
+    assert [str(source.table.id[row]) for row in bad] == ["Bad/empty.png", "good/cut.jpg"]
+
+    class Never:
+        def __call__(self, item):
+            raise AssertionError("read again")
+
+    known = dataclasses.replace(source, fetch=Never())
+    assert scan.scan(known, rows, 2, tmp_path / "scan.json") == bad
+    fundus(folder / "Bad" / "empty.png")
+    mended = folder_source(folder, reader=READER)
+    assert len(scan.scan(mended, rows, 2, tmp_path / "scan.json")) == 1
+    (tmp_path / "scan.json").write_text("{")
+    assert len(scan.scan(mended, rows, 2, tmp_path / "scan.json")) == 1
+
+
+def test_memory_reads_each_photograph_once(folder):
+    class Counting:
+        reads = 0
+
+        def __call__(self, item):
+            self.reads += 1
+            return READER.read(item)
+
+    counting = Counting()
+    source = dataclasses.replace(folder_source(folder, reader=READER), fetch=counting)
+    source = cache.in_memory(source)
+    for _ in range(3):
+        for row in range(4):
+            example = source.read(row)
+            with pytest.raises(ValueError, match="read-only"):
+                example["image"][0, 0, 0] = 1
+            example["more"] = None  # a caller may add to the dict it was given
+    assert counting.reads == 4
+    assert cache.size(source) == 4 * 32 * 32 * 4
+
+
+def test_auto_keeps_what_is_large_in_the_folder(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "MEMORY_LIMIT", 1000)
+    section = a_section(source="folder", path=str(folder), cache="auto")
+    sources.make_source(section, tmp_path / "work")
+    assert len(list((tmp_path / "work" / "prepared").rglob("*.png"))) == 4
+
+
+def test_prepared_in_a_folder_of_ones_own(folder, tmp_path):
+    section = a_section(
+        source="folder", path=str(folder), cache="disk", store=str(tmp_path / "mine")
+    )
+    sources.make_source(section)
+    assert len(list((tmp_path / "mine").rglob("*.png"))) == 4
+    with pytest.raises(TableError, match=r"data.cache is 'disk', but there is no folder"):
+        sources.make_source(a_section(source="folder", path=str(folder), cache="disk"))
+
+
+def test_a_photographs_fingerprint_is_its_contents(folder, tmp_path):
+    whole = (folder / "Good" / "a.jpg").read_bytes()
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(whole)
+    assert READER.fingerprint(copy) == READER.fingerprint(folder / "Good" / "a.jpg")
+    assert READER.key(copy) == READER.key(folder / "Good" / "a.jpg")
+    assert READER.stamp(copy) != READER.stamp(folder / "Good" / "a.jpg")
+    for changed in (whole + b"1", whole[:-1] + b"?", b"?" + whole[1:]):
+        copy.write_bytes(changed)
+        assert READER.fingerprint(copy) != READER.fingerprint(folder / "Good" / "a.jpg")
+    big = bytearray(np.random.default_rng(0).bytes(200_000))
+    copy.write_bytes(big)
+    before = READER.fingerprint(copy)
+    big[100_000] ^= 1
+    copy.write_bytes(big)
+    assert READER.fingerprint(copy) != before
+    assert READER.fingerprint(tmp_path / "none.jpg") == "FileNotFoundError"
+
+
+def test_reader_settings_change_the_key(folder):
+    path = folder / "Good" / "a.jpg"
+    readers = [
+        READER,
+        PhotoReader(33, "fundus"),
+        PhotoReader(32, "slice"),
+        PhotoReader(32, "fundus", ((0, 0, 3, 3),)),
+    ]
+    assert len({reader.key(path) for reader in readers}) == 4
+    with pytest.raises(PhotoError, match=r"none\.jpg"):
+        READER.key(folder / "none.jpg")
+
+
+def test_a_csv_through_the_config(folder, tmp_path):
+    (folder / "t.csv").write_text("image,IQ\nGood/a.jpg,0\nBad\\a.jpg,2\n")
+    section = a_section(
+        source="csv",
+        path=str(folder / "t.csv"),
+        quality_codes=(("0", "good"), ("2", "reject")),
+        columns=(("quality", "IQ"),),
+    )
+    source = sources.make_source(section)
+    assert class_counts(source.table)["quality"] == {"good": 1, "usable": 0, "reject": 1}
+    assert source.read(1)["image"].shape == (32, 32, 3)
