@@ -1,6 +1,5 @@
 """Runs a function over many items in several processes, with a progress bar."""
 
-import functools
 import os
 import threading
 import time
@@ -8,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tqdm import tqdm
+
+# A process per worker is enough: more threads inside would only take each other's time.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 _CHUNK = 8  # items per task: small enough for a steady bar, large enough to hide the hand-over
 
@@ -21,8 +23,8 @@ def run_chunks(
     """Results of `function` over chunks of `items`, as they are ready.
 
     Processes, not threads: drawing and field finding hold Python's lock much of the time. joblib's
-    need no `if __name__ == "__main__"` in the caller's script and do not fork a process that
-    runs XLA. With one worker everything happens here.
+    (loky) need no `if __name__ == "__main__"` in the caller's script and do not fork a process
+    that runs XLA. With one worker everything happens here.
 
     Args:
       function: picklable; takes a list of items and returns as many results.
@@ -50,29 +52,34 @@ def _run(
         for places in chunks:
             yield places, function([items[i] for i in places])
         return
-    import joblib
+    from joblib.externals.loky import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
-    with joblib.Parallel(workers, return_as="generator_unordered", pre_dispatch="3*n_jobs") as pool:
-        jobs = (
-            joblib.delayed(_task)(function, places, [items[i] for i in places]) for places in chunks
-        )
-        yield from pool(jobs)
+    pool = ProcessPoolExecutor(
+        workers, initializer=_end_with, initargs=(os.getpid(),), env=_ONE_THREAD
+    )
+    pending: dict[Any, range] = {}
+    try:
+        for places in chunks:
+            if len(pending) >= 3 * workers:
+                done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                for job in done:
+                    yield pending.pop(job), job.result()
+            pending[pool.submit(function, [items[i] for i in places])] = places
+        while pending:
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for job in done:
+                yield pending.pop(job), job.result()
+    finally:
+        pool.shutdown(wait=True, kill_workers=bool(pending))
 
 
-def _task(
-    function: Callable[[Sequence[Any]], list[Any]], places: range, items: list[Any]
-) -> tuple[range, list[Any]]:
-    _end_with_parent()
-    return places, function(items)
+def _end_with(parent: int) -> None:
+    """Ends this process soon after its parent was killed: it would wait for work forever."""
 
-
-@functools.cache  # once in each process
-def _end_with_parent() -> None:
-    """Ends this process soon after its parent was killed; joblib's would wait for minutes."""
-
-    def watch(parent: int) -> None:
+    def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)
 
-    threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
+    if os.name != "nt":  # where a child keeps its parent's number for good
+        threading.Thread(target=watch, daemon=True).start()

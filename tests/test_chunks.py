@@ -41,9 +41,22 @@ def pids(items):
     return [os.getpid()] * len(items)
 
 
+def test_processes_end_with_the_work():
+    *_, last = chunks.run_chunks(pids, range(50), 2, "asking")
+    assert not alive(last[1])
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_a_process_ends_with_its_parent():
     child = (
-        "import time; from input_pipeline import chunks; chunks._end_with_parent(); "
+        "import os, time; from input_pipeline import chunks; chunks._end_with(os.getppid()); "
         "print('up', flush=True); time.sleep(120)"
     )
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
