@@ -1,0 +1,230 @@
+"""A circle through points, refined to sub-pixel on the edge itself and weighed by what supports it.
+
+Coordinates are pixels of the picture searched, pixel i covering the interval from i to i + 1.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import ndimage
+
+TRIPLES = 200  # RANSAC samples of 3 points; with half of the points wrong 25 of them are good
+MIN_STEP = 4.0  # grey levels between surround and field below which an edge is not seen
+MIN_SUPPORT = 0.85  # share of the edge seen that must lie on the circle
+MAX_LEAK = 0.12  # share of the circle that may run through light on both sides
+MIN_ARC = 5.0  # degrees of edge that must lie on the circle,
+MIN_SHARE = 0.15  # and their share of the circumference inside the frame
+CENTRE_PRIOR = 0.02  # sd of the field's centre about the frame's, share of the frame's long side
+EDGE_NOISE = 0.3  # pixels, sd of an edge position
+
+
+@dataclasses.dataclass(frozen=True)
+class Circle:
+    """A circle and the evidence for it."""
+
+    x: float
+    y: float
+    radius: float
+    arc: float  # degrees of circumference with a clear edge on the circle
+    share: float  # that as a share of the circumference inside the frame, 0 to 1
+    support: float  # share of the edge seen that lies on the circle, 0 to 1
+    leak: float  # share of the circumference in the frame with light on both sides, 0 to 1
+
+    @property
+    def convincing(self) -> bool:
+        """Whether to believe it."""
+        return (
+            self.support >= MIN_SUPPORT
+            and self.leak <= MAX_LEAK
+            and self.arc >= MIN_ARC
+            and self.share >= MIN_SHARE
+        )
+
+    @property
+    def certain(self) -> bool:
+        """Whether to stop looking for a better one."""
+        return self.support >= 0.9 and self.leak <= 0.05 and self.arc >= 15
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """The larger, the better the circle."""
+        return self.convincing, self.arc * (self.support - self.leak)
+
+
+def guess(points: np.ndarray, shape: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Circles worth measuring: RANSAC's best, then the best that is centred in the frame.
+
+    Args:
+      points: `[n, 2] float64` (x, y) on the suspected edge, any share of them wrong.
+      shape: height and width of the frame.
+
+    Yields:
+      At most two circles, `[3] float64` (x, y, radius), radius between a quarter of the frame's
+      short side and three quarters of its diagonal, centre inside the frame. The samples are
+      drawn from a fixed seed: the same points give the same circles.
+    """
+    if len(points) < 12:
+        return
+    h, w = shape
+    points = points[:: max(1, len(points) // 160)]
+    low, high = 0.25 * min(h, w), 0.75 * np.hypot(h, w)
+    pick = np.random.default_rng(0).integers(0, len(points), (TRIPLES, 3))
+    a, b, c = points[pick[:, 0]], points[pick[:, 1]], points[pick[:, 2]]
+    u, v = b - a, c - a
+    cross = 2 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
+    keep = np.abs(cross) > 1e-6  # three different points, not on one line
+    a, u, v, cross = a[keep], u[keep], v[keep], cross[keep]
+    uu, vv = (u**2).sum(axis=1), (v**2).sum(axis=1)
+    dx = (v[:, 1] * uu - u[:, 1] * vv) / cross
+    dy = (u[:, 0] * vv - v[:, 0] * uu) / cross
+    x, y, r = a[:, 0] + dx, a[:, 1] + dy, np.hypot(dx, dy)
+    keep = (r > low) & (r < high) & (x > 0) & (x < w) & (y > 0) & (y < h)
+    if keep.any():
+        yield _fullest(points, np.stack([x[keep], y[keep], r[keep]], axis=1))
+    r = np.hypot(points[:, 0] - w / 2, points[:, 1] - h / 2)
+    r = r[(r > low) & (r < high)]
+    if len(r):
+        middle = np.full((len(r), 2), (w / 2, h / 2))
+        yield _fullest(points, np.concatenate([middle, r[:, None]], axis=1))
+
+
+def measure(level: np.ndarray, circle: np.ndarray, hidden: np.ndarray | None) -> Circle | None:
+    """Refines a circle on the edge and counts what speaks for it.
+
+    Args:
+      level: `[h, w] float32` brightness.
+      circle: `[3]` x, y, radius, right to about a twentieth of the radius.
+      hidden: `[h, w] bool`, True where the picture says nothing, or None.
+
+    Returns:
+      The refined circle, or None where there is no edge near it.
+    """
+    for share in (0.05, 0.03):
+        edge = _edge(level, circle, share, hidden)
+        good = edge.sharp & (np.abs(edge.offset) < 0.8 * edge.reach)
+        if good.sum() < 4:
+            return None
+        circle = _fit(edge, good, circle, level.shape)
+        if not 0.2 * min(level.shape) < circle[2] < 0.8 * np.hypot(*level.shape):
+            return None
+    edge = _edge(level, circle, 0.03, hidden)
+    if not edge.lit.any():
+        return None
+    good = edge.sharp & (np.abs(edge.offset) < 2.0)
+    x, y, radius = circle.tolist()
+    return Circle(
+        x=x,
+        y=y,
+        radius=radius,
+        arc=float(good.sum() * edge.degrees),
+        share=float(good.mean()),
+        support=float(good.sum() / edge.lit.sum()),
+        leak=float((edge.leaky & ~good).mean()),
+    )
+
+
+def _fullest(points: np.ndarray, circles: np.ndarray) -> np.ndarray:
+    """The circle `[3]` of `[m, 3]` that passes within 3 pixels of most points, near ones more."""
+    p, c = points.astype(np.float32), circles.astype(np.float32)
+    square = (p[:, 0] - c[:, :1]) ** 2 + (p[:, 1] - c[:, 1:2]) ** 2
+    away = np.abs(np.sqrt(square) - c[:, 2:])
+    return circles[np.maximum(3 - away, 0).sum(axis=1).argmax()]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Edge:
+    """The rim of a circle, one entry per direction in which it lies inside the frame."""
+
+    direction: np.ndarray  # [n, 2] unit vectors
+    degrees: float  # degrees of circumference per entry
+    reach: int  # pixels looked at on either side
+    offset: np.ndarray  # [n] pixels from circle to edge, outward positive
+    lit: np.ndarray  # [n] there is a step down from inside to outside
+    sharp: np.ndarray  # [n] there is, and it is a step rather than a slope
+    leaky: np.ndarray  # [n] there is light outside
+
+
+def _edge(level: np.ndarray, circle: np.ndarray, share: float, hidden: np.ndarray | None) -> _Edge:
+    """Looks at the picture across the circle, `share` of the radius to either side."""
+    h, w = level.shape
+    x, y, radius = circle
+    angle = np.arange(1440) * (np.pi / 720)
+    cos, sin = np.cos(angle), np.sin(angle)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = np.minimum(
+            np.where(cos >= 0, (w - 1 - x) / cos, (1 - x) / cos),
+            np.where(sin >= 0, (h - 1 - y) / sin, (1 - y) / sin),
+        )
+    seen = np.flatnonzero(room > radius + 3)
+    stride = max(1, len(seen) // 180)
+    visible = len(seen) / len(angle)
+    seen = seen[::stride]
+    cos, sin, room = cos[seen], sin[seen], room[seen]
+    reach = int(np.ceil(max(5.0, share * radius)))
+    # Beyond the frame a profile holds its last value: the corners of a cut field are only so deep.
+    along = np.minimum(radius + np.arange(-reach, reach + 1), room[:, None])
+    row, column = y + sin[:, None] * along - 0.5, x + cos[:, None] * along - 0.5
+    value = ndimage.map_coordinates(level, (row, column), order=1, mode="nearest")
+    value = (np.roll(value, 1, axis=0) + value + np.roll(value, -1, axis=0)) / 3
+    clear = np.ones(len(seen), bool)
+    if hidden is not None:
+        row = np.clip(np.rint(row).astype(int), 0, h - 1)
+        column = np.clip(np.rint(column).astype(int), 0, w - 1)
+        clear = ~hidden[row, column].any(axis=1)
+    third = (2 * reach + 1) // 3
+    inner = np.median(value[:, :third], axis=1)
+    outer = np.median(value[:, -third:], axis=1)
+    step = inner - outer
+    lit = clear & (step > np.maximum(MIN_STEP, 0.1 * inner))
+    width = _crossing(value, outer + 0.2 * step) - _crossing(value, inner - 0.2 * step)
+    # A whole circle may be soft, as behind a hand-held lens; a few corners must be sharp, or every
+    # vignetted snapshot would do.
+    limit = 1 + (0.012 + 0.03 * visible) * radius
+    return _Edge(
+        direction=np.stack([cos, sin], axis=1),
+        degrees=stride / 4,
+        reach=reach,
+        offset=_crossing(value, inner - 0.5 * step) - reach,
+        lit=lit,
+        sharp=lit & (width <= limit),
+        leaky=clear & (outer > level.min() + 8) & (outer > 0.5 * inner),
+    )
+
+
+def _crossing(value: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Outermost place (fractional column) where profiles `[n, k]` rise above `[n]` inward."""
+    k = value.shape[1]
+    column = np.clip(k - 1 - (value > target[:, None])[:, ::-1].argmax(axis=1), 0, k - 2)
+    line = np.arange(len(value))
+    high, low = value[line, column], value[line, column + 1]
+    fall = np.where(high > low, high - low, 1)
+    return column + np.clip((high - target) / fall, 0, 1)
+
+
+def _fit(edge: _Edge, good: np.ndarray, circle: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Geometric circle fit by Gauss-Newton steps with Huber weights.
+
+    A weak prior puts the centre near the frame's, where cameras have it: it decides only where the
+    arcs seen leave the circle open, as a single corner does. Not scipy's general solver, which
+    takes longer than the whole of the rest.
+    """
+    place = circle[:2] + edge.direction[good] * (circle[2] + edge.offset[good])[:, None]
+    middle = np.array([shape[1] / 2, shape[0] / 2])
+    prior = (EDGE_NOISE / (CENTRE_PRIOR * max(shape))) ** 2
+    centre, radius = circle[:2].copy(), float(circle[2])
+    for _ in range(8):
+        ray = place - centre
+        distance = np.hypot(ray[:, 0], ray[:, 1])
+        error = distance - radius
+        weight = 1 / np.maximum(1, np.abs(error) / EDGE_NOISE)
+        slope = np.column_stack([-ray / distance[:, None], -np.ones(len(ray))])
+        weighted = (slope * weight[:, None]).T
+        pull = np.array([*(prior * (middle - centre)), 0.0])
+        move = np.linalg.solve(
+            weighted @ slope + np.diag([prior, prior, 1e-9]), pull - weighted @ error
+        )
+        centre, radius = centre + move[:2], radius + float(move[2])
+        if np.abs(move).max() < 1e-3:
+            break
+    return np.array([*centre, radius])
