@@ -8,11 +8,7 @@ from typing import Any
 import numpy as np
 
 from input_pipeline import store
-
-try:
-    from input_pipeline.photo import PhotoError
-except ImportError:
-    PhotoError = ValueError
+from input_pipeline.photo import PhotoError
 from input_pipeline.table import Source, TableError
 
 MODES = ("none", "memory", "disk", "auto")

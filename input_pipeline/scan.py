@@ -13,11 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from input_pipeline import atomic
-
-try:
-    from input_pipeline.photo import PhotoError
-except ImportError:
-    PhotoError = ValueError
+from input_pipeline.photo import PhotoError
 from input_pipeline.table import Source
 
 

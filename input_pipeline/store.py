@@ -16,11 +16,7 @@ import numpy as np
 
 from input_pipeline import atomic, chunks, codec
 from input_pipeline.codec import Arrays
-
-try:
-    from input_pipeline.photo import PhotoError
-except ImportError:
-    PhotoError = ValueError
+from input_pipeline.photo import PhotoError
 from input_pipeline.table import Reader, Source
 
 INDEX = "index.txt"  # lines of 'stamp name': what need not be opened again to know its name
