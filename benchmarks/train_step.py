@@ -1,0 +1,152 @@
+"""A ResNet-18 training step beside PyTorch's, in one run, step about.
+
+    pip install torch
+    python benchmarks/train_step.py [--batch 16] [--side 224] [--steps 10]
+
+Both sides: float32, cross-entropy of three classes, batch statistics, AdamW, the machine's threads.
+PyTorch takes its faster memory order, channels_last. The network there is written out below after
+torchvision's layout, so that torchvision is not needed. Prints medians, the ratio and a row of a
+Markdown table.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+
+from fiqa_jax import models
+from fiqa_jax.models.heads import Heads
+
+
+def jax_step(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:
+    """One step, its loss fetched."""
+    trunk, heads, tx = models.make("resnet18"), Heads(quality=3), optax.adamw(1e-4)
+
+    @jax.jit
+    def init(key: jax.Array) -> tuple:
+        (features, _), variables = trunk.init_with_output(key, images[:1], train=False)
+        params = {"trunk": variables["params"], "heads": heads.init(key, features)["params"]}
+        return params, variables["batch_stats"], tx.init(params)
+
+    def loss_of(params: dict, stats: dict) -> tuple[jax.Array, dict]:
+        (features, _), new = trunk.apply(
+            {"params": params["trunk"], "batch_stats": stats},
+            x,
+            train=True,
+            mutable=["batch_stats"],
+        )
+        logits = heads.apply({"params": params["heads"]}, features)["quality"]
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, y)
+        return losses.mean(), new["batch_stats"]
+
+    def update(params: dict, stats: dict, state: tuple) -> tuple:
+        (loss, stats), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, stats)
+        updates, state = tx.update(gradient, state, params)
+        return optax.apply_updates(params, updates), stats, state, loss
+
+    x, y = jnp.asarray(images), jnp.asarray(labels)
+    compiled = jax.jit(update, donate_argnums=(0, 1, 2))
+    carry = init(jax.random.key(0))
+
+    def step() -> float:
+        nonlocal carry
+        *carry, loss = compiled(*carry)
+        return float(loss)
+
+    return step
+
+
+class Block(torch.nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        nn = torch.nn
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn1, self.bn2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
+        self.down = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.down = nn.Sequential(conv, nn.BatchNorm2d(outputs))
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(y)) + self.down(x))
+
+
+def torch_network() -> torch.nn.Module:
+    nn = torch.nn
+    blocks = []
+    for inputs, outputs, stride in ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)):
+        blocks += [Block(inputs, outputs, stride), Block(outputs, outputs, 1)]
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2, 1),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(512, 3),
+    )
+
+
+def torch_step(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:
+    """One step, its loss fetched."""
+    model = torch_network().to(memory_format=torch.channels_last).train()
+    assert sum(p.numel() for p in model.parameters()) == 11_689_512 - 513_000 + 512 * 3 + 3
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    y = torch.from_numpy(labels)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+
+    def step() -> float:
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimiser.step()
+        return loss.item()
+
+    return step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=16, help="images (16)")
+    parser.add_argument("--side", type=int, default=224, help="pixels (224)")
+    parser.add_argument("--steps", type=int, default=10, help="measured steps of each (10)")
+    args = parser.parse_args()
+    threads = len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(args.batch, args.side, args.side, 3)).astype(np.float32)
+    labels = rng.integers(0, 3, args.batch)
+    steps = {"jax": jax_step(images, labels), "torch": torch_step(images, labels)}
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for i in range(2 + args.steps):  # two unmeasured: compilation, caches
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            if i >= 2:
+                seconds[name].append(time.perf_counter() - start)
+    ours, theirs = (statistics.median(seconds[name]) for name in ("jax", "torch"))
+    where = f"{jax.devices()[0].platform}, {threads} cores"
+    for name, version in (("jax", jax.__version__), ("torch", torch.__version__)):
+        low, high = min(seconds[name]), max(seconds[name])
+        print(f"{name} {version}: {statistics.median(seconds[name]):.3f} s ({low:.3f}-{high:.3f})")
+    print(f"ratio ours / PyTorch: {ours / theirs:.2f}")
+    print("\n| step | machine | ours, s | PyTorch, s | ratio |\n|---|---|---|---|---|")
+    print(
+        f"| ResNet-18 training, batch {args.batch}, {args.side} px, float32 | {where} "
+        f"| {ours:.3f} | {theirs:.3f} | {ours / theirs:.2f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
