@@ -143,16 +143,16 @@ def warp(image: jax.Array, matrix: jax.Array, *, nearest: bool = False) -> jax.A
 
     Args:
       image: `[H, W, C]` of any dtype.
-      matrix: `[3, 3] float32` on (x, y, 1), centre (0, 0), edges at +-1.
+      matrix: `[3, 3] float` on (x, y, 1), centre (0, 0), edges at +-1.
       nearest: take the nearest pixel (masks, labels) instead of the bilinear mean.
 
     Returns:
       `[H, W, C]` of the image's dtype.
     """
     height, width, channels = image.shape
-    half = jnp.array([width, height], jnp.float32) / 2.0
-    x = (jnp.arange(width) + 0.5) / half[0] - 1.0
-    y = (jnp.arange(height) + 0.5) / half[1] - 1.0
+    half = jnp.array([width, height], matrix.dtype) / 2.0
+    x = (jnp.arange(width, dtype=matrix.dtype) + 0.5) / half[0] - 1.0
+    y = (jnp.arange(height, dtype=matrix.dtype) + 0.5) / half[1] - 1.0
     # Written out rather than as a matmul: accelerators round matmul inputs to bfloat16.
     px = matrix[0, 0] * x[None, :] + matrix[0, 1] * y[:, None] + matrix[0, 2]
     py = matrix[1, 0] * x[None, :] + matrix[1, 1] * y[:, None] + matrix[1, 2]

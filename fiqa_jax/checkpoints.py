@@ -8,8 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from jax.sharding import AxisType, NamedSharding
-from jax.sharding import PartitionSpec as P
 from orbax.checkpoint.checkpoint_managers import preservation_policy as keeping
 
 from fiqa_jax.parallel import Devices
@@ -30,7 +28,7 @@ class Checkpoints:
         """Opens (and creates) a directory.
 
         Args:
-          directory: absolute local path, or a remote one such as gs://...
+          directory: made if absent; on several processes, one that all of them see.
           keep: newest checkpoints to keep, at least 1; the best by score is kept besides.
           devices: where restored states go.
 
@@ -39,17 +37,21 @@ class Checkpoints:
         """
         if keep < 1:
             raise ValueError(f"train.keep is at least 1, not {keep}")
-        remote = "://" in str(directory)
-        self.directory = str(directory) if remote else Path(directory).absolute()
+        self.directory = Path(directory).absolute()  # Orbax refuses relative paths
         self._devices = devices
-        best = keeping.BestN(
-            get_metric_fn=lambda m: m[SCORE], n=1, keep_checkpoints_without_metrics=False
-        )
+        best = keeping.BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)
         policy = keeping.AnyPreservationPolicy([keeping.LatestN(keep), best])
+        # Without best_fn the scores would be held in memory only and be lost with the process.
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=policy, cleanup_tmp_directories=True
+            preservation_policy=policy, best_fn=_score, cleanup_tmp_directories=True
         )
-        self._manager = ocp.CheckpointManager(self.directory, options=options)
+        # The registry lets a fresh process read what a checkpoint holds before restoring it.
+        registry = ocp.handlers.create_default_handler_registry(
+            state=ocp.StandardCheckpointHandler()
+        )
+        self._manager = ocp.CheckpointManager(
+            self.directory, options=options, handler_registry=registry
+        )
 
     def save(self, step: int, state: TrainState, score: float | None) -> None:
         """Saves asynchronously; a step that is there already is left alone.
@@ -70,14 +72,14 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def best(self) -> int | None:
-        """The step with the highest score (the earliest of equals), or None without scores."""
+        """The step with the highest score (the latest of equals), or None without scores."""
         self.wait()
         scored = {}
         for step in self._manager.all_steps():
             metrics = self._manager.metrics(step)
-            if metrics is not None:
+            if metrics:
                 scored[step] = metrics[SCORE]
-        return min(scored, key=lambda s: (-scored[s], s)) if scored else None
+        return max(scored, key=lambda s: (scored[s], s)) if scored else None
 
     def restore(self, step: int, like: Callable[[], TrainState]) -> TrainState:
         """The state of a step, placed on the devices.
@@ -89,23 +91,28 @@ class Checkpoints:
         Raises:
           ValueError: a checkpoint of another network or optimiser; names the first difference.
         """
-        mesh = jax.make_mesh((jax.device_count(),), ("all",), axis_types=(AxisType.Auto,))
-        everywhere = NamedSharding(mesh, P())
+        where = self._devices.replicated
         target = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere),
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
             jax.eval_shape(like),
         )
-        try:
-            args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
-            state = self._manager.restore(step, args=args)["state"]
-        except (ValueError, KeyError, TypeError) as error:
-            first = " ".join(str(error).split())[:400]
-            raise ValueError(
-                f"the checkpoint of step {step} in {self.directory} does not fit this config "
-                f"({first}); use another --workdir or --redo the stage"
-            ) from error
+        self._check(step, target)
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
+        state = self._manager.restore(step, args=args)["state"]
         # Orbax may hand out arrays whose buffers it still shares: placing copies them.
         return self._devices.place(state)
+
+    def _check(self, step: int, target: TrainState) -> None:
+        # Orbax's own error comes after it has begun to read, and leaves reads behind.
+        stored = _shapes(self._manager.item_metadata(step)["state"].tree)
+        wanted = _shapes(target)
+        for name in sorted({*stored, *wanted}):
+            if stored.get(name) != wanted.get(name):
+                raise ValueError(
+                    f"the checkpoint of step {step} in {self.directory} does not fit this config: "
+                    f"{name} is {stored.get(name, 'absent')} there, {wanted.get(name, 'absent')} "
+                    "here; use another --workdir, or run the stage again with --redo"
+                )
 
     def preempted(self, step: int) -> bool:
         """Whether the cluster has asked all processes to save and stop at this step."""
@@ -119,6 +126,21 @@ class Checkpoints:
         """Waits and frees the manager's threads."""
         self.wait()
         self._manager.close()
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {_path(path): tuple(leaf.shape) for path, leaf in leaves if hasattr(leaf, "shape")}
+
+
+def _path(keys: Any) -> str:
+    # A restored tree has dicts and lists where the state has classes and tuples.
+    names = (getattr(k, "key", getattr(k, "name", getattr(k, "idx", ""))) for k in keys)
+    return "/".join(str(n) for n in names)
+
+
+def _score(metrics: Any) -> float:
+    return metrics[SCORE]
 
 
 def to_host(tree: Any) -> Any:

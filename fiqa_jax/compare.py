@@ -133,7 +133,7 @@ def _rows(
         if kind not in whole:
             raise ValueError(f"compare: no metric {kind!r} of {head!r}; known: {sorted(whole)}")
         seeds = stats.seed_interval([e[kind] for e in each])
-        row = dict.fromkeys(COLUMNS, "")
+        row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
         row |= {"stage": name, "head": head, "metric": kind, "seeds": len(each)}
         row |= {"n": int((truth >= 0).sum()), "patients": whole[kind].units}
         row |= {"value": whole[kind].value, "low": whole[kind].low, "high": whole[kind].high}

@@ -85,5 +85,5 @@ def inverse_frequency(labels: jax.Array, counts: tuple[int, ...]) -> jax.Array:
       labels: `[B] int32`, -1 where absent.
       counts: training examples of each class.
     """
-    table = jnp.array([sum(counts) / (len(counts) * max(n, 1)) for n in counts], jnp.float32)
+    table = jnp.array([sum(counts) / (len(counts) * max(n, 1)) for n in counts])
     return jnp.where(labels >= 0, table[jnp.maximum(labels, 0)], 0.0)

@@ -28,13 +28,13 @@ def main(argv: Sequence[str]) -> None:
     if _CONFIG.value is None:
         raise app.UsageError("--config is missing, for example --config configs/multitask.py")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
+    logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax reports every save at length
     from fiqa_jax import parallel, recipe
 
     config = _CONFIG.value
     workdir = _WORKDIR.value or default_workdir(_CONFIG.config_filename)
-    if "://" not in workdir:
-        workdir = os.path.abspath(workdir)
-    parallel.prepare(config.deterministic)
+    workdir = os.path.abspath(workdir)
+    parallel.prepare(config.deterministic, os.path.join(workdir, "cache", "compiled"))
     parallel.initialise_pod(_DISTRIBUTED.value)
     print(f"work directory: {workdir}", flush=True)
     try:

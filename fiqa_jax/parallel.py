@@ -11,7 +11,7 @@ all devices. Two rules make both give the same numbers:
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -59,6 +59,8 @@ class Devices:
       predict: f(variables, batch, axis) -> compiled (variables, batch) -> outputs of the WHOLE
         batch, replicated, so that every process can read them.
       globalise: state -> arrays that a checkpointer can save on several processes.
+      count: devices over all processes; a batch divides by it.
+      replicated: where a restored state is read to: every device of every process.
     """
 
     kind: str
@@ -67,36 +69,41 @@ class Devices:
     step: Callable[[Callable[..., Any]], Step]
     predict: Callable[[Callable[..., Any]], Callable[[Any, Any], Any]]
     globalise: Callable[[Any], Any]
+    count: int
+    replicated: NamedSharding
+
+    def check_batch(self, batch: int) -> None:
+        """Raises ValueError unless `batch` divides over all devices."""
+        if batch % self.count:
+            raise ValueError(
+                f"a batch of {batch} does not divide over {self.count} devices; set "
+                "--config.train.batch to a multiple of it"
+            )
 
 
-def make(kind: str) -> Devices:
+def make(kind: str, devices: Sequence[jax.Device] | None = None) -> Devices:
     """Devices over all accelerators (or CPU devices) of all processes.
 
     Args:
       kind: 'jit' (arrays sharded over a mesh) or 'pmap' (one program per device).
+      devices: these only, on a single process; None for all.
 
     Raises:
       ValueError: another kind.
     """
-    if kind == "jit":
-        return _jit()
-    if kind == "pmap":
-        return _pmap()
-    raise ValueError(f"parallel is 'jit' or 'pmap', not {kind!r}")
+    kinds = {"jit": _jit, "pmap": _pmap}
+    if kind not in kinds:
+        raise ValueError(f"parallel is 'jit' or 'pmap', not {kind!r}")
+    return kinds[kind](devices)
 
 
-def check_batch(batch: int) -> None:
-    """Raises ValueError unless `batch` divides over all devices and processes."""
-    devices, processes = jax.device_count(), jax.process_count()
-    if batch % devices or batch % processes:
-        raise ValueError(
-            f"a batch of {batch} does not divide over {devices} devices and {processes} processes; "
-            "set --config.train.batch to a multiple of both"
-        )
+def _mesh(devices: Sequence[jax.Device] | None) -> Mesh:
+    chosen = jax.devices() if devices is None else list(devices)
+    return jax.make_mesh((len(chosen),), (NAME,), (AxisType.Auto,), devices=chosen)
 
 
-def _jit() -> Devices:
-    mesh = jax.make_mesh((jax.device_count(),), (NAME,), axis_types=(AxisType.Auto,))
+def _jit(devices: Sequence[jax.Device] | None) -> Devices:
+    mesh = _mesh(devices)
     everywhere, rows = NamedSharding(mesh, P()), NamedSharding(mesh, P(NAME))
 
     def put(batch: Mapping[str, np.ndarray]) -> Any:
@@ -121,13 +128,14 @@ def _jit() -> Devices:
         # The jitted copy gives every leaf its own buffer: donation must not free the caller's.
         return jax.jit(lambda t: jax.tree.map(jax.numpy.copy, t), out_shardings=everywhere)(state)
 
-    return Devices("jit", place, put, step, predict, lambda state: state)
+    return Devices("jit", place, put, step, predict, lambda s: s, mesh.size, everywhere)
 
 
-def _pmap() -> Devices:
-    local = Mesh(np.array(jax.local_devices()), (NAME,))
+def _pmap(devices: Sequence[jax.Device] | None) -> Devices:
+    chosen = jax.local_devices() if devices is None else list(devices)
+    mesh, local = _mesh(devices), Mesh(np.array(chosen), (NAME,))
     everywhere, rows = NamedSharding(local, P()), NamedSharding(local, P(NAME))
-    count = jax.local_device_count()
+    count = len(chosen)
     axis = Axis(NAME)
 
     def put(batch: Mapping[str, np.ndarray]) -> Any:
@@ -141,6 +149,7 @@ def _pmap() -> Devices:
             in_axes=(None, 0, None),
             out_axes=(None, None),
             donate_argnums=0,
+            devices=devices,
         )
         return mapped
 
@@ -148,7 +157,9 @@ def _pmap() -> Devices:
         def gathered(variables: Any, batch: Any) -> Any:
             return axis.gather(function(variables, batch, axis=axis))
 
-        return jax.pmap(gathered, axis_name=NAME, in_axes=(None, 0), out_axes=None)
+        return jax.pmap(
+            gathered, axis_name=NAME, in_axes=(None, 0), out_axes=None, devices=devices
+        )
 
     def place(state: Any) -> Any:
         # A donated, unmapped argument must already lie on all local devices: on several processes
@@ -162,15 +173,20 @@ def _pmap() -> Devices:
 
         return jax.tree.map(fully_replicated_host_local_array_to_global_array, state)
 
-    return Devices("pmap", place, put, step, predict, globalise)
+    replicated = NamedSharding(mesh, P())
+    return Devices("pmap", place, put, step, predict, globalise, mesh.size, replicated)
 
 
-def prepare(deterministic: bool) -> None:
+def prepare(deterministic: bool, compiled: os.PathLike[str] | str) -> None:
     """Settings that must stand before the first use of a device.
 
     Args:
       deterministic: reductions on GPUs in a fixed order: bit-equal runs, slower.
+      compiled: folder that keeps compiled programs, so that repetitions of a stage and later runs
+        need not compile again; JAX_COMPILATION_CACHE_DIR takes precedence.
     """
+    if not jax.config.read("jax_compilation_cache_dir"):
+        jax.config.update("jax_compilation_cache_dir", str(compiled))
     if deterministic:
         flag = "--xla_gpu_deterministic_ops=true"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()

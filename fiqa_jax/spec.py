@@ -18,7 +18,7 @@ def parse(text: str) -> list[tuple[str, tuple[Any, ...], dict[str, Any]]]:
     Raises:
       ValueError: text that is not a chain of names and calls with literal arguments.
     """
-    out = []
+    out: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
     for part in filter(None, (p.strip() for p in text.split("|"))):
         try:
             node = ast.parse(part, mode="eval").body
@@ -53,17 +53,20 @@ def make(text: str) -> Transform | None:
       ValueError: unknown names or arguments.
     """
     known = {**augment.GEOMETRY, **augment.COLOUR}
-    geometry, colours = [], []
+    geometry: list[augment.Matrix] = []
+    colours: list[augment.Colour] = []
     for name, args, keywords in parse(text):
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"augment.train: no operation {name!r}{hint} Known: {sorted(known)}")
         try:
-            operation = known[name](*args, **keywords)
+            if name in augment.GEOMETRY:
+                geometry.append(augment.GEOMETRY[name](*args, **keywords))
+            else:
+                colours.append(augment.COLOUR[name](*args, **keywords))
         except TypeError as error:
             raise ValueError(f"augment.train: {name}{args}: {error}") from None
-        (geometry if name in augment.GEOMETRY else colours).append(operation)
     if not geometry and not colours:
         return None
     return lambda arrays, key: augment.example(arrays, key, tuple(geometry), tuple(colours))

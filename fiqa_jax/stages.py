@@ -58,7 +58,7 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
     config = job.config
     data, details = _labelled(job, open_data(config.data, context.workdir, job.fold, job.folds))
     steps = train.count_steps(config.train, len(data.rows("train")))
-    parallel.check_batch(config.train.batch)
+    context.devices.check_batch(config.train.batch)
     spec = data.spec(steps, config.train.batch, details)
     method = methods.build(config.uses, config, spec)
     predict = infer.predictor(method, context.devices)
@@ -251,7 +251,7 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes an .npz in whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
-        np.savez(file, **{k: np.asarray(v) for k, v in arrays.items()})
+        np.savez(file, allow_pickle=False, **{k: np.asarray(v) for k, v in arrays.items()})
     os.replace(part, path)
 
 

@@ -94,7 +94,7 @@ def run(
     """
     if config.select and evaluate is None:
         raise ValueError(f"train.select={config.select!r} needs a validation split; there is none")
-    init = jax.jit(lambda: method.init(stream(seed, "init")))
+    init = jax.jit(lambda: method.init(stream(seed, "init", "rbg")))
     with contextlib.ExitStack() as closing:
         checkpoints = Checkpoints(directory / "checkpoints", config.keep, devices)
         closing.callback(checkpoints.close)
@@ -179,7 +179,7 @@ class _Loop:
         batch = self.devices.put(next(source))
         took = time.perf_counter() - began
         # Time counts as waiting only where the device had nothing left to do.
-        if self.pending is None or all(x.is_ready() for x in self.pending[1].values()):
+        if self.pending is None or _ready(self.pending[1]):
             self.waited += took
         self.ran += took
         return batch
@@ -233,6 +233,10 @@ class _Loop:
     def pace(self) -> float:
         """Seconds per step, compilation included."""
         return self.ran / self.done if self.done else 0.0
+
+
+def _ready(scalars: Mapping[str, Any]) -> bool:
+    return all(x.is_ready() for x in scalars.values())
 
 
 def every(share: float, steps: int) -> set[int]:

@@ -56,7 +56,7 @@ class Method:
     Attributes:
       init: key -> TrainState; a pure function of the key.
       step: (state, batch, key, axis) -> (TrainState, scalars). `key` is the run's training key;
-        randomness of an example comes from `state.example_keys(key, step, batch['index'])`.
+        randomness of an example comes from `state.example_keys` of the step's key and its row.
       predict: (variables, batch, axis) -> outputs: any of `p_quality [B, 3]`, `p_ungradable [B]`,
         `p_details [B, K]`, `p_diagnosis [B, T]`, `score [B]` in [0, 1], `map [B, h, w]` in [0, 1];
         higher is worse everywhere. Running statistics, no randomness.
@@ -113,7 +113,7 @@ def gradient_step(
             model_state=model_state,
             opt_state=opt_state,
         )
-        scalars = {"loss": value, **parts, "grad_norm": optax.global_norm(grads)}
+        scalars = {"loss": value, **parts, "grad_norm": optax.tree.norm(grads)}
         return state.update_ema(after, ema), scalars
 
     return step
@@ -137,7 +137,7 @@ def augmented(line: str) -> Callable[[Batch, jax.Array], dict[str, jax.Array]]:
         out["image"] = unit(batch["image"])
         if transform is None:
             return out
-        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(batch["index"])
+        keys = state.example_keys(key, batch["index"])
         arrays = {k: out[k] for k in spatial if k in out}
         return {**out, **jax.vmap(transform)(arrays, keys)}
 

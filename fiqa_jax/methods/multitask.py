@@ -155,7 +155,8 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
         del axis  # running statistics: every example stands alone
         images = base.normalise(base.unit(batch["image"]), data).astype(dtype)
-        return outputs(net.apply(variables, images, False))
+        logits: Any = net.apply(variables, images, False)
+        return outputs(logits)
 
     return base.Method(
         init=init,
@@ -174,7 +175,7 @@ def _init(net: Net, data: base.DataSpec, key: jax.Array) -> tuple[Any, Any]:
 def _terms(
     logits: dict[str, jax.Array], batch: base.Batch, config: ConfigDict, data: base.DataSpec
 ) -> dict[str, losses.Term]:
-    terms = {}
+    terms: dict[str, losses.Term] = {}
     weighted = config.loss.class_weight == "inv_freq"
     for head in ("quality", "diagnosis"):
         if head in logits and head in batch:
