@@ -29,6 +29,17 @@ class Drawn:
     degrees: float  # width of the field
 
 
+def _streams(seed: int) -> list[np.random.SeedSequence]:
+    """Independent randomness for each part of a drawing, so that one does not shift another."""
+    return np.random.SeedSequence([seed, 20]).spawn(9)
+
+
+def grade_of(seed: int) -> int:
+    """The grade that `draw` gives a seed when none is asked for; shares are `lesions.SHARE`."""
+    rng = np.random.Generator(np.random.PCG64(_streams(seed)[8]))
+    return int(rng.choice(5, p=SHARE))
+
+
 def draw(seed: int, side: int, style: str = "a", grade: int | None = None) -> Drawn:
     """Draws one fundus photograph. A pure function of its arguments.
 
@@ -50,16 +61,14 @@ def draw(seed: int, side: int, style: str = "a", grade: int | None = None) -> Dr
         raise ValueError(f"grade {grade!r} is none of 0, 1, 2, 3, 4")
     if side < 32 or seed < 0:
         raise ValueError(f"side {side} (at least 32) or seed {seed} (at least 0) is out of range")
-    streams = np.random.SeedSequence([seed, 20]).spawn(8)
     of_eye, of_camera, of_trees, of_ground, of_disease, of_blood, of_light, of_noise = (
-        np.random.Generator(np.random.PCG64(stream)) for stream in streams
+        np.random.Generator(np.random.PCG64(stream)) for stream in _streams(seed)[:8]
     )
     letter = style[int(of_camera.integers(len(style)))]
     camera = cameras.shoot(of_camera, STYLES[letter])
     eye = vessels.sample_eye(of_eye)
     is_right = bool(of_eye.random() < 0.5)
-    drawn_grade = int(of_disease.choice(5, p=SHARE))
-    grade = drawn_grade if grade is None else grade
+    grade = grade_of(seed) if grade is None else grade
 
     mirror = 1.0 if is_right else -1.0
     aim = camera.aim

@@ -67,7 +67,9 @@ def region(rng: np.random.Generator, scene: Scene, area: float, soft: float = 0.
         height = 0.5 * fields.smooth(rng, scene.side, rng.uniform(2.0, 4.0))
     height = height + 0.06 * fields.smooth(rng, scene.side, 6)
     border = np.quantile(height[scene.fov], 1 - area)
-    inside = 1 / (1 + np.exp(-np.clip((height - border) / (0.25 * soft), -30, 30)))
+    # the edge may be no wider than lets the middle of the region come near 1
+    width = min(0.25 * soft, max(float(height[scene.fov].max() - border), 0.02) / 3)
+    inside = 1 / (1 + np.exp(-np.clip((height - border) / width, -30, 30)))
     return (inside * scene.fov).astype(np.float32)
 
 

@@ -30,7 +30,7 @@ def flare(item: Degradation, scene: Scene) -> Effect:
     r = np.hypot(scene.y + off * np.sin(phi), scene.x + off * np.cos(phi))
     border = np.quantile(r[scene.fov], 1 - min(item.area, 0.98))
     width = rng.uniform(0.5, 1.0) * max(float(r[scene.fov].max() - border), 0.05)
-    shape = np.clip(0.5 + 0.5 * (r - border) / width, 0, 1) ** 1.4  # brightest at the rim
+    shape = np.clip(0.5 + 0.5 * (r - border) / width, 0, 1)  # brightest at the rim
     tints = np.array([(255, 250, 240), (235, 240, 255), (255, 225, 170), (190, 215, 255)])
     tint = tints[rng.integers(len(tints))].astype(np.float32)
     return _veil((item.severity * shape * scene.fov).astype(np.float32), tint)

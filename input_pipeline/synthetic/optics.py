@@ -27,23 +27,34 @@ def blur_of(severity: float, side: int) -> float:
     return min(usual * math.sqrt(1 / keep**2 - 1), 0.08 * side)
 
 
-def aperture(sigma: float) -> np.ndarray:
-    """Disc-shaped kernel of standard deviation `sigma` pixels per axis; sums to 1."""
-    radius = max(2 * sigma, 1e-3)
-    k = int(np.ceil(radius + 1))
+def _grid(reach: float) -> tuple[np.ndarray, np.ndarray]:
+    k = int(np.ceil(reach + 1))
     y, x = np.mgrid[-k : k + 1, -k : k + 1].astype(np.float32)
-    if radius < 1.5:  # too small for a disc of pixels: a Gaussian of the same width
-        kernel = np.exp(-(x**2 + y**2) / (2 * max(sigma, 0.05) ** 2))
-    else:
-        kernel = np.clip(radius - np.hypot(x, y) + 0.5, 0, 1)
+    return y, x
+
+
+def _dilute(kernel: np.ndarray, share: float) -> np.ndarray:
+    """The kernel mixed with none: keeps the sum, multiplies the variance by `share`."""
+    out = share * kernel
+    out[kernel.shape[0] // 2, kernel.shape[1] // 2] += 1 - share
+    return out
+
+
+def aperture(sigma: float) -> np.ndarray:
+    """Disc-shaped kernel [k, k] of standard deviation `sigma` pixels per axis; sums to 1."""
+    if sigma < 1:  # a smaller disc cannot be told from pixels
+        return _dilute(aperture(1.0), sigma**2)
+    y, x = _grid(2 * sigma)
+    kernel = np.clip(2 * sigma - np.hypot(x, y) + 0.5, 0, 1)
     return kernel / kernel.sum()
 
 
 def line(sigma: float, angle: float) -> np.ndarray:
-    """Kernel of a straight movement of standard deviation `sigma` pixels along it; sums to 1."""
+    """Kernel [k, k] of a straight movement, `sigma` pixels along it; sums to 1."""
+    if sigma < 1:
+        return _dilute(line(1.0, angle), sigma**2)
     half = sigma * math.sqrt(3)
-    k = int(np.ceil(half + 1))
-    y, x = np.mgrid[-k : k + 1, -k : k + 1].astype(np.float32)
+    y, x = _grid(half)
     along = np.abs(x * math.cos(angle) + y * math.sin(angle))
     across = np.abs(-x * math.sin(angle) + y * math.cos(angle))
     kernel = np.clip(half - along + 0.5, 0, 1) * np.clip(1 - across, 0, 1)

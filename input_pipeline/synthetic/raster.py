@@ -21,7 +21,7 @@ class Tree:
 
 def _resample(
     points: np.ndarray, values: np.ndarray, starts: np.ndarray, lengths: np.ndarray, pitch: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Catmull-Rom splines through many chains at once.
 
     Args:
@@ -32,7 +32,7 @@ def _resample(
       pitch: distance between samples, in units of `points`.
 
     Returns:
-      Samples [m, 2] and their values [m, k].
+      Samples [m, 2], unit tangents [m, 2] and values [m, k].
     """
     ends = starts + lengths - 1
     first = np.ones(len(points), bool)
@@ -55,7 +55,11 @@ def _resample(
         + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
         + (3 * p1 - p0 - 3 * p2 + p3) * t**3
     )
-    return curve, values[b][which] * (1 - t) + values[c][which] * t
+    slope = (
+        (p2 - p0) + 2 * (2 * p0 - 5 * p1 + 4 * p2 - p3) * t + 3 * (3 * p1 - p0 - 3 * p2 + p3) * t**2
+    )
+    slope /= np.maximum(np.hypot(*slope.T), 1e-9)[:, None]
+    return curve, slope, values[b][which] * (1 - t) + values[c][which] * t
 
 
 def _box(d: np.ndarray, r: np.ndarray) -> np.ndarray:
@@ -93,7 +97,7 @@ def paint(chains: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], side: int
     lengths = np.array([len(chain[0]) for chain in chains])
     points = np.concatenate([chain[0] for chain in chains])
     values = np.stack([np.concatenate([chain[k] for chain in chains]) for k in (1, 2)], 1)
-    at, carried = _resample(points, values, np.cumsum(lengths) - lengths, lengths, 0.5)
+    at, tangent, carried = _resample(points, values, np.cumsum(lengths) - lengths, lengths, 0.5)
     radius = carried[:, 0].astype(np.float32)
     reach = np.ceil(radius + 0.5).astype(int)
     hits: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -105,13 +109,14 @@ def paint(chains: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], side: int
         step = np.arange(-k, k + 1)
         x = corner[:, 0, None, None] + step[None, None, :]
         y = corner[:, 1, None, None] + step[None, :, None]
-        d = np.hypot(
-            (x - at[mine, 0, None, None]).astype(np.float32),
-            (y - at[mine, 1, None, None]).astype(np.float32),
-        )
+        dx = (x - at[mine, 0, None, None]).astype(np.float32)
+        dy = (y - at[mine, 1, None, None]).astype(np.float32)
+        tx, ty = (tangent[mine, i, None, None].astype(np.float32) for i in (0, 1))
+        d = np.abs(dx * ty - dy * tx)  # from the centre line, not from the sample on it
+        beside = np.abs(dx * tx + dy * ty) < 0.6
         r = np.broadcast_to(radius[mine][:, None, None], d.shape)
         here = _box(d, r)
-        good = (here > 0.02) & (x >= 0) & (x < side) & (y >= 0) & (y < side)
+        good = beside & (here > 0.02) & (x >= 0) & (x < side) & (y >= 0) & (y < side)
         flat = (y * side + x)[good]
         sample = np.broadcast_to(mine[:, None, None], d.shape)[good]
         np.maximum.at(cover, flat, here[good])
@@ -122,7 +127,8 @@ def paint(chains: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], side: int
     seen = cover > 0
     sample = winner[seen]
     yx = np.flatnonzero(seen)
-    d = np.hypot(yx % side - at[sample, 0], yx // side - at[sample, 1]).astype(np.float32)
+    dx, dy = yx % side - at[sample, 0], yx // side - at[sample, 1]
+    d = np.abs(dx * tangent[sample, 1] - dy * tangent[sample, 0]).astype(np.float32)
     r = np.maximum(radius[sample], 0.05)
     chord = _half_disc(d + 0.5, r) - _half_disc(d - 0.5, r)
 

@@ -26,7 +26,7 @@ import numpy as np
 STEP = 0.45  # degrees between points
 GAP = 0.6  # degrees kept between vessels of one kind
 REACH = 1.3  # degrees over which vessels push each other away
-GAP2, REACH2 = GAP**2, REACH**2
+STEP2, GAP2, REACH2 = STEP**2, GAP**2, REACH**2
 THINNEST = 0.042  # radius where a vessel ends: 24 micrometres across
 AVASCULAR = 1.6  # degrees round the fovea without visible vessels
 
@@ -183,6 +183,7 @@ def grow(
     grown: list[_Shoot] = []
     fill = int(rng.uniform(0.04, 0.12) * math.pi * reach**2)  # attempts to fill what is bare
     while todo or fill:
+        late = not todo
         if todo:
             shoot = heapq.heappop(todo)[2]
         else:
@@ -194,6 +195,8 @@ def grow(
         chain, forks = _grow_one(rng, eye, ground, shoot, len(tables), centre, reach)
         if len(chain) < (4 if shoot.parent >= 0 else 2):
             continue
+        if late:
+            _feed(tables, grown, shoot)
         for k, (x, y, _) in enumerate(chain):
             ground.cells[ground.at(x, y)].append((x, y, shoot.artery, len(tables), k))
         for fork in forks:
@@ -233,8 +236,16 @@ def _sprout(
     fork = _fork(rng, eye, ground, grown[number], at, number, index, (1.0, 2.0, 3.0))
     if fork is None:
         return None
-    table[index:, 2] *= fork[2] / radius  # Murray's law for what lies behind
     return fork[0]
+
+
+def _feed(tables: list[np.ndarray], grown: list[_Shoot], sprout: _Shoot) -> None:
+    """Widens all that leads to a late twig, so that r^3 is conserved at every fork."""
+    number, index = sprout.parent, sprout.fork
+    while number >= 0:
+        radius = tables[number][: index + 1, 2]
+        radius[:] = np.cbrt(radius**3 + sprout.radius**3)
+        number, index = grown[number].parent, grown[number].fork
 
 
 def _target(eye: Eye, shoot: _Shoot, x: float, y: float) -> tuple[float, float]:
@@ -280,7 +291,10 @@ def _grow_one(
         want, pull = _target(eye, shoot, x, y)
         bend = 0.82 * bend + sigma * normal[k]
         angle += bend + pull * STEP * math.sin(want - angle)
-        turn = _push(ground, shoot, x, y, angle)
+        outside = math.hypot(x - eye.disc[0], y - eye.disc[1]) > 1.05 * eye.radius
+        if not outside and shoot.parent >= 0:  # nothing grows back onto the disc
+            break
+        turn = _push(ground, shoot, x, y, angle, len(chain), not outside)
         if turn is None and k > 0:
             break
         angle += max(-0.25, min(0.25, turn or 0.0))
@@ -290,13 +304,13 @@ def _grow_one(
         if (
             math.hypot(x - centre[0], y - centre[1]) > reach
             or radius < THINNEST
+            or abs(angle - shoot.angle) > 2.9  # a vessel that turns no further cannot meet itself
             or math.hypot(x, y) < AVASCULAR
             or (shoot.path == "macula" and math.hypot(x, y) < AVASCULAR + 12 * radius)
         ):
             break
         chain.append((x, y, radius))
         since += STEP
-        outside = math.hypot(x - eye.disc[0], y - eye.disc[1]) > 1.15 * eye.radius
         if outside and since > 0.9 and uniform[k] < STEP / spacing:
             fork = _fork(rng, eye, ground, shoot, (x, y, angle, radius), number, len(chain) - 1)
             if fork is not None:
@@ -306,21 +320,27 @@ def _grow_one(
     return chain, forks
 
 
-def _push(ground: _Ground, shoot: _Shoot, x: float, y: float, angle: float) -> float | None:
+def _push(
+    ground: _Ground, shoot: _Shoot, x: float, y: float, angle: float, grown: int, on_disc: bool
+) -> float | None:
     """Turn, in radians, away from what grows near; None where the way is blocked."""
     hx, hy = math.cos(angle), math.sin(angle)
     nx, ny = x + STEP * hx, y + STEP * hy
-    mine, parent, fork, new = shoot.artery, shoot.parent, shoot.fork, shoot.parent >= 0
+    mine, parent, fork = shoot.artery, shoot.parent, shoot.fork
     turn = 0.0
     cells, cell = ground.cells, ground.at(nx, ny)
     for offset in ground.nine:
         for px, py, artery, vessel, index in cells[cell + offset]:
             dx, dy = nx - px, ny - py
             d2 = dx * dx + dy * dy
-            if d2 >= REACH2 or (vessel == parent and -5 < index - fork < 5):
+            if d2 >= REACH2:
+                continue
+            if vessel == parent and -5 < index - fork < 5:  # it starts there, but must not return
+                if grown > 2 and d2 < STEP2:
+                    return None
                 continue
             if artery == mine:
-                if d2 < GAP2 and new:
+                if d2 < GAP2 and not on_disc:
                     return None
                 weight = 0.05
             else:

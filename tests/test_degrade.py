@@ -1,0 +1,355 @@
+"""Degradations and the truth about them: closed forms, and contrast measured on real eyes."""
+
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage, stats
+
+from input_pipeline import synthetic
+from input_pipeline.synthetic import KINDS, Degradation, degrade, effects, optics, sensor, truth
+from input_pipeline.synthetic.plan import ordered, plan
+
+SIDE = 160
+
+
+@pytest.fixture(scope="module")
+def shots():
+    return [synthetic.draw(k, SIDE, "abc"[k], 0) for k in range(3)]
+
+
+def run(shot, *items, seed=0, cells=10):
+    return degrade(shot.image, shot.fov, seed, items, shot.clean0, shot.vessels, cells)
+
+
+def plain(side=SIDE, level=(180, 80, 40)):
+    """A uniform round photograph with its field."""
+    y, x = np.mgrid[:side, :side] - (side / 2 - 0.5)
+    fov = (np.hypot(y, x) < side / 2 - 1).astype(np.uint8)
+    return (fov[..., None] * np.array(level, np.uint8)).astype(np.uint8), fov
+
+
+def test_nothing_planned_changes_nothing_and_all_is_good(shots):
+    for shot in shots:
+        done = run(shot)
+        np.testing.assert_array_equal(done.image, shot.image)
+        assert done.quality == 0
+        assert not any(done.details.values())
+        assert set(np.unique(done.map)) == {0, 1}
+        np.testing.assert_array_equal(np.isnan(done.visibility), done.map == 0)
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_zero_severity_leaves_a_good_photograph(shots, name):
+    done = run(shots[0], Degradation(name, 0.0, 0.3, 5))
+    change = np.abs(done.image.astype(int) - shots[0].image)
+    assert change.mean() < (1.5 if name == "jpeg" else 0.51)
+    assert set(np.unique(done.map)) == {0, 1}
+    assert done.quality == 0
+    assert not any(done.details.values())
+
+
+@pytest.mark.parametrize("name", ["defocus", "haze", "dark", "bright", "low_contrast"])
+def test_the_worst_leaves_nothing_to_see(shots, name):
+    for shot in shots:
+        done = run(shot, Degradation(name, 0.98))
+        assert set(np.unique(done.map)) == {0, 3}
+        assert done.quality == 2
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_each_kind_spoils_its_own_detail_and_names_its_cause(shots, name):
+    done = run(shots[1], Degradation(name, 0.85, 0.3, 11))
+    spoilt = [detail for detail, value in done.details.items() if value]
+    assert spoilt == [KINDS[name].detail]
+    assert done.causes == (f"{KINDS[name].cause}:{name}",)
+    assert done.severity == {name: 0.85}
+    assert done.masks[name].dtype == np.uint8
+    assert not done.masks[name][shots[1].fov == 0].any()
+    assert done.masks[name].max() > 0.6 * 255
+    assert done.image.dtype == np.uint8
+    outside = shots[1].fov == 0
+    np.testing.assert_array_equal(done.image[outside], shots[1].image[outside])
+
+
+@pytest.mark.parametrize("name", ["uneven", "local_defocus", "flare"])
+def test_local_kinds_cover_the_area_they_are_given(name):
+    image, fov = plain()
+    for area in (0.2, 0.6):
+        shares = []
+        for seed in range(8):
+            mask = degrade(image, fov, 0, [Degradation(name, 1.0, area, seed)]).masks[name]
+            shares.append((mask[fov > 0] > 127).mean())
+        assert np.mean(shares) == pytest.approx(area, abs=0.08)
+
+
+@pytest.mark.parametrize("name", ["dark", "bright", "low_contrast", "noise"])
+@pytest.mark.parametrize("severity", [0.3, 0.55, 0.8])
+def test_visibility_is_the_share_of_contrast_left(shots, name, severity):
+    seen = run(shots[0], Degradation(name, severity)).visibility
+    known = seen[~np.isnan(seen)]
+    # at 0.8 of over-exposure parts clip at white, so medians
+    assert np.median(known) == pytest.approx(1 - severity, abs=0.02)
+
+
+def test_a_blurred_gaussian_vessel_keeps_what_theory_says():
+    """Peak contrast of a profile of deviation a under a blur of deviation b: a / sqrt(a2 + b2)."""
+    side, a = 192, 3.0
+    fov = np.ones((side, side), bool)
+    offset = np.arange(side) - (side / 2 - 0.5)
+    profile = np.exp(-0.5 * (offset / a) ** 2).astype(np.float32)
+    without = np.full((side, side), 120, np.float32)
+    green = without - 40 * profile[None, :]
+    centre = np.zeros((side, side), np.float32)
+    centre[:, side // 2 - 1 : side // 2 + 1] = 1
+    for b in (1.0, 3.0, 6.0):
+        y, x = np.mgrid[-30:31, -30:31]
+        kernel = np.exp(-(x**2 + y**2) / (2 * b * b)).astype(np.float32)
+        kernel /= kernel.sum()
+        blur = effects.Effect(
+            lambda picture, channels, kernel=kernel: optics.convolve(picture, fov, kernel),
+            np.zeros((side, side), np.float32),
+        )
+        seen = truth.visibility(green, without, centre, fov, [blur], 64)
+        theory = a / math.hypot(a, b)
+        background = 40 * theory * np.exp(-0.5 * (offset / math.hypot(a, b)) ** 2)
+        shared = background[(np.abs(offset) > 2)].mean()  # what vessel-free pixels have too
+        before = 40 * (1 - profile[np.abs(offset) > 2].mean())
+        near_peak = 40 * theory - shared
+        assert seen[1, 1] == pytest.approx(near_peak / before, rel=0.03)
+
+
+def test_severity_of_a_blur_fixes_its_width():
+    side = 512
+    usual = math.hypot(optics.PROFILE * side, optics.SHARP)
+    for severity in (0.2, 0.5, 0.8):
+        b = optics.blur_of(severity, side)
+        assert usual / math.hypot(usual, b) == pytest.approx(1 - severity)
+    assert optics.blur_of(0.0, side) == 0
+    assert optics.blur_of(1.0, side) == pytest.approx(0.08 * side)
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.3, 4.0, 9.0])
+def test_kernels_have_unit_sum_and_the_width_asked_for(sigma):
+    disc, line = optics.aperture(sigma), optics.line(sigma, 0.0)
+    for kernel in (disc, line):
+        assert kernel.sum() == pytest.approx(1, abs=1e-5)
+        k = kernel.shape[0] // 2
+        x = np.arange(-k, k + 1)
+        spread = math.sqrt((kernel.sum(0) * x**2).sum())
+        assert spread == pytest.approx(sigma, rel=0.12, abs=0.1)
+    assert (line.sum(1) * np.arange(-k, k + 1) ** 2).sum() < 0.3  # it blurs along x only
+
+
+def test_blur_keeps_a_uniform_field_and_its_edge():
+    image, fov = plain(96)
+    for name in ("defocus", "local_defocus", "motion"):
+        done = degrade(image, fov, 0, [Degradation(name, 0.9, 0.5, 3)])
+        np.testing.assert_allclose(done.image.astype(int), image, atol=1)
+
+
+def test_convolution_agrees_with_scipy_inside_the_field():
+    rng = np.random.default_rng(0)
+    picture = rng.random((64, 64, 2)).astype(np.float32)
+    kernel = optics.aperture(2.0)
+    ours = optics.convolve(picture, np.ones((64, 64), bool), kernel)
+    for c in range(2):
+        direct = ndimage.convolve(picture[..., c], kernel, mode="constant")
+        weight = ndimage.convolve(np.ones((64, 64), np.float32), kernel, mode="constant")
+        np.testing.assert_allclose(ours[..., c], direct / weight, atol=1e-5)
+
+
+def test_exposures_in_closed_form():
+    image, fov = plain(64, (180, 80, 40))
+    middle = (32, 32)
+    assert degrade(image, fov, 0, [Degradation("dark", 0.5)]).image[middle].tolist() == [90, 40, 20]
+    white = degrade(image, fov, 0, [Degradation("bright", 1.0)]).image[middle]
+    assert white.min() >= 230
+    flat = degrade(image, fov, 0, [Degradation("low_contrast", 1.0, seed=2)]).image
+    assert np.ptp(flat[fov > 0].astype(int), axis=0).max() == 0
+
+
+def test_noise_has_the_deviation_its_severity_means():
+    image, fov = plain(128, (120, 120, 120))
+    severity = 0.6
+    done = degrade(image, fov, 1, [Degradation("noise", severity)])
+    sigma = sensor.FLOOR * math.sqrt(1 / (1 - severity) ** 2 - 1)
+    assert done.image[fov > 0].astype(float).std() == pytest.approx(sigma, rel=0.05)
+    again = degrade(image, fov, 1, [Degradation("noise", severity)])
+    other = degrade(image, fov, 2, [Degradation("noise", severity)])
+    np.testing.assert_array_equal(done.image, again.image)
+    assert (done.image != other.image).any()
+
+
+def test_compression_gets_worse_with_severity(shots):
+    qualities = [sensor.quality_of(s) for s in np.linspace(0, 1, 11)]
+    assert qualities == sorted(qualities, reverse=True)
+    errors, seen = [], []
+    for severity in (0.1, 0.4, 0.8):
+        done = run(shots[0], Degradation("jpeg", severity))
+        errors.append(np.abs(done.image.astype(int) - shots[0].image).mean())
+        seen.append(np.nanmean(done.visibility))
+    assert errors == sorted(errors)
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_the_order_of_a_plan_does_not_matter(shots):
+    items = [
+        Degradation("jpeg", 0.3),
+        Degradation("uneven", 0.5, 0.4, 3),
+        Degradation("haze", 0.4, seed=1),
+        Degradation("noise", 0.3),
+    ]
+    one, two = run(shots[0], *items), run(shots[0], *reversed(items))
+    np.testing.assert_array_equal(one.image, two.image)
+    np.testing.assert_array_equal(one.map, two.map)
+    assert one.causes[0] == "media:haze"
+    assert [item.name for item in ordered(items)] == ["haze", "uneven", "noise", "jpeg"]
+
+
+def test_severities_of_one_photograph_multiply(shots):
+    seen = run(shots[0], Degradation("dark", 0.4), Degradation("low_contrast", 0.5)).visibility
+    assert np.nanmedian(seen) == pytest.approx(0.6 * 0.5, abs=0.02)
+
+
+def test_codes_and_quality_follow_the_written_thresholds():
+    seen = np.array([[np.nan, 0.0, 0.249, 0.25], [0.599, 0.6, 1.0, np.nan]], np.float32)
+    np.testing.assert_array_equal(truth.codes(seen), [[0, 3, 3, 2], [2, 1, 1, 0]])
+
+    def field(bad, usable):
+        v = np.ones(200, np.float32)
+        v[:bad], v[bad : bad + usable] = 0.1, 0.4
+        return np.concatenate([v, np.full(56, np.nan, np.float32)]).reshape(16, 16)
+
+    assert [truth.quality(field(*n)) for n in ((0, 0), (0, 19), (0, 20), (49, 0), (50, 0))] == [
+        0, 0, 1, 1, 2,
+    ]  # fmt: skip
+
+
+def test_a_local_degradation_is_found_where_it_is(shots):
+    done = run(shots[0], Degradation("uneven", 0.95, 0.4, 1))
+    inside = truth.pool(done.masks["uneven"].astype(float), 10) / 100
+    known = ~np.isnan(done.visibility)
+    rho = stats.spearmanr(done.visibility[known], inside[known]).statistic
+    assert rho < -0.9
+    assert (done.map == 3).any()
+    assert (done.map == 1).any()
+
+
+def test_a_photograph_without_annotation_gets_details_only(shots):
+    shot = shots[2]
+    done = degrade(shot.image, shot.fov, 0, [Degradation("dark", 0.9)], cells=20)
+    assert set(np.unique(done.map)) == {0, 255}
+    assert done.map.shape == (8, 8)
+    assert np.isnan(done.visibility).all()
+    assert done.quality == 2  # from the severities
+    assert done.details["illumination"] == 1
+    fine = degrade(shot.image, shot.fov, 0, [Degradation("dark", 0.2)], cells=20)
+    assert fine.quality == 0
+
+
+def test_vessels_are_removed_from_a_known_background():
+    y, x = np.mgrid[:128, :128].astype(float)
+    ground = np.stack([150 + 0.3 * x, 70 + 0.2 * y, 40 + 0.1 * x], -1)
+    vessel = (np.abs(x - 60 - 6 * np.sin(y / 12)) < 2.5) | (np.abs(y - 80) < 1.2)
+    image = np.where(vessel[..., None], 0.6 * ground, ground).round().astype(np.uint8)
+    fov = np.ones((128, 128), np.uint8)
+    filled = synthetic.remove_vessels(image, (vessel * 255).astype(np.uint8), fov)
+    assert np.abs(filled - ground).max() < 3
+    far = ndimage.distance_transform_edt(~vessel) > 4
+    np.testing.assert_array_equal(filled[far], image[far])
+
+
+def test_plans_come_in_the_shares_asked_for():
+    rng = np.random.default_rng(0)
+    n = 600
+    drawn = [plan(rng, 0.3) for _ in range(n)]
+    image, fov = plain(64)
+    worst = np.array([degrade(image, fov, 0, items, cells=8).quality > 0 for items in drawn]).mean()
+    assert worst == pytest.approx(0.3, abs=4 * math.sqrt(0.3 * 0.7 / n))
+    assert plan(np.random.default_rng(1), 1.0)  # a photograph of low quality has something
+    only = {item.name for _ in range(50) for item in plan(rng, 1.0, kinds=("haze", "dust"))}
+    assert only == {"haze", "dust"}
+    same = [plan(np.random.default_rng(9), 0.8) for _ in range(2)]
+    assert same[0] == same[1]
+
+
+def test_quality_comes_in_the_shares_asked_for(shots):
+    got = {}
+    for name, ratio, mix in (("good", 0, (1, 1)), ("usable", 1, (1, 0)), ("reject", 1, (0, 1))):
+        got[name] = [
+            run(shots[k % 3], *plan(np.random.default_rng(k), ratio, mix), seed=k).quality
+            for k in range(45)
+        ]
+    for want, name in enumerate(got):
+        assert np.mean(np.array(got[name]) == want) > 0.8, name
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Degradation("fog", 0.5), "'fog' is none of"),
+        (lambda: Degradation("haze", 1.5), "severity 1.5"),
+        (lambda: Degradation("dust", 0.5, 0.0), "area 0.0"),
+        (lambda: plan(np.random.default_rng(0), 1.5), "lq_ratio 1.5"),
+        (lambda: plan(np.random.default_rng(0), 0.5, (-1, 2)), "severity_mix"),
+        (lambda: plan(np.random.default_rng(0), kinds=("fog",)), "fog"),
+        (lambda: plan(np.random.default_rng(0), kinds=()), "empty"),
+        (lambda: degrade(np.zeros((8, 9, 3), np.uint8), np.ones((8, 9)), 0, []), "expected image"),
+        (lambda: degrade(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32)), 0, []), "empty"),
+        (lambda: degrade(*plain(32), 0, [], cells=64), "cells of 64"),
+    ],
+)
+def test_wrong_arguments_are_named(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def load_hrf(folder, name, side):
+    """A photograph of HRF cropped to its field, with vessels and field, `side` pixels square."""
+    image = Image.open(folder / "images" / f"{name}.jpg")
+    truth_map = Image.open(folder / "vessels" / f"{name}.png").convert("L")
+    columns = np.flatnonzero((np.asarray(image).max(-1) > 40).mean(0) > 0.05)
+    left, width = int(columns[0]), int(columns[-1] - columns[0]) + 1
+    top = (image.height - width) // 2
+    box = (left, top, left + width, top + width)
+    small = np.asarray(image.crop(box).resize((side, side), Image.Resampling.BOX))
+    cover = np.asarray(truth_map.crop(box).resize((side, side), Image.Resampling.BOX))
+    fov = ndimage.binary_erosion(ndimage.binary_fill_holes(small.max(-1) > 40), iterations=3)
+    return small, cover, fov.astype(np.uint8)
+
+
+def measured_contrast(image, cover, fov, cells):
+    """Vessel contrast of each cell from a finished photograph alone: background less vessel."""
+    green = image[..., 1].astype(float)
+    vessel = (cover > 150) & (fov > 0)
+    ring = ndimage.binary_dilation(cover > 30, iterations=4) & (cover < 10) & (fov > 0)
+    out = np.full((len(image) // cells,) * 2, np.nan)
+    for i, j in np.ndindex(out.shape):
+        cell = np.s_[i * cells : (i + 1) * cells, j * cells : (j + 1) * cells]
+        if vessel[cell].sum() > 12 and ring[cell].sum() > 12:
+            out[i, j] = green[cell][ring[cell]].mean() - green[cell][vessel[cell]].mean()
+    return out
+
+
+def test_map_agrees_with_contrast_measured_on_degraded_hrf(shared_data):
+    """Rank correlation of visibility with the contrast left, measured without I0 or D."""
+    left, seen = [], []
+    names = sorted(p.stem for p in (shared_data / "hrf" / "images").iterdir())[::12]
+    for k, name in enumerate(names):
+        image, cover, fov = load_hrf(shared_data / "hrf", name, 384)
+        before = measured_contrast(image, cover, fov, 24)
+        without = synthetic.remove_vessels(image, cover, fov)
+        for seed in range(5):
+            rng = np.random.default_rng([k, seed])
+            todo = [p for p in plan(rng, 1.0) if p.name not in ("noise", "jpeg")]
+            done = degrade(image, fov, seed, todo, without, cover, 24)
+            after = measured_contrast(done.image, cover, fov, 24)
+            good = ~np.isnan(before) & ~np.isnan(done.visibility) & (before > 6)
+            left.append(np.clip(after[good] / before[good], 0, 1))
+            seen.append(done.visibility[good])
+    rho = stats.spearmanr(np.concatenate(left), np.concatenate(seen)).statistic
+    assert len(np.concatenate(left)) > 1000
+    assert rho > 0.9
+    print(f"rank correlation of map and measured contrast on degraded HRF: {rho:.3f}")
