@@ -62,7 +62,7 @@ class Photographs:
         key = json.dumps(data, sort_keys=True)
         if key not in self._sources:
             try:
-                source = sources.make_source(data, self._workdir)
+                source = sources.make_source(data, self._workdir / "cache")
                 place = {name: i for i, name in enumerate(source.table.id.tolist())}
                 self._sources[key] = (source, place)
             except (TableError, PhotoError, OSError) as error:

@@ -12,6 +12,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from fiqa_jax import figures
+
 SECTION = "section.json"
 
 
@@ -173,9 +175,9 @@ def _table(table: Table) -> str:
     rows = "".join(
         "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
     )
-    caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
+    caption = f'<p class="caption">{html.escape(table.caption)}</p>' if table.caption else ""
     return (
-        f'<div class="scroll"><table>{caption}<thead><tr>{head}</tr></thead>'
+        f'{caption}<div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
@@ -188,7 +190,12 @@ def _cell(text: str) -> str:
 def _image(picture: Picture) -> str:
     kind = {".png": "png", ".jpg": "jpeg"}[suffix(picture.data)]
     code = base64.b64encode(picture.data).decode()
-    return f'<img alt="{html.escape(picture.caption)}" src="data:image/{kind};base64,{code}">'
+    # Drawings at their true size; photographs fill their cell of the gallery.
+    wide = int.from_bytes(picture.data[16:20], "big") * 96 // figures.DPI if kind == "png" else 0
+    width = f' style="width:{wide}px"' if wide else ""
+    return (
+        f'<img alt="{html.escape(picture.caption)}"{width} src="data:image/{kind};base64,{code}">'
+    )
 
 
 def _caption(text: str) -> str:
@@ -211,21 +218,21 @@ a { color: var(--link); text-decoration: none; }
 details { border-bottom: 1px solid var(--line); padding: .8rem 0; }
 summary { cursor: pointer; padding: .2rem 0; }
 details p { max-width: 46rem; margin: .7rem 0; }
-.scroll { overflow-x: auto; margin: .9rem 0; }
+.scroll { overflow-x: auto; margin: .4rem 0 1.2rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); }
 th { font-weight: 600; white-space: nowrap; }
 td { white-space: nowrap; }
 td small { display: block; color: var(--soft); font-size: .8em; }
-figure { margin: 1rem 0; }
+figure { margin: .6rem 1rem .6rem 0; display: inline-block; vertical-align: top; max-width: 100%; }
 img { max-width: 100%; height: auto; display: block; }
-figure > img { max-height: 34rem; width: auto; }
-figcaption, .caption { color: var(--soft); font-size: .85rem; margin-top: .3rem; }
+figcaption, details .caption { color: var(--soft); font-size: .85rem; margin: .3rem 0; }
+figcaption { max-width: 29rem; }
+details .caption { margin-top: 1.2rem; max-width: none; }
 .gallery { display: grid; gap: 1rem;
-  grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); }
-.gallery figure { margin: 0; }
-.gallery img { width: 100%; background: #000; }
+  grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
+.gallery figure { margin: 0; display: block; }
+.gallery img { width: 100% !important; background: #000; }
 @media print { details { break-inside: avoid; } }
 """

@@ -56,8 +56,9 @@ def write_report(workdir: str | os.PathLike[str], sections: Sequence[Section] = 
     for name, runs in stages.items():
         if (runs[0].directory / "compare.csv").is_file():
             made.append(compare_section(name, runs[0].directory / "compare.csv"))
+    shown = _delivered(root) or set(stages if len(stages) == 1 else ())
     for name, runs in stages.items():
-        made += stage_sections(name, runs, photographs, opened=len(stages) == 1)
+        made += stage_sections(name, runs, photographs, opened=name in shown)
     made += sections
     if not made:
         raise ReportError(
@@ -81,6 +82,14 @@ def find(root: Path) -> dict[str, list[Run]]:
         stages[root.resolve().name] = [Run(root, {})]
     order = list(_read(root / "recipe.json").get("stages", ()))
     return dict(sorted(stages.items(), key=lambda s: order.index(s[0]) if s[0] in order else -1))
+
+
+def _delivered(root: Path) -> set[str]:
+    """The stage whose model is delivered, and the one it was fitted on."""
+    recipe = _read(root / "recipe.json")
+    name = recipe.get("deliver", "")
+    of = recipe.get("stage", {}).get(name, {}).get("of", "")
+    return {name, of} - {""} if isinstance(of, str) else {name}
 
 
 def _lead(root: Path, stages: Mapping[str, Sequence[Run]]) -> str:

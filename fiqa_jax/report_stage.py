@@ -91,18 +91,19 @@ def _curves(name: str, runs: Sequence[Run]) -> list[Item]:
         lines = _lines(file)
         for split, panel in (("train", train), ("val", val)):
             here = [line for line in lines if line.get("split") == split]
-            keys = dict.fromkeys(key for line in here for key in line)
+            keys = dict.fromkeys(["loss", *(key for line in here for key in line)])
             wanted = [key for key in keys if _drawn(split, key)][:_CURVES]
             for key in wanted:
                 series = [(line["step"], line[key]) for line in here if line.get(key) is not None]
                 if series:
                     label = key.removesuffix("_macro_f1") + " macro-F1" * (split == "val")
                     panel.setdefault(label, []).append(series)
-    if not train and not val:
-        return []
     used = runs[0].record.get("facts", {}).get("step_used") if len(runs) == 1 else None
-    picture = figures.curves(train, val, used)
-    return [Picture(f"{name}-curves", picture, "Training loss and terms; validation metrics.")]
+    return [
+        Picture(f"{name}-{title}", figures.curves(panel, title, used), "")
+        for title, panel in (("training", train), ("validation", val))
+        if panel
+    ]
 
 
 def _drawn(split: str, key: str) -> bool:
@@ -129,19 +130,18 @@ def _results(
         items.append(_detail_table({h: assessed[h] for h in details}, f"{split} split{which}"))
     for head in singles:
         scores = assessed[head].scores
-        picture = figures.confusion(scores.confusion, scores.names)
-        items.append(Picture(f"{name}-{head}-confusion", picture, f"Confusion matrix of {head}."))
-    pairs = {
-        f"{head}, ECE {assessed[head].scores.values['ece']:.3f}": reliability.confidences(
-            one.truth[one.truth >= 0], one.prob[one.truth >= 0]
-        )
-        for head, one in heads.items()
-    }
-    caption = (
+        picture = figures.confusion(scores.confusion, scores.names, head)
+        items.append(Picture(f"{name}-{head}-confusion", picture, ""))
+    items.append(
         "Reliability: dots on the dotted line are probabilities that come true as often as they "
         "say; grey bars show how many predictions lie there."
     )
-    items.append(Picture(f"{name}-reliability", figures.reliability_diagram(pairs), caption))
+    for head, one in heads.items():
+        here = one.truth >= 0
+        pair = reliability.confidences(one.truth[here], one.prob[here])
+        title = f"{head}, ECE {assessed[head].scores.values['ece']:.3f}"
+        picture = figures.reliability_diagram(*pair, title)
+        items.append(Picture(f"{name}-{head}-reliability", picture, ""))
     lead = next(iter(heads))
     items += examples.galleries(found, lead, heads[lead], photographs, name, file.parent)
     if found.left_out:
