@@ -219,7 +219,7 @@ def explain(
     if decision == "accept":
         return "; ".join(reasons), ""
     if not reasons:
-        grade = quality or "score"
+        grade = "score beyond the limit" if quality in ("", "good", "gradable") else quality
         reasons.append(f"overall: {grade}, no single cause stands out")
     advice = list(dict.fromkeys(record.advice for _, record in found)) or [_GENERAL]
     if len(advice) > 1:  # said once, at the end

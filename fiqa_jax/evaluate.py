@@ -12,41 +12,24 @@ import argparse
 import dataclasses
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fiqa_jax import assess, calibrate, labelled, paired, stats
+from fiqa_jax import assess, calibration, labelled, paired, reading, stats
 from fiqa_jax.assess import Assessed, Compared
-from fiqa_jax.join import join
-from fiqa_jax.labelled import FORMATS, Format, LabelError
+from fiqa_jax.labelled import Format, LabelError
 from fiqa_jax.predictions import Predictions, PredictionsError
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
-    formats = "; ".join(f"{name}: {how.says}" for name, how in FORMATS.items())
     p = argparse.ArgumentParser("fiqa_jax.evaluate", description=__doc__.split("\n", 1)[0])
-    p.add_argument("--predictions", required=True, metavar="FILE", help=".csv or .jsonl")
-    p.add_argument("--labels", metavar="FILE", help="CSV; not needed for our evaluation files")
     p.add_argument("--compare", metavar="FILE", help="predictions of the same photographs")
     p.add_argument("--json", metavar="FILE", help="write everything there as well")
-    g = p.add_argument_group("how the files are to be read")
-    g.add_argument("--format", "--dataset", choices=sorted(FORMATS), help=formats)
-    g.add_argument("--id", metavar="NAME", help="column of the photograph's name, in both files")
-    g.add_argument("--prob-columns", metavar="GOOD,USABLE,REJECT", help="of the prediction file")
-    g.add_argument("--columns", metavar="OURS=THEIRS,...", help="further ones of that file")
-    g.add_argument("--truth-column", metavar="NAME", help="the grade in the label file")
-    g.add_argument("--label-columns", metavar="OURS=THEIRS,...", help="further ones of that file")
-    g.add_argument("--codes", metavar="RAW=WORD,...", help="grades, e.g. 0=good,1=usable,2=reject")
-    g.add_argument("--detail-code", choices=("good", "defect"), help="what 1 means for a detail")
-    g.add_argument("--diagnosis", metavar="NAME,...", help="classes in the order of their codes")
-    g.add_argument("--patient-pattern", metavar="REGEX", help="group 1 in the id is the patient")
-    g.add_argument("--exact-ids", action="store_true", help="compare whole ids, not file stems")
-    g.add_argument("--allow-missing", action="store_true", help="use what both files have")
+    reading.add_arguments(p)
     g = p.add_argument_group("what is computed")
     g.add_argument(
         "--prior-correction",
@@ -73,10 +56,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    given = sys.argv[1:] if argv is None else argv
-    # --prior_correction and --prior-correction are the same.
-    flags = [re.sub(r"^--[a-z_]+", lambda m: m[0].replace("_", "-"), one) for one in given]
-    args = parser().parse_args(flags)
+    args = parser().parse_args(reading.hyphens(sys.argv[1:] if argv is None else argv))
     try:
         run(args)
     except (LabelError, PredictionsError, ValueError, OSError) as error:
@@ -93,8 +73,8 @@ def run(args: argparse.Namespace) -> None:
     """
     if args.compare and args.draws <= 0:
         raise ValueError("--compare needs draws; leave --draws as it is")
-    how = _format(args)
-    found, notes = _read(args.predictions, args, how)
+    how = reading.format_of(args)
+    found, notes = _labelled(args.predictions, args, how)
     draws = {"seed": args.seed, "count_draws": args.draws, "rank_draws": args.draws // 5}
     heads = assess.assess(found, **draws)
     print("\n".join(f"- {note}" for note in notes))
@@ -102,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
         print("\n" + head_text(name, one))
     compared: dict[str, Compared] = {}
     if args.compare:
-        other, other_notes = _read(args.compare, args, how)
+        other, other_notes = _labelled(args.compare, args, how)
         compared = assess.compare(found, other, **draws)
         print(f"\n{args.predictions} minus {args.compare}")
         print("\n".join(f"- {note}" for note in other_notes))
@@ -113,57 +93,13 @@ def run(args: argparse.Namespace) -> None:
         _write(args.json, args, notes, heads, compared)
 
 
-def _format(args: argparse.Namespace) -> Format:
-    how = FORMATS[args.format] if args.format else Format()
-    columns, labels = dict(how.columns), dict(how.labels)
-    if args.id:
-        columns["id"] = labels["id"] = args.id
-    if args.prob_columns:
-        names = args.prob_columns.split(",")
-        if len(names) != 3:
-            raise LabelError(f"--prob-columns {args.prob_columns!r}: expected GOOD,USABLE,REJECT")
-        columns |= dict(zip(("p_good", "p_usable", "p_reject"), names, strict=True))
-    if args.truth_column:
-        labels["quality"] = args.truth_column
-    columns |= _pairs(args.columns, "--columns")
-    labels |= _pairs(args.label_columns, "--label-columns")
-    return dataclasses.replace(
-        how,
-        columns=columns,
-        labels=labels,
-        codes=_pairs(args.codes, "--codes") or how.codes,
-        detail_code=args.detail_code or how.detail_code,
-        patient=args.patient_pattern or how.patient,
-    )
-
-
-def _pairs(text: str | None, flag: str) -> dict[str, str]:
-    parts = [part.partition("=") for part in (text or "").split(",") if part]
-    if any(not sep for _, sep, _ in parts):
-        raise LabelError(f"{flag} {text!r}: expected NAME=VALUE,NAME=VALUE,...")
-    return {key.strip(): value.strip() for key, _, value in parts}
-
-
-def _read(path: str, args: argparse.Namespace, how: Format) -> tuple[Predictions, list[str]]:
-    found, notes = labelled.read_predictions(path, how)
-    notes = [f"{path}: {len(found.id):,} predictions", *notes]
-    notes += [
-        f"{count} rows with status '{status}' left out" for status, count in found.left_out.items()
-    ]
-    diagnosis = tuple(args.diagnosis.split(",")) if args.diagnosis else found.diagnosis
-    if args.labels:
-        labels = labelled.read_labels(args.labels, how, found.details, diagnosis)
-        found, joined = join(
-            found, labels, how, exact=args.exact_ids, allow_missing=args.allow_missing
-        )
-        notes += [f"{args.labels}: {len(labels.id):,} labels", *labels.notes, *joined]
-    elif not found.truth:
-        raise LabelError(f"{path} holds no true labels; give a label file with --labels")
+def _labelled(path: str, args: argparse.Namespace, how: Format) -> tuple[Predictions, list[str]]:
+    found, notes = reading.read(path, args, how)
     if args.prior_correction is not None:
         counts = _train_counts(args, how)
         if "p_quality" not in found.outputs:
             raise LabelError("--prior-correction: the predictions have no three-class grade")
-        corrected = calibrate.prior_correction(
+        corrected = calibration.prior_correction(
             found.outputs["p_quality"], counts, args.prior_correction
         )
         found = dataclasses.replace(found, outputs={**found.outputs, "p_quality": corrected})

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fiqa_jax import metrics
+from fiqa_jax import advice, metrics
 from fiqa_jax.metrics import Head
 from fiqa_jax.page import Gallery, Picture
 from fiqa_jax.predictions import Predictions, Row
@@ -118,21 +118,34 @@ def galleries(
 def judged(
     rows: Sequence[Row], photographs: Photographs, folder: Path, count: int = 12
 ) -> list[Gallery]:
-    """Photographs to take again or to review, the worst scores first, with reasons and advice."""
+    """Photographs to take again, to review, or out of scope; the worst scores first, with advice.
+
+    Args:
+      rows: of a prediction file; `photographs`, `folder`: see Photographs.find.
+      count: pictures of each kind at most.
+    """
     out = []
-    for decision in ("recapture", "review"):
-        chosen = [row for row in rows if row["decision"] == decision and row["status"] == "ok"]
+    for kind in ("recapture", "review", "out_of_scope"):
+        column = "status" if kind == "out_of_scope" else "decision"
+        chosen = [row for row in rows if row[column] == kind]
+        chosen = [row for row in chosen if kind == "out_of_scope" or row["status"] == "ok"]
         chosen.sort(key=lambda row: -float(row["score"] or 0))
         pictures: list[Picture] = []
         for row in chosen[:count]:
             image = photographs.find("", row, folder)
             if image is not None:
-                text = [Path(str(row["path"])).name, *_reasons(row), str(row["advice"])]
-                name = f"{decision}-{len(pictures)}"
+                text = [Path(str(row["path"])).name]
+                if row["status"] == "ok":
+                    text += [*_reasons(row), str(row["advice"])]
+                name = f"{kind}-{len(pictures)}"
                 pictures.append(Picture(name, thumbnail(image), "\n".join(text)))
         if pictures:
-            more = f", the {len(pictures)} worst of {len(chosen)}" * (len(chosen) > len(pictures))
-            out.append(Gallery(tuple(pictures), decision + more))
+            title = kind.replace("_", " ")
+            if kind == "out_of_scope":
+                title += ": " + " ".join((advice.OUT_OF_SCOPE[0] + ".", advice.OUT_OF_SCOPE[1]))
+            if len(chosen) > len(pictures):
+                title += f" ({len(pictures)} of {len(chosen)} shown)"
+            out.append(Gallery(tuple(pictures), title))
     return out
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax import calibrate, predictions
+from fiqa_jax import calibration, predictions
 from fiqa_jax.metrics import QUALITY
 from fiqa_jax.predictions import DIAGNOSIS, GRADES, Predictions
 from input_pipeline import labels as words
@@ -128,7 +128,7 @@ def read_predictions(path: str | os.PathLike[str], how: Format) -> tuple[Predict
         if parts:
             raw = np.stack([number[part] for part in parts], -1)
             try:
-                outputs[key] = calibrate.normalise(raw)
+                outputs[key] = calibration.normalise(raw)
             except ValueError as error:
                 raise LabelError(f"{path}: {error}; give probabilities, not logits") from None
             total = raw.sum(-1)

@@ -223,8 +223,8 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 th, td { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); }
 th { font-weight: 600; white-space: nowrap; }
-td { white-space: nowrap; }
-td small { display: block; color: var(--soft); font-size: .8em; }
+td { max-width: 30rem; overflow-wrap: break-word; }
+td small { display: block; color: var(--soft); font-size: .8em; white-space: nowrap; }
 figure { margin: .6rem 1rem .6rem 0; display: inline-block; vertical-align: top; max-width: 100%; }
 img { max-width: 100%; height: auto; display: block; }
 figcaption, details .caption { color: var(--soft); font-size: .85rem; margin: .3rem 0; }

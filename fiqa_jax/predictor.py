@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax import advice, calibrate, judge
+from fiqa_jax import advice, calibration, judge
 from fiqa_jax.advice import Thresholds
 from fiqa_jax.predictions import Row
 from input_pipeline.photo import Photo, PhotoError, read_photo
@@ -54,13 +54,13 @@ class Predictor:
             from fiqa_jax import model_dir
 
             self.model = model_dir.load(Path(model))
-            digest = directory_digest(Path(model))
+            self.name = model_name(Path(model))
         else:
             self.model = model
             digest = _digest(json.dumps(model.config, sort_keys=True, default=list).encode())
+            self.name = f"{model.config['name']}@{digest[:8]}"
         config = self.model.config
         data = config["data"]
-        self.name = f"{config['name']}@{digest[:8]}"  # in every row: name and contents
         self.details = tuple(data["detail_names"])
         self.diagnosis = tuple(data["diagnosis_names"])
         self.thresholds = Thresholds.from_dict(config["thresholds"])
@@ -103,7 +103,7 @@ class Predictor:
             raw = self.model.predict({"image": image, "fov": fov})
             raw = {key: np.asarray(value)[: len(fine)] for key, value in raw.items()}
             fitted = self.model.config["temperature"]
-            outputs = calibrate.apply(judge.with_score(raw), fitted, self.details)
+            outputs = calibration.apply(judge.with_score(raw), fitted, self.details)
             made = judge.rows_from_outputs(
                 outputs,
                 path=[path[i] for i in fine],
@@ -143,10 +143,12 @@ class Predictor:
         )
 
 
-def directory_digest(directory: Path) -> str:
-    """SHA-256 over config.json and the weights of a model directory."""
-    parts = [directory / "config.json", *sorted(directory.glob("*.safetensors"))]
-    return _digest(*(part.read_bytes() for part in parts))
+def model_name(directory: Path) -> str:
+    """What prediction rows call the model in a directory: its name and a digest of its files."""
+    config = directory / "config.json"
+    parts = [config, *sorted(directory.glob("*.safetensors"))]
+    digest = _digest(*(part.read_bytes() for part in parts))
+    return f"{json.loads(config.read_text(encoding='utf-8'))['name']}@{digest[:8]}"
 
 
 def _digest(*parts: bytes) -> str:

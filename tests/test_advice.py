@@ -72,6 +72,8 @@ def test_nobody_is_turned_away_without_a_reason():
     reasons, todo = advice.explain((), (), "recapture", "reject", Thresholds())
     assert "reject" in reasons
     assert "retake" in todo
+    reasons, _ = advice.explain((), (), "recapture", "good", Thresholds(0.1, 0.2))
+    assert "score beyond the limit" in reasons
     assert advice.explain((), (), "accept", "good", Thresholds()) == ("", "")
 
 

@@ -1,76 +1,20 @@
-"""Calibration recovers known distortions; the prior's correction gives published figures."""
+"""Fitting a whole prediction file, and the command that changes a model's config."""
 
-import csv
+import json
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
-from fiqa_jax import calibrate, metrics
+from fiqa_jax import calibrate, judge, predictions
 from fiqa_jax.advice import Thresholds
 from fiqa_jax.predictions import Predictions
+from fiqa_jax.predictor import model_name
 
-
-def softmax(z):
-    e = np.exp(z - z.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def sharp(n=40_000, factor=2.5, seed=0):
-    """Labels drawn from known probabilities, and the same with logits multiplied by `factor`."""
-    rng = np.random.default_rng(seed)
-    logits = rng.normal(size=(n, 3))
-    true = softmax(logits)
-    label = (rng.random((n, 1)) > np.cumsum(true, -1)).sum(-1)
-    return label, true, softmax(factor * logits)
-
-
-def test_temperature_is_recovered():
-    label, true, prob = sharp()
-    fitted = calibrate.fit_temperature(label, prob)
-    assert fitted["temperature"] == pytest.approx(2.5, rel=0.03)
-    fixed = calibrate.apply({"p_quality": prob}, {"quality": fitted})["p_quality"]
-    np.testing.assert_allclose(fixed, true, atol=0.01)
-    before, after = (metrics.scores(label, p, metrics.QUALITY).values for p in (prob, fixed))
-    assert after["nll"] < before["nll"]
-    assert after["ece"] < 0.02 < before["ece"]
-    assert after["accuracy"] == before["accuracy"]
-
-
-def test_temperature_is_the_stationary_point():
-    """By hand: the mean of E[log p] under the scaled model minus log p of the truth is zero."""
-    label, _, prob = sharp(500)
-    t = calibrate.fit_temperature(label, prob)["temperature"]
-    log_p = np.log(prob)
-    slope = (softmax(log_p / t) * log_p).sum(-1) - log_p[np.arange(500), label]
-    assert slope.mean() == pytest.approx(0, abs=1e-4)
-
-
-def test_platt_is_logistic_regression_on_the_logit():
-    rng = np.random.default_rng(1)
-    z = rng.normal(size=20_000)
-    label = (rng.random(20_000) < sigmoid(0.5 * z - 1)).astype(int)
-    fitted = calibrate.fit_platt(label, sigmoid(z))
-    reference = LogisticRegression(C=np.inf, tol=1e-8).fit(z[:, None], label)
-    # Platt's targets differ from 0 and 1 by about 1e-4 here.
-    assert fitted["slope"] == pytest.approx(reference.coef_[0, 0], abs=2e-3)
-    assert fitted["offset"] == pytest.approx(reference.intercept_[0], abs=2e-3)
-
-
-def test_platt_stays_finite_where_classes_part_and_never_turns_the_order():
-    fitted = calibrate.fit_platt([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])
-    assert 0.01 < fitted["slope"] < 50
-    upside_down = calibrate.fit_platt([1, 1, 0, 0], [0.1, 0.2, 0.8, 0.9])
-    assert upside_down["slope"] == pytest.approx(0.01)
-
-
-def test_nothing_to_fit_is_the_identity():
-    assert calibrate.fit_temperature([-1, -1], np.full((2, 3), 1 / 3)) == {"temperature": 1.0}
-    assert calibrate.fit_platt([1, 1, -1], [0.2, 0.3, 0.4]) == {"slope": 1.0, "offset": 0.0}
+TRUTH = {
+    "quality": np.arange(50) % 3,
+    "ungradable": (np.arange(50) % 3 == 2) * 1,
+    "details": np.stack([np.arange(50) % 2, np.full(50, -1)], -1),
+}
 
 
 def make_outputs(seed=0):
@@ -81,93 +25,6 @@ def make_outputs(seed=0):
         "p_details": rng.random((50, 2)).astype(np.float32),
         "score": rng.random(50).astype(np.float32),
     }
-
-
-TRUTH = {
-    "quality": np.arange(50) % 3,
-    "ungradable": (np.arange(50) % 3 == 2) * 1,
-    "details": np.stack([np.arange(50) % 2, np.full(50, -1)], -1),
-}
-
-
-def test_fit_covers_the_heads_that_have_labels():
-    fitted = calibrate.fit_heads(TRUTH, make_outputs(), ("clarity", "contrast"))
-    assert set(fitted) == {"quality", "ungradable", "clarity", "contrast"}
-    assert fitted["contrast"] == {"slope": 1.0, "offset": 0.0}
-    out = calibrate.apply(make_outputs(), fitted, ("clarity", "contrast"))
-    np.testing.assert_allclose(out["p_details"][:, 1], make_outputs()["p_details"][:, 1], rtol=1e-6)
-    np.testing.assert_array_equal(out["score"], make_outputs()["score"])
-    np.testing.assert_allclose(out["p_quality"].sum(-1), 1)
-
-
-def test_ungradable_that_is_p_reject_follows_the_grade():
-    outputs = make_outputs()
-    outputs["p_ungradable"] = outputs["p_quality"][:, 2]
-    fitted = calibrate.fit_heads(TRUTH, outputs)
-    assert set(fitted) == {"quality"}
-    out = calibrate.apply(outputs, fitted)
-    np.testing.assert_array_equal(out["p_ungradable"], out["p_quality"][:, 2])
-
-
-def test_composition_equals_one_after_the_other():
-    names = ("clarity", "contrast")
-    old = {"quality": {"temperature": 2.0}, "clarity": {"slope": 0.5, "offset": 1.0}}
-    new = {
-        "quality": {"temperature": 0.7},
-        "clarity": {"slope": 2.0, "offset": -0.3},
-        "ungradable": {"slope": 1.5, "offset": 0.1},
-    }
-    twice = calibrate.apply(calibrate.apply(make_outputs(), old, names), new, names)
-    once = calibrate.apply(make_outputs(), calibrate.compose(old, new), names)
-    for key, value in once.items():
-        np.testing.assert_allclose(value, twice[key], rtol=1e-9)
-
-
-def test_extreme_probabilities_stay_finite():
-    prob = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    out = calibrate.apply(
-        {"p_quality": prob, "p_ungradable": np.array([0.0, 1.0])},
-        {"quality": {"temperature": 0.05}, "ungradable": {"slope": 3.0, "offset": 0.0}},
-    )
-    assert all(np.isfinite(value).all() for value in out.values())
-
-
-def test_prior_correction_by_hand():
-    # (.6, .3, .1) / (.5, .25, .25) = (1.2, 1.2, .4) -> (3/7, 3/7, 1/7)
-    got = calibrate.prior_correction([[0.6, 0.3, 0.1]], [50, 25, 25], 1.0)
-    np.testing.assert_allclose(got, [[3 / 7, 3 / 7, 1 / 7]])
-    same = calibrate.prior_correction([[0.6, 0.3, 0.1]], [50, 25, 25], 0.0)
-    np.testing.assert_allclose(same, [[0.6, 0.3, 0.1]])
-    with pytest.raises(ValueError, match="class shares above 0"):
-        calibrate.prior_correction([[0.6, 0.3, 0.1]], [50, 0, 50], 1.0)
-
-
-def test_normalise_names_the_row():
-    with pytest.raises(ValueError, match=r"1 of 2 rows.*row 1"):
-        calibrate.normalise([[0.2, 0.2, 0.4], [0, 0, 0]])
-
-
-@pytest.mark.parametrize(
-    ("tau", "macro_f1", "accuracy"),
-    [(0.0, 0.8606, 0.8800), (0.5, 0.8642, 0.8825), (1.0, 0.8651, 0.8827)],
-)
-def test_prior_correction_of_mcfnet(shared_data, tau, macro_f1, accuracy):
-    """The table of the spec's section 4.3."""
-    folder = shared_data / "labels" / "eyeq"
-
-    def table(name):
-        with open(folder / name, encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
-    label = {row["image"]: int(row["quality"]) for row in table("Label_EyeQ_test.csv")}
-    rows = table("mcfnet_predictions.csv")
-    truth = np.array([label[row["image_name"]] for row in rows])
-    raw = np.array([[float(row[k]) for k in ("Good", "Usable", "Reject")] for row in rows])
-    counts = np.bincount([int(row["quality"]) for row in table("Label_EyeQ_train.csv")])
-    got = metrics.scores(
-        truth, calibrate.prior_correction(raw, counts, tau), metrics.QUALITY
-    ).values
-    assert (round(got["macro_f1"], 4), round(got["accuracy"], 4)) == (macro_f1, accuracy)
 
 
 def predicted(outputs, truth):
@@ -182,7 +39,8 @@ def test_fit_of_a_prediction_file_gives_temperature_and_band():
     bad = np.r_[np.zeros(30, int), np.ones(20, int)]
     bad[28], bad[32] = 1, 0  # one bad photograph among the good scores and the reverse
     got = calibrate.fit(predicted(outputs, TRUTH | {"ungradable": bad}), sensitivity=1.0)
-    assert set(got.temperature) == {"quality", "ungradable", "clarity", "contrast"}
+    assert set(got.temperature) == {"quality", "ungradable", "clarity"}
+    assert "contrast" not in got.temperature  # no label of it
     assert got.thresholds["accept"] == pytest.approx(28 / 49)
     # 95 % of 30 others kept: 28.5, so 29 of them lie below 32 / 49.
     assert got.thresholds["recapture"] == pytest.approx(30 / 49)
@@ -198,4 +56,95 @@ def test_fit_takes_reject_as_bad_and_says_when_there_is_none():
     none = calibrate.fit(predicted(outputs, {"quality": TRUTH["quality"] % 2}))
     assert none.thresholds == {}
     assert none.band is None
-    assert "known to be bad" in none.notes[0]
+    assert "no band of the score" in none.notes[0]
+
+
+def test_too_few_examples_fit_nothing():
+    outputs = make_outputs()
+    few = (np.arange(50) < 9) * 1
+    got = calibrate.fit(predicted(outputs, {"ungradable": few}))
+    assert (got.temperature, got.thresholds) == ({}, {})
+    assert "fewer than 10 examples of a kind: ungradable" in got.notes[0]
+    enough = (np.arange(50) < 10) * 1
+    got = calibrate.fit(predicted(outputs, {"ungradable": enough}))
+    assert set(got.temperature) == {"ungradable"}
+    assert set(got.thresholds) == {"accept", "recapture"}
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model directory, predictions made with it, and labels of the same photographs."""
+    directory = tmp_path / "model"
+    directory.mkdir()
+    config = {
+        "schema": 1,
+        "name": "m",
+        "temperature": {"ungradable": {"slope": 2.0, "offset": 1.0}},
+    }
+    config["thresholds"] = {"ungradable": 0.4}
+    (directory / "config.json").write_text(json.dumps(config))
+    (directory / "model.safetensors").write_bytes(b"weights")
+    bad = np.arange(100) % 2
+    score = np.clip(np.linspace(0, 1, 100) * 0.4 + bad * 0.4 + 0.1, 0, 1)
+    rows = judge.rows_from_outputs(
+        {"p_ungradable": score},
+        path=[f"{i}.png" for i in range(100)],
+        id=[f"{i}.png" for i in range(100)],
+        thresholds=Thresholds(),
+        model=model_name(directory),
+    )
+    predictions.write_csv(tmp_path / "p.csv", rows, list(rows[0]))
+    lines = ["id,gradable", *(f"{i},{1 - b}" for i, b in enumerate(bad))]
+    (tmp_path / "l.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def run(root, *extra):
+    argv = ["--model", str(root / "model"), "--predictions", str(root / "p.csv")]
+    return calibrate.main([*argv, "--labels", str(root / "l.csv"), *extra])
+
+
+def test_the_command_changes_the_config_and_says_what_it_reaches(model, capsys):
+    before = json.loads((model / "model" / "config.json").read_text())
+    assert run(model, "--sensitivity", "0.9", "--specificity", "0.9") == 0
+    after = json.loads((model / "model" / "config.json").read_text())
+    thresholds = Thresholds.from_dict(after["thresholds"])
+    assert thresholds.ungradable == 0.4
+    # Bad ones lie above .5, others below .5 except the highest: one cut reaches both targets.
+    assert thresholds.accept == thresholds.recapture
+    assert 0.45 < thresholds.accept < 0.6
+    assert after["calibration"]["band"]["sensitivity"]["value"] >= 0.9
+    assert after["calibration"]["photographs"] == 100
+    # The new Platt scaling stands on top of the old one.
+    found, _ = fitted_alone(model)
+    old = before["temperature"]["ungradable"]
+    assert after["temperature"]["ungradable"]["slope"] == pytest.approx(
+        found["slope"] * old["slope"]
+    )
+    text = capsys.readouterr().out
+    assert "not accepted (asked for 90%)" in text
+    assert "of these photographs: accept" in text
+
+
+def fitted_alone(root):
+    got = predictions.load(root / "p.csv")
+    truth = {"ungradable": np.arange(100) % 2}
+    whole = calibrate.fit(
+        Predictions((), got.id, got.patient, got.outputs, truth, (), (), {}),
+        sensitivity=0.9,
+        specificity=0.9,
+    )
+    return whole.temperature["ungradable"], whole
+
+
+def test_predictions_of_another_model_are_refused(model, capsys):
+    assert run(model) == 0
+    before = (model / "model" / "config.json").read_bytes()
+    assert run(model) == 1  # the config has changed since they were made
+    assert "run fiqa_jax.predict with that model again" in capsys.readouterr().err
+    assert (model / "model" / "config.json").read_bytes() == before
+
+
+def test_targets_outside_the_range_are_refused(model, capsys):
+    assert run(model, "--sensitivity", "95") == 1
+    assert "target in ]0, 1]" in capsys.readouterr().err
