@@ -15,6 +15,11 @@ MIN_SUPPORT = 0.85  # share of the edge seen that must lie on the circle
 MAX_LEAK = 0.12  # share of the circle that may run through light on both sides
 MIN_ARC = 5.0  # degrees of edge that must lie on the circle,
 MIN_SHARE = 0.15  # and their share of the circumference inside the frame
+# A circle known by short arcs only, as where the frame cuts the field on all sides, must be met
+# exactly and lie in the middle: corners of anything round-ish pass for such arcs otherwise.
+SHORT_ARC = 60.0  # degrees
+MAX_SCATTER = 0.7  # pixels, root mean square of edge minus circle
+MAX_OFFSET = 0.2  # of the centre from the frame's, share of the frame's width and height
 CENTRE_PRIOR = 0.02  # sd of the field's centre about the frame's, share of the frame's long side
 EDGE_NOISE = 0.3  # pixels, sd of an edge position
 
@@ -30,10 +35,14 @@ class Circle:
     share: float  # that as a share of the circumference inside the frame, 0 to 1
     support: float  # share of the edge seen that lies on the circle, 0 to 1
     leak: float  # share of the circumference in the frame with light on both sides, 0 to 1
+    scatter: float  # root mean square of edge minus circle, pixels
+    offset: float  # of the centre from the frame's, share of its width or height, the larger
 
     @property
     def convincing(self) -> bool:
         """Whether to believe it."""
+        if self.arc < SHORT_ARC and (self.scatter > MAX_SCATTER or self.offset > MAX_OFFSET):
+            return False
         return (
             self.support >= MIN_SUPPORT
             and self.leak <= MAX_LEAK
@@ -109,9 +118,10 @@ def measure(level: np.ndarray, circle: np.ndarray, hidden: np.ndarray | None) ->
         if not 0.2 * min(level.shape) < circle[2] < 0.8 * np.hypot(*level.shape):
             return None
     edge = _edge(level, circle, 0.03, hidden)
-    if not edge.lit.any():
-        return None
     good = edge.sharp & (np.abs(edge.offset) < 2.0)
+    if not good.any():
+        return None
+    h, w = level.shape
     x, y, radius = circle.tolist()
     return Circle(
         x=x,
@@ -121,6 +131,8 @@ def measure(level: np.ndarray, circle: np.ndarray, hidden: np.ndarray | None) ->
         share=float(good.mean()),
         support=float(good.sum() / edge.lit.sum()),
         leak=float((edge.leaky & ~good).mean()),
+        scatter=float(np.sqrt(np.mean(edge.offset[good] ** 2))),
+        offset=max(abs(x / w - 0.5), abs(y / h - 0.5)),
     )
 
 

@@ -88,7 +88,7 @@ def decode(source: Source, *, grey: bool = False, short_side: int | None = None)
       PhotoError: it cannot be read; the message says what was seen and what to do.
     """
     if isinstance(source, np.ndarray):
-        name = "the array given"
+        name = name_of(source)
         image = Image.fromarray(from_array(source, name))
         meta = {"format": "array", "mode": f"{source.dtype} {list(source.shape)}"}
         return Upright(_flatten(image, grey, name), image.size, 1, (0, 0), meta)
@@ -101,6 +101,15 @@ def decode(source: Source, *, grey: bool = False, short_side: int | None = None)
             image = Image.fromarray(pixels)
             return Upright(_flatten(image, grey, name), image.size, 1, (0, 0), meta)
         return _decode_file(file, name, kind, grey, short_side)
+
+
+def name_of(source: Source) -> str:
+    """What messages call it: the path, or what was given in its place."""
+    if isinstance(source, np.ndarray):
+        return "the array given"
+    if isinstance(source, bytes):
+        return f"the {len(source)} bytes given"
+    return os.fspath(source)
 
 
 def check_size(width: int, height: int, name: str) -> None:
@@ -146,12 +155,12 @@ def from_array(array: np.ndarray, name: str) -> np.ndarray:
 
 @contextlib.contextmanager
 def _opened(source: str | os.PathLike | bytes) -> Iterator[tuple[BinaryIO, str]]:
-    if isinstance(source, bytes):
-        yield io.BytesIO(source), f"the {len(source)} bytes given"
-        return
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, bytes | str | os.PathLike):
         raise TypeError(f"a path, bytes or a numpy array was expected, not {type(source).__name__}")
-    name = os.fspath(source)
+    name = name_of(source)
+    if isinstance(source, bytes):
+        yield io.BytesIO(source), name
+        return
     with contextlib.ExitStack() as stack:
         try:
             mode = os.stat(source).st_mode
@@ -181,21 +190,25 @@ def _decode_file(
         width, height = image.size
         check_size(width, height, name)
         meta = {"format": kind, "mode": image.mode}
-        orientation = _orientation(image)
         scale = 1
         if kind == "JPEG" and short_side is not None:
             scale = _scale(width, height, short_side)
             image.draft(image.mode, (width // scale, height // scale))
         image.load()
+        if scale == 1:
+            width, height = image.size  # Pillow turns TIFFs upright itself, on loading
+        orientation = _orientation(image)
+        flat = _flatten(image, grey, name)
     except PhotoError:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
         raise problem(name, f"a {kind} too large to decode", "export it smaller") from error
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged data
         raise problem(
-            name, f"a damaged or truncated {kind} ({error})", "copy or export it again"
+            name,
+            f"a damaged, truncated or unsupported {kind} ({error})",
+            "copy it again, or export it as RGB or grey of 8 or 16 bits",
         ) from error
-    flat = _flatten(image, grey, name)
     # Where the scale does not divide the original, decoded pixels reach beyond it at the right and
     # at the bottom. Turned upright, that overhang can come to lie at the left and at the top.
     right, bottom = flat.width * scale - width, flat.height * scale - height
@@ -236,9 +249,4 @@ def _flatten(image: Image.Image, grey: bool, name: str) -> Image.Image:
         clear = image.convert("RGBA")
         image = Image.new("RGB", clear.size)
         image.paste(clear, mask=clear.getchannel("A"))
-    try:
-        return image if image.mode == target else image.convert(target)
-    except ValueError:
-        raise problem(
-            name, f"colour mode {image.mode}", "export it as RGB or grey, 8 or 16 bits"
-        ) from None
+    return image if image.mode == target else image.convert(target)

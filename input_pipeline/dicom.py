@@ -7,13 +7,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from input_pipeline.photo_error import PhotoError, problem
+from input_pipeline.photo_error import problem
 
 EXTRA = "pip install 'fiqa-jax[dicom]'"
 # Attributes kept, by their DICOM keyword. None names a patient, a visit, a place or a day.
 KEPT = {
-    "ImageLaterality": "laterality",
     "Laterality": "laterality",
+    "ImageLaterality": "laterality",  # the newer attribute wins
     "Manufacturer": "manufacturer",
     "ManufacturerModelName": "model",
     "HorizontalFieldOfView": "field_of_view_degrees",
@@ -64,8 +64,6 @@ def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
             meta[key] = str(header.get(keyword))
     try:
         return _pixels(header), meta
-    except PhotoError:
-        raise
     except Exception as error:  # decoders raise nearly anything on damaged data
         if "plugin" in str(error):
             syntax = header.file_meta.TransferSyntaxUID.name

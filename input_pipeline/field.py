@@ -40,7 +40,7 @@ def find_field(
     calm, level = calm[window], level[window].astype(np.float32)
     veil = None
     if hidden is not None:  # grown, as the edges of an erased box are not the field's
-        veil = ndimage.binary_dilation(hidden, np.ones((7, 7), bool))[window]
+        veil = ndimage.maximum_filter(hidden, 7)[window]
     best = _best(calm, level, surround, veil)
     if best is None:
         return None, "no circular edge against a dark surround"
@@ -48,7 +48,8 @@ def find_field(
     if not best.convincing:
         return None, (
             f"no convincing circle ({seen}; {best.support:.0%} of the edges seen lie on it, "
-            f"light outside along {best.leak:.0%})"
+            f"{best.scatter:.1f} pixels off; light outside along {best.leak:.0%}; its centre "
+            f"{best.offset:.0%} from the frame's)"
         )
     best = dataclasses.replace(best, x=best.x + window[1].start, y=best.y + window[0].start)
     content = retina.look(image, best, surround + STEPS[0])

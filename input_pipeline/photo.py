@@ -15,6 +15,7 @@ from input_pipeline import decode
 from input_pipeline.crop import Box, cover, crop, erased, mask
 from input_pipeline.field import SEARCH_SIDE, find_field
 from input_pipeline.photo_error import PhotoError as PhotoError
+from input_pipeline.photo_error import problem
 
 READER_VERSION = 1  # raised whenever the same file would give other pixels
 MODALITIES = ("fundus", "slice")
@@ -52,8 +53,11 @@ def read_photo(
       erase: boxes (left, top, right, bottom) in upright original pixels, painted black before
         anything else and 0 in `fov`: burned-in stamps.
 
+    Returns:
+      The Photo; its `fov` holds at least one 1.
+
     Raises:
-      PhotoError: the photograph cannot be read.
+      PhotoError: the photograph cannot be read, or nothing of it is left.
       ValueError: another modality, a side below 1, or a box without an inside.
     """
     if modality not in MODALITIES:
@@ -74,6 +78,13 @@ def read_photo(
     square = (x - radius, y - radius, x + radius, y + radius)
     black = erased(boxes, upright)
     fov = mask(square, side, upright.size, black, circle)
+    if not fov.any():
+        name = decode.name_of(source)
+        raise problem(
+            name,
+            f"{width} x {height} pixels of which nothing is left to look at",
+            "check `erase`, and that it is a photograph",
+        )
     return Photo(
         image=crop(upright, square, side, black) * fov[..., None],
         fov=fov,

@@ -70,7 +70,7 @@ def look(image: np.ndarray, field: Circle, dark: int) -> Content | None:
     red, green, blue = (c - m[inside] / share for c, m in zip(part, mean[:3], strict=True))
     spread = max(float(red.std() * green.std()), 1e-6)
     agreement = float((red * green).mean() - red.mean() * green.mean()) / spread
-    if agreement > 0.99:
+    if agreement > 0.995:
         return None  # one colour only
     detail = np.quantile(np.abs(blue), 0.9) / part.mean(axis=1).max()
     return Content(blue=float(detail), agreement=agreement)

@@ -1,6 +1,7 @@
 """What a file is by its first bytes, whatever its name says."""
 
 import os
+import re
 from typing import BinaryIO
 
 from input_pipeline.photo_error import problem
@@ -61,7 +62,7 @@ def kind(file: BinaryIO, name: str) -> str:
     for start, image in IMAGES:
         if head.startswith(start):
             return image
-    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
+    if re.match(rb"P[1-6]\s+[#\d]", head):
         return "PNM"
     if head[:2] == b"BM" and head[6:10] == bytes(4):
         return "BMP"

@@ -1,0 +1,183 @@
+"""The round field of view, against discs drawn where one knows."""
+
+import io
+
+import numpy as np
+import pytest
+from fundus_disc import draw
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from input_pipeline.field import find_field
+
+# Frame width and height, centre, radius; tolerance in pixels for centre and radius.
+PLACES = {
+    "whole": (512, 400, 250.3, 203.8, 180.4, 0.3),
+    "off centre": (512, 400, 190.2, 215.1, 140.7, 0.3),
+    "small in a large frame": (512, 512, 300.0, 260.0, 130.0, 0.3),
+    "cut at top and bottom": (512, 342, 257.2, 170.6, 238.4, 0.4),
+    "cut at the left": (420, 400, 120.5, 203.2, 180.0, 0.6),
+    "cut on all sides, corners left": (760, 570, 372.2, 277.7, 446.0, 1.5),
+    "touching all four borders": (400, 400, 200.0, 200.0, 200.0, 0.3),
+    "a little over all four borders": (392, 392, 196.0, 196.0, 200.0, 0.4),
+    "little picture": (96, 72, 47.6, 35.2, 34.0, 0.4),
+}
+
+
+def found(image, hidden=None):
+    field, seen = find_field(image, hidden)
+    assert field is not None, seen
+    return np.array([field.x, field.y, field.radius])
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_a_drawn_field_is_found_where_it_is(place):
+    *geometry, tolerance = place
+    np.testing.assert_allclose(found(draw(*geometry)), geometry[2:], atol=tolerance)
+
+
+@pytest.mark.parametrize(("rim", "tolerance"), [(0.5, 0.2), (0.1, 0.5), (0.05, 1.5)])
+def test_vignetting_does_not_shrink_the_field(rim, tolerance):
+    got = found(draw(512, 400, 250, 200, 180, rim=rim))
+    np.testing.assert_allclose(got, [250, 200, 180], atol=tolerance)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.1, 0.06])
+def test_an_under_exposed_field_is_found(level):
+    np.testing.assert_allclose(
+        found(draw(512, 400, 250, 200, 180, level=level)), [250, 200, 180], atol=0.5
+    )
+
+
+@pytest.mark.parametrize(("noise", "surround"), [(10, 2), (5, 25)])
+def test_noise_and_a_lifted_surround_do_not_matter(noise, surround):
+    image = draw(512, 400, 250, 200, 180, noise=noise, surround=surround)
+    np.testing.assert_allclose(found(image), [250, 200, 180], atol=0.4)
+
+
+def test_one_dark_side_leaves_the_other_to_tell():
+    image = draw(512, 400, 250, 200, 180).astype(float)
+    image *= np.clip(np.linspace(1.6, -0.4, 512), 0, 1)[None, :, None]
+    np.testing.assert_allclose(found(image.astype(np.uint8)), [250, 200, 180], atol=1.0)
+
+
+def test_jpeg_and_blur():
+    image = Image.fromarray(draw(512, 400, 250, 200, 180))
+    packed = io.BytesIO()
+    image.save(packed, "JPEG", quality=20)
+    np.testing.assert_allclose(found(np.array(Image.open(packed))), [250, 200, 180], atol=0.4)
+    soft = np.array(image.filter(ImageFilter.GaussianBlur(3)))
+    np.testing.assert_allclose(found(soft), [250, 200, 180], atol=1.5)
+
+
+def test_burned_in_text_and_a_tab_are_passed_over():
+    image = Image.fromarray(draw(512, 342, 257.2, 170.6, 238.4))
+    pen = ImageDraw.Draw(image)
+    pen.text((4, 4), "OD 01:02:03", fill="white", font=ImageFont.load_default(size=12))
+    pen.text((440, 326), "EYE 45", fill="yellow", font=ImageFont.load_default(size=14))
+    pen.ellipse((438, 20, 458, 40), fill=(190, 95, 35))  # the tab of some cameras, upper right
+    np.testing.assert_allclose(found(np.array(image)), [257.2, 170.6, 238.4], atol=0.6)
+
+
+def test_a_cut_field_padded_to_a_square_is_still_round():
+    # Cut at top and bottom, then padded with black: the straight edges are not the field's.
+    image = np.zeros((512, 512, 3), np.uint8)
+    image[85:427] = draw(512, 342, 257.2, 170.6, 238.4)
+    np.testing.assert_allclose(found(image), [257.2, 255.6, 238.4], atol=0.4)
+
+
+def test_hidden_boxes_are_no_evidence():
+    image = draw(512, 400, 250, 200, 180)
+    hidden = np.zeros((400, 512), bool)
+    hidden[0:400, 380:512] = True  # all of the right edge
+    hidden[0:90, 0:200] = True
+    image[hidden] = 0
+    np.testing.assert_allclose(found(image, hidden), [250, 200, 180], atol=0.8)
+
+
+def test_the_same_picture_turned_gives_the_same_circle_turned():
+    image = draw(512, 400, 230.4, 190.7, 170.2)
+    x, y, radius = found(image)
+    got = found(np.ascontiguousarray(image[::-1, ::-1]))
+    np.testing.assert_allclose(got, [512 - x, 400 - y, radius], atol=0.05)
+
+
+def _frame(width=512, height=400):
+    return np.zeros((height, width, 3), np.uint8), *np.mgrid[:height, :width]
+
+
+def _plain():
+    image, _, _ = _frame()
+    return image + np.uint8(128)
+
+
+def _ramp():
+    image, _, x = _frame()
+    return image + (x[..., None] / 2).astype(np.uint8)
+
+
+def _snapshot():
+    """Light everywhere, falling off smoothly to the corners."""
+    _, y, x = _frame()
+    light = np.exp(-(((x - 256) / 200) ** 2 + ((y - 200) / 160) ** 2))
+    return (light[..., None] * np.array([200, 150, 120])).astype(np.uint8)
+
+
+def _square():
+    image, _, _ = _frame()
+    image[80:320, 120:400] = (190, 95, 35)
+    return image
+
+
+def _ellipse():
+    image, y, x = _frame()
+    image[((x - 256) / 220) ** 2 + ((y - 200) / 110) ** 2 < 1] = (190, 95, 35)
+    return image
+
+
+def _dark_disc():
+    image, y, x = _frame()
+    image[:] = (190, 95, 35)
+    image[np.hypot(x - 256, y - 200) < 150] = 0
+    return image
+
+
+def _noise():
+    return np.random.default_rng(0).integers(0, 256, (400, 512, 3)).astype(np.uint8)
+
+
+def _tiny():
+    return draw(40, 40, 20, 20, 18)
+
+
+NOT_FIELDS = (_plain, _ramp, _snapshot, _square, _ellipse, _dark_disc, _noise, _tiny)
+
+
+@pytest.mark.parametrize("make", NOT_FIELDS, ids=lambda make: make.__name__)
+def test_no_field_where_there_is_none(make):
+    field, seen = find_field(make())
+    assert field is None
+    assert seen
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_an_even_picture_has_no_edge(level):
+    field, seen = find_field(np.full((300, 400, 3), level, np.uint8))
+    assert field is None
+    assert "no circular edge" in seen
+
+
+def test_a_round_field_that_shows_something_else():
+    # The same round field; in it patches of many colours, none of them rare, as in a room.
+    image = draw(512, 400, 250, 200, 180)
+    rng = np.random.default_rng(3)
+    patches = rng.uniform(60, 240, (34, 43, 1)) * rng.uniform(0.8, 1.05, (34, 43, 3))
+    scene = np.clip(np.kron(patches, np.ones((12, 12, 1))), 0, 255).astype(np.uint8)[:400, :512]
+    _, y, x = _frame()
+    inside = np.hypot(x - 250, y - 200) < 178
+    image[inside] = scene[inside]
+    field, seen = find_field(image)
+    assert field is None
+    assert "not the inside of an eye" in seen
+    # Without colour nobody can tell: an angiogram shows as much.
+    grey = np.repeat(image.max(axis=-1, keepdims=True), 3, axis=-1)
+    np.testing.assert_allclose(found(grey), [250, 200, 180], atol=0.5)
