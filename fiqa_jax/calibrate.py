@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax import assess, calibration, metrics, predictions, reading, thresholds
+from fiqa_jax import assess, calibration, command, metrics, predictions, reading, thresholds
 from fiqa_jax.calibration import Fitted, prior_correction
 from fiqa_jax.labelled import LabelError
-from fiqa_jax.predictions import Predictions, PredictionsError
+from fiqa_jax.predictions import Predictions
 from fiqa_jax.stats import Interval
 from fiqa_jax.thresholds import Band
 
@@ -105,12 +105,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     args = parser().parse_args(reading.hyphens(sys.argv[1:] if argv is None else argv))
-    try:
-        run(args)
-    except (LabelError, PredictionsError, ValueError, OSError) as error:
-        print(f"calibrate: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run("calibrate", lambda: run(args))
 
 
 def run(args: argparse.Namespace) -> None:

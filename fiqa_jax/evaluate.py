@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fiqa_jax import assess, calibration, labelled, paired, reading, stats
+from fiqa_jax import assess, calibration, command, labelled, paired, reading, stats
 from fiqa_jax.assess import Assessed, Compared
 from fiqa_jax.labelled import Format, LabelError
-from fiqa_jax.predictions import Predictions, PredictionsError
+from fiqa_jax.predictions import Predictions
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,12 +57,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     args = parser().parse_args(reading.hyphens(sys.argv[1:] if argv is None else argv))
-    try:
-        run(args)
-    except (LabelError, PredictionsError, ValueError, OSError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run("evaluate", lambda: run(args))
 
 
 def run(args: argparse.Namespace) -> None:

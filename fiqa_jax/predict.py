@@ -21,9 +21,9 @@ from typing import Any
 from PIL import Image
 from tqdm import tqdm
 
-from fiqa_jax import inputs, overlay, predictions
-from fiqa_jax.inputs import InputError, Item, as_text
-from fiqa_jax.predictions import PredictionsError, Row
+from fiqa_jax import command, inputs, overlay, predictions
+from fiqa_jax.inputs import Item, as_text
+from fiqa_jax.predictions import Row
 from fiqa_jax.predictor import Judged, Predictor
 from input_pipeline.photo import Photo, PhotoError
 
@@ -57,23 +57,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status: 0 finished, 1 cannot start, 130 stopped."""
+    """Runs the command line; returns the exit status. A stopped run goes on with --resume."""
     args = parser().parse_intermixed_args(argv)
-    try:
-        return run(args)
-    except KeyboardInterrupt:
-        print("\npredict: stopped; --resume goes on", file=sys.stderr)
-        return 130
-    except (RunError, InputError, PredictionsError, OSError) as error:
-        print(f"predict: {error}", file=sys.stderr)
-        return 1
+    return command.run("predict", lambda: run(args))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Predicts everything that is not predicted yet, writes the table, prints a summary.
 
     Raises:
-      RunError, InputError, PredictionsError: nothing was predicted.
+      RunError, InputError, PredictionsError, model_dir.ModelError: nothing was predicted.
     """
     if args.batch < 1 or args.workers < 1:
         raise RunError(f"--batch {args.batch} --workers {args.workers}: expected 1 or more")
@@ -88,10 +81,7 @@ def run(args: argparse.Namespace) -> int:
     items = inputs.collect(args.inputs, recursive=args.recursive)
     began = time.monotonic()
     batch = min(args.batch, len(items))
-    try:
-        predictor = Predictor(args.model, allow_frame=args.allow_frame, batch=batch)
-    except ValueError as error:
-        raise RunError(str(error)) from None
+    predictor = Predictor(args.model, allow_frame=args.allow_frame, batch=batch)
     out.mkdir(parents=True, exist_ok=True)
     done = _begin(out, predictor, args)
     todo = [item for item in items if item.id not in done]
@@ -107,7 +97,6 @@ def run(args: argparse.Namespace) -> int:
     columns = predictions.columns(predictor.details, predictor.diagnosis)
     predictions.write_csv(out / TABLE, rows, columns)
     print(summary(rows, out, len(todo), time.monotonic() - began))
-    return 0
 
 
 def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[str, Row]:

@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from fiqa_jax import examples, page, predictions
+from fiqa_jax import command, examples, page, predictions
 from fiqa_jax.page import Item, Picture, Section, Table
-from fiqa_jax.predictions import PredictionsError
 from fiqa_jax.report_compare import compare_section
 from fiqa_jax.report_stage import Run, stage_sections
 
@@ -177,12 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     p = argparse.ArgumentParser("fiqa_jax.report", description=__doc__.split("\n", 1)[0])
     p.add_argument("workdir", metavar="WORKDIR")
     args = p.parse_args(argv)
-    try:
-        print(write_report(args.workdir))
-    except (ReportError, PredictionsError, OSError) as error:
-        print(f"report: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run("report", lambda: print(write_report(args.workdir)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Calibration recovers known distortions; the prior's correction gives published figures."""
 
-import csv
-
+import mcfnet
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -151,18 +150,7 @@ def test_normalise_names_the_row():
 )
 def test_prior_correction_of_mcfnet(shared_data, tau, macro_f1, accuracy):
     """The table of the spec's section 4.3."""
-    folder = shared_data / "labels" / "eyeq"
-
-    def table(name):
-        with open(folder / name, encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
-    label = {row["image"]: int(row["quality"]) for row in table("Label_EyeQ_test.csv")}
-    rows = table("mcfnet_predictions.csv")
-    truth = np.array([label[row["image_name"]] for row in rows])
-    raw = np.array([[float(row[k]) for k in ("Good", "Usable", "Reject")] for row in rows])
-    counts = np.bincount([int(row["quality"]) for row in table("Label_EyeQ_train.csv")])
-    got = metrics.scores(
-        truth, calibration.prior_correction(raw, counts, tau), metrics.QUALITY
-    ).values
+    found = mcfnet.load(shared_data)
+    prob = calibration.prior_correction(found.raw, found.train, tau)
+    got = metrics.scores(found.truth, prob, metrics.QUALITY).values
     assert (round(got["macro_f1"], 4), round(got["accuracy"], 4)) == (macro_f1, accuracy)

@@ -1,16 +1,13 @@
 """Metrics against scikit-learn, hand-computed matrices and MCF-Net's published figures."""
 
-import csv
 import math
 
+import mcfnet
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from fiqa_jax import metrics
-
-# MCF-Net on the EyeQ test set as published with its predictions (rows truth).
-MCFNET = np.array([[8086, 380, 5], [691, 3420, 447], [47, 380, 2793]])
 
 
 def draw(seed, n, classes):
@@ -19,7 +16,7 @@ def draw(seed, n, classes):
 
 
 def test_counts_reproduce_mcfnets_published_figures():
-    got = metrics.count_scores(MCFNET, metrics.QUALITY)
+    got = metrics.count_scores(mcfnet.CONFUSION, metrics.QUALITY)
     published = {
         "accuracy": 0.8800,
         "macro_f1": 0.8606,
@@ -172,16 +169,8 @@ def test_heads_and_summary():
 
 def test_mcfnet_on_eyeq(shared_data):
     """Rows are sigmoids: divided by their sum the AUROC is the published .9588 (raw: .9589)."""
-    folder = shared_data / "labels" / "eyeq"
-
-    def table(name):
-        with open(folder / name, encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
-    label = {row["image"]: int(row["quality"]) for row in table("Label_EyeQ_test.csv")}
-    rows = table("mcfnet_predictions.csv")
-    truth = np.array([label[row["image_name"]] for row in rows])
-    raw = np.array([[float(row[k]) for k in ("Good", "Usable", "Reject")] for row in rows])
-    got = metrics.scores(truth, raw / raw.sum(-1, keepdims=True), metrics.QUALITY)
-    np.testing.assert_array_equal(got.confusion, MCFNET)
+    found = mcfnet.load(shared_data)
+    prob = found.raw / found.raw.sum(-1, keepdims=True)
+    got = metrics.scores(found.truth, prob, metrics.QUALITY)
+    np.testing.assert_array_equal(got.confusion, mcfnet.CONFUSION)
     assert round(got.values["auroc"], 4) == 0.9588

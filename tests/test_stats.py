@@ -1,10 +1,10 @@
 """The patient bootstrap against exact enumeration, scikit-learn's weights and known variances."""
 
-import csv
 import dataclasses
 import itertools
 import math
 
+import mcfnet
 import numpy as np
 import pytest
 from sklearn import metrics as sk
@@ -198,16 +198,10 @@ def test_non_inferiority():
 
 def test_mcfnets_spread_on_eyeq(shared_data):
     """Standard error of macro-F1 on EyeQ's 12,048 test patients: about .003 (spec, 4.2)."""
-    folder = shared_data / "labels" / "eyeq"
-    with open(folder / "Label_EyeQ_test.csv", encoding="utf-8") as file:
-        label = {row["image"]: int(row["quality"]) for row in csv.DictReader(file)}
-    with open(folder / "mcfnet_predictions.csv", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    truth = np.array([label[row["image_name"]] for row in rows])
-    prob = np.array([[float(row[k]) for k in ("Good", "Usable", "Reject")] for row in rows])
-    patient = [row["image_name"].split("_")[0] for row in rows]
-    prob /= prob.sum(-1, keepdims=True)
-    got = stats.intervals(truth, prob, patient, metrics.QUALITY, seed=0, rank_draws=0)["macro_f1"]
+    found = mcfnet.load(shared_data)
+    prob = found.raw / found.raw.sum(-1, keepdims=True)
+    args = (found.truth, prob, found.patient, metrics.QUALITY)
+    got = stats.intervals(*args, seed=0, rank_draws=0)["macro_f1"]
     assert got.units == 12_048
     assert round(got.se, 3) == 0.003
     assert got.low < 0.8606 < got.high
