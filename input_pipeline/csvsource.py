@@ -40,7 +40,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),
-        columns=words.as_pairs(data["columns"], "data.columns"),
+        columns=words.as_pairs(data.get("columns", ()), "data.columns"),
         quality_codes=words.as_pairs(data["quality_codes"], "data.quality_codes"),
         detail_code=data["detail_code"],
         require_labels=require_labels,
@@ -93,6 +93,12 @@ def csv_source(
     said = {purpose: name for purpose, name in said.items() if purpose in purposes}
     names = sheets.find_columns(sheet, purposes, said)
     cells = {purpose: sheet.columns[name] for purpose, name in names.items()}
+    if diagnosis and "diagnosis" not in names and "diagnosis" not in said:
+        raise TableError(
+            f"{sheet.file}: data.diagnosis names {tuple(diagnosis)}, but there is no column "
+            f"'diagnosis'; the columns are {[*sheet.columns]}. Say which it is by "
+            "--config.data.columns=\"(('diagnosis','...'),)\""
+        )
     try:
         labels, keep, notes = _labels(
             cells, names, sheet.lines, classes, details, diagnosis, quality_codes or {}, detail_code

@@ -66,7 +66,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         seed=data["seed"],
         side=data["side"],
         style=data["style"],
-        lq_ratio=data.get("lq_ratio", 0.5),
+        lq_ratio=data["lq_ratio"],
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),

@@ -89,7 +89,7 @@ def make_source(
         raise TableError(f"data.cache is {data['cache']!r}, expected one of {cache.MODES}")
     if data["source"] not in SOURCES:
         raise TableError(f"data.source is {data['source']!r}, expected one of {sorted(SOURCES)}")
-    folder = data.get("store", "") or (os.path.join(directory, "prepared") if directory else "")
+    folder = data["store"] or (os.path.join(directory, "prepared") if directory else "")
     make = importlib.import_module(SOURCES[data["source"]]).make
     source = make(data, folder, require_labels)
     skip = data["on_bad"] == "skip"
@@ -97,8 +97,11 @@ def make_source(
     if skip and bad is None:
         known = os.path.join(directory, "scan.json") if directory else ""
         bad = scan.scan(source, np.arange(len(source.table)), data["workers"], known)
+    listed = os.path.join(directory, LEFT_OUT) if directory else ""
     if bad:
-        source = leave_out(source, bad, os.path.join(directory, LEFT_OUT) if directory else "")
+        source = leave_out(source, bad, listed)
+    elif listed and os.path.exists(listed):
+        os.remove(listed)  # of an earlier run, whose files have been mended since
     return source
 
 
@@ -110,6 +113,7 @@ def leave_out(source: Source, bad: Mapping[int, str], file: str = "") -> Source:
     """
     table = source.table
     if file:
+        os.makedirs(os.path.dirname(file) or ".", exist_ok=True)
         rows = [(table.id[r], table.path[r], bad[r]) for r in sorted(bad)]
         atomic.write_csv(file, ("id", "path", "reason"), rows)
     if len(bad) == len(table):

@@ -169,6 +169,7 @@ GOOD = "path,quality\na.jpg,good\n"
             {},
             r"'p' in test \(line 4\), train \(line 2\)",
         ),
+        (GOOD, {"diagnosis": ("no", "yes")}, "there is no column 'diagnosis'; the columns are"),
         ("path,split\na.jpg,dev\n", {}, "line 2, column 'split': 'dev'"),
         (
             "path\nx.jpg\na.jpg\ny.jpg\nz.jpg\nw.jpg\n",

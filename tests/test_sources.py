@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from fiqa_jax import defaults
-from input_pipeline import cache, scan, sources, synthetic
+from input_pipeline import batches, cache, scan, sources, synthetic
 from input_pipeline.drawnsource import drawn_source
 from input_pipeline.foldersource import folder_source
 from input_pipeline.photo import PhotoError, read_photo
@@ -205,6 +205,37 @@ def test_bad_files_are_left_out_counted_and_listed(folder, tmp_path, mode):
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["Bad/empty.png", "good/cut.jpg"]
     assert all(row["reason"] for row in rows)
+
+
+def test_every_way_gives_the_same_bytes_of_real_photographs(shared_data, tmp_path):
+    folder = shared_data / "drimdb" / "images" / "Good"
+    names = [f"drimdb_good ({i}).jpg" for i in (1, 3, 5, 7, 9)]
+    (tmp_path / "t.csv").write_text("path,quality\n" + "".join(f"{n},good\n" for n in names))
+    stamp = (385, 5, 456, 15)
+    direct = [read_photo(folder / name, 64, erase=[stamp]) for name in names]
+    for mode, driver in itertools.product(("none", "disk"), batches.DRIVERS):
+        section = a_section(
+            source="csv",
+            path=str(tmp_path / "t.csv"),
+            root=str(folder),
+            side=64,
+            erase=(stamp,),
+            cache=mode,
+        )
+        source = sources.make_source(section, tmp_path / "work")
+        (batch,) = batches.eval_batches(source, np.arange(5), batch=5, driver=driver)
+        np.testing.assert_array_equal(batch["image"], [photo.image for photo in direct])
+        np.testing.assert_array_equal(batch["fov"], [photo.fov for photo in direct])
+
+
+def test_a_list_of_an_earlier_run_does_not_stay(folder, tmp_path):
+    spoil(folder)
+    section = a_section(source="folder", path=str(folder), on_bad="skip")
+    sources.make_source(section, tmp_path / "work")
+    fundus(folder / "good" / "cut.jpg")
+    fundus(folder / "Bad" / "empty.png")
+    assert len(sources.make_source(section, tmp_path / "work").table) == 6
+    assert not (tmp_path / "work" / sources.LEFT_OUT).exists()
 
 
 def test_bad_files_are_errors_otherwise(folder, tmp_path):
