@@ -101,13 +101,13 @@ def open_data(section: ConfigDict, directory: Path, fold: int = 0, folds: int = 
 
     Args:
       section: the stage's `data` section.
-      directory: work directory; caches go to `cache/`, the list of left-out files beside.
+      directory: work directory; prepared photographs and the list of left-out files go there.
       fold, folds: which of how many patient-disjoint folds is tested.
 
     Raises:
       TableError, PhotoError, ValueError: bad tables, files or settings; each says what to do.
     """
-    source = sources.make_source(section, str(directory / "cache"))
+    source = sources.make_source(section, directory)
     split = splits.assign(source.table, section.split, section.seed, folds, fold)
     log.info("%s", summary(source.name, dataclasses.replace(source.table, split=split)))
     return Data(source, split, section)

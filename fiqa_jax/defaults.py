@@ -38,7 +38,8 @@ def base() -> ConfigDict:
     c.data.on_bad = "error"  # a file that cannot be read: error | skip (counted and listed)
     c.data.driver = "tfdata"  # tfdata | threads (no TensorFlow)
     c.data.workers = 2  # photographs read at a time
-    c.data.cache = "auto"  # none | memory | disk (under the workdir) | auto (memory up to 1 GiB)
+    c.data.cache = "auto"  # none | memory | disk | auto (memory up to 1 GiB, then disk)
+    c.data.store = ""  # folder of prepared photographs; the workdir's `prepared` when empty
     c.data.classes = 3  # quality classes: 3 good/usable/reject | 2 gradable/ungradable | 0 none
     c.data.details = ("illumination", "clarity", "contrast")  # defects with a label; () for none
     c.data.diagnosis = ()  # names of diagnosis classes; () for none

@@ -28,7 +28,8 @@ def main(argv: Sequence[str]) -> None:
     if _CONFIG.value is None:
         raise app.UsageError("--config is missing, for example --config configs/multitask.py")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
-    logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax reports every save at length
+    for chatty in ("absl", "jax"):  # Orbax reports every save at length
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     from fiqa_jax import parallel, recipe
 
     config = _CONFIG.value

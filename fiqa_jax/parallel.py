@@ -185,7 +185,7 @@ def prepare(deterministic: bool, compiled: os.PathLike[str] | str) -> None:
       compiled: folder that keeps compiled programs, so that repetitions of a stage and later runs
         need not compile again; JAX_COMPILATION_CACHE_DIR takes precedence.
     """
-    if not jax.config.read("jax_compilation_cache_dir"):
+    if not getattr(jax.config, "jax_compilation_cache_dir", None):
         jax.config.update("jax_compilation_cache_dir", str(compiled))
     if deterministic:
         flag = "--xla_gpu_deterministic_ops=true"

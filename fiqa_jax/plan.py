@@ -16,7 +16,14 @@ from fiqa_jax.defaults import resolved
 DONE = "stage.json"
 STARTED = "started.json"
 # Where and how fast a stage runs does not change what comes out.
-FREE = ("data.workers", "data.driver", "data.cache", "train.log_every", "train.keep")
+FREE = (
+    "data.workers",
+    "data.driver",
+    "data.cache",
+    "data.store",
+    "train.log_every",
+    "train.keep",
+)
 
 
 class RecipeError(ValueError):

@@ -38,10 +38,19 @@ OUTPUTS = "outputs.npz"
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """What stages share: the devices and the folder for caches."""
+    """What stages share: the devices, the work directory and the sources opened so far."""
 
     devices: parallel.Devices
     workdir: Path
+    opened: dict[str, Data] = dataclasses.field(default_factory=dict)
+
+    def data(self, job: Job) -> Data:
+        """A job's data; stages with the same `data` section and fold share one source."""
+        section = job.config.data
+        key = f"{section.to_json_best_effort(sort_keys=True)} {job.fold} {job.folds}"
+        if key not in self.opened:
+            self.opened[key] = open_data(section, self.workdir, job.fold, job.folds)
+        return self.opened[key]
 
 
 def run(job: Job, context: Context) -> dict[str, Any]:
@@ -56,7 +65,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
 def train_stage(job: Job, context: Context) -> dict[str, Any]:
     """Trains a method; leaves `model/`, predictions of the validation and test splits, metrics."""
     config = job.config
-    data, details = _labelled(job, open_data(config.data, context.workdir, job.fold, job.folds))
+    data, details = _labelled(job, context.data(job))
     steps = train.count_steps(config.train, len(data.rows("train")))
     context.devices.check_batch(config.train.batch)
     spec = data.spec(steps, config.train.batch, details)
@@ -109,7 +118,7 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
 def apply_stage(job: Job, context: Context) -> dict[str, Any]:
     """Predicts with a finished stage's model and stores its outputs by id, once."""
     model = _model_of(job)
-    data = open_data(job.config.data, context.workdir, job.fold, job.folds)
+    data = context.data(job)
     side, wanted = model.config["data"]["side"], job.config.data.side
     if side != wanted:
         raise RecipeError(
@@ -178,7 +187,7 @@ def calibrate_fit(job: Job, of: Path) -> dict[str, Any]:
     target.mkdir(parents=True, exist_ok=True)
     copy_file(of / "model" / model_dir.WEIGHTS, target / model_dir.WEIGHTS)
     model_dir.write_config(target, config)
-    return {"temperature": fitted.temperature, "thresholds": fitted.thresholds}
+    return dataclasses.asdict(fitted)
 
 
 KINDS: dict[str, Callable[[Job, Context], dict[str, Any]]] = {

@@ -1,0 +1,82 @@
+"""A pod rehearsed: two processes of two CPU devices equal one process of four, and hand over."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+WORKER = Path(__file__).parent / "pod_worker.py"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("localhost", 0))
+        return s.getsockname()[1]
+
+
+def start(kind, directory, processes, steps, die_at, cache):
+    """Starts the workers together and returns their exit codes."""
+    environment = {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(cache),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    port = free_port()
+    made = [
+        subprocess.Popen(
+            [sys.executable, WORKER, kind, *map(str, (p, processes, port, directory, steps, die_at))],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for p in range(max(processes, 1))
+    ]
+    output = [m.communicate(timeout=400)[0] for m in made]
+    return [m.returncode for m in made], "\n".join(output)
+
+
+def run(kind, directory, processes, cache, steps=4, die_at=99):
+    codes, output = start(kind, directory, processes, steps, die_at, cache)
+    assert codes == [0] * len(codes), output[-3000:]
+    return dict(np.load(directory / "final.npz"))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The undisturbed run of one process, and the folder of compiled programs."""
+    root = tmp_path_factory.mktemp("pods")
+    return run("jit", root / "alone", 0, root / "compiled"), root
+
+
+def assert_close(got, want):
+    assert got.keys() == want.keys()
+    for name in want:
+        np.testing.assert_allclose(got[name], want[name], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["jit", "pmap"])
+def test_two_processes_equal_one(alone, kind):
+    want, root = alone
+    assert_close(run(kind, root / kind, 2, root / "compiled"), want)
+
+
+def test_two_processes_checkpoint_resumes_in_one(alone):
+    """Both die before step 3; one process takes the checkpoint of step 2 to the end."""
+    want, root = alone
+    directory = root / "handed-over"
+    codes, output = start("jit", directory, 2, 4, 3, root / "compiled")
+    assert all(code != 0 for code in codes), output[-3000:]
+    assert (directory / "checkpoints").is_dir()
+    kept = sorted(int(p.name) for p in (directory / "checkpoints").iterdir() if p.name.isdigit())
+    assert kept
+    assert kept[-1] < 4
+    assert_close(run("jit", directory, 0, root / "compiled"), want)
+    lines = (directory / "metrics.jsonl").read_text()
+    alone_lines = (root / "alone" / "metrics.jsonl").read_text()
+    assert lines.count("\n") == alone_lines.count("\n")
