@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 
+import fundus_disc
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,12 +15,9 @@ from input_pipeline.photo import read_photo
 
 def photographs(folder, n):
     folder.mkdir()
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:64, :64] - 31.5
-    disc = (np.hypot(y, x) < 29)[..., None]
     for i in range(n):
-        image = disc * (rng.integers(60, 200, 3) + rng.normal(0, 3, (64, 64, 1)))
-        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(folder / f"{i:04d}.jpg")
+        image = fundus_disc.draw(64, 64, 32, 32, 29, level=0.5 + 0.6 * i / n)
+        Image.fromarray(image).save(folder / f"{i:04d}.jpg", quality=95)
 
 
 def contents(folder):
@@ -90,22 +88,22 @@ def test_an_error_is_one_line(tmp_path, capsys):
 
 
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(tmp_path):
-    photographs(tmp_path / "in", 200)
-    command = [sys.executable, "-m", "input_pipeline.prepare", "--folder", str(tmp_path / "in")]
-    command += ["--side", "24", "--workers", "2", "--out"]
-    out = tmp_path / "killed"
+    n = 150
+    photographs(tmp_path / "in", n)
+    args = ["--folder", str(tmp_path / "in"), "--side", "24", "--out"]
+    out, whole = tmp_path / "killed", tmp_path / "whole"
     counts = []
-    for wanted in (1, 100):
-        process = subprocess.Popen(
-            [*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        while process.poll() is None and len(list(out.rglob("*.png"))) < wanted:
-            time.sleep(0.005)
-        process.kill()
-        process.wait()
+    for wanted, workers in ((1, "2"), (60, "1")):
+        command = [sys.executable, "-m", "input_pipeline.prepare", *args, str(out)]
+        with subprocess.Popen(
+            [*command, "--workers", workers], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            while process.poll() is None and len(list(out.rglob("*.png"))) < wanted:
+                time.sleep(0.005)
+            process.kill()
         counts.append(len(list(out.rglob("*.png"))))
-    assert counts[0] < 200  # it was stopped on the way, at least the first time
-    subprocess.run([*command, str(out)], check=True, capture_output=True)
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
-    assert contents(out) == contents(tmp_path / "whole")
-    assert len(list(out.rglob("*.png"))) == 200
+    assert 0 < counts[0] < n  # it was stopped on the way, at least the first time
+    for folder in (out, whole):
+        assert prepare.main([*args, str(folder), "--workers", "1"]) == 0
+    assert contents(out) == contents(whole)
+    assert len(list(out.rglob("*.png"))) == n
