@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fiqa_jax import advice, metrics
+from fiqa_jax import advice, defaults, metrics
 from fiqa_jax.metrics import Head
 from fiqa_jax.page import Gallery, Picture
 from fiqa_jax.predictions import Predictions, Row
@@ -33,6 +33,9 @@ class Photographs:
             json.loads(recipe.read_text(encoding="utf-8"))["stage"] if recipe.is_file() else {}
         )
         self._sources: dict[str, tuple[Source, dict[str, int]] | None] = {}
+        files = [f for depth in ("", "*/", "*/*/") for f in workdir.glob(f"{depth}stage.json")]
+        records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        self._digests = {record.get("facts", {}).get("data") for record in records}
 
     def find(self, stage: str, row: Row, folder: Path) -> NDArray[np.uint8] | None:
         """[S, S, C] uint8, or None where the photograph cannot be had any more.
@@ -62,11 +65,15 @@ class Photographs:
         key = json.dumps(data, sort_keys=True)
         if key not in self._sources:
             try:
-                source = sources.make_source(data, self._workdir / "cache")
+                # Fields that are newer than the run have their defaults.
+                whole = {**defaults.base().data.to_dict(), **data}
+                source = sources.make_source(whole, self._workdir / "cache")
+                if source.digest not in self._digests:
+                    raise TableError("they are not those of the run")
                 place = {name: i for i, name in enumerate(source.table.id.tolist())}
                 self._sources[key] = (source, place)
             except (TableError, PhotoError, OSError) as error:
-                log.warning("report: the data of %s cannot be opened any more (%s)", stage, error)
+                log.warning("report: no pictures of the photographs of %s: %s", stage, error)
                 self._sources[key] = None
         return self._sources[key]
 

@@ -202,7 +202,7 @@ def _value(one: Assessed, metric: str) -> str:
 
 
 def _fitted(facts: Mapping[str, Any]) -> list[Item]:
-    rows = [(key, short(value)) for key, value in _flat(facts).items()]
+    rows = [(k.removeprefix("temperature "), short(v)) for k, v in _flat(facts).items()]
     return [Table(("fitted", "value"), tuple(rows))] if rows else []
 
 
