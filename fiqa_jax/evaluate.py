@@ -11,10 +11,8 @@ columns, and a label file with the same ids.
 import argparse
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +20,7 @@ from fiqa_jax import assess, calibration, command, labelled, paired, reading, st
 from fiqa_jax.assess import Assessed, Compared
 from fiqa_jax.labelled import Format, LabelError
 from fiqa_jax.predictions import Predictions
+from input_pipeline import atomic
 
 
 def parser() -> argparse.ArgumentParser:
@@ -183,9 +182,7 @@ def _write(
         "heads": assess.to_json(dict(heads)),
         "compared": assess.to_json(dict(compared)),
     }
-    part = Path(f"{path}.part")
-    part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    atomic.write(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import base64
 import dataclasses
 import html
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from fiqa_jax import figures
+from input_pipeline import atomic
 
 SECTION = "section.json"
 
@@ -104,13 +104,13 @@ def save_section(directory: Path, section: Section) -> None:
     Writes `section.json` and its pictures beside it (`<name>.png`).
     """
     for picture in pictures([section]):
-        _replace(directory / f"{picture.name}{suffix(picture.data)}", picture.data)
+        atomic.write(directory / f"{picture.name}{suffix(picture.data)}", picture.data)
     content = {
         "title": section.title,
         "opened": section.opened,
         "items": [_to_json(item) for item in section.items],
     }
-    _replace(directory / SECTION, (json.dumps(content, indent=1) + "\n").encode())
+    atomic.write(directory / SECTION, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def load_section(directory: Path) -> Section:
@@ -141,12 +141,6 @@ def _from_json(item: "str | dict", directory: Path) -> Item:
         file = directory / item["file"]
         return Picture(file.stem, file.read_bytes(), item["caption"])
     return Table(tuple(item["head"]), tuple(tuple(row) for row in item["rows"]), item["caption"])
-
-
-def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
 
 
 def _section(name: str, section: Section) -> str:

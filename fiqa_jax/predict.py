@@ -11,7 +11,6 @@ import collections
 import concurrent.futures
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from fiqa_jax import command, inputs, overlay, predictions
 from fiqa_jax.inputs import Item, as_text
 from fiqa_jax.predictions import Row
 from fiqa_jax.predictor import Judged, Predictor
+from input_pipeline import atomic
 from input_pipeline.photo import Photo, PhotoError
 
 LOG, TABLE, RUN, MAPS = "predictions.jsonl", "predictions.csv", "run.json", "maps"
@@ -113,11 +113,8 @@ def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[st
             raise RunError(f"{out} holds another run: {was}. Give another --output")
     fine = [row for row in rows if row["status"] != "error"]
     if len(fine) < len(rows):
-        part = out / f"{LOG}.part"
-        part.unlink(missing_ok=True)
-        predictions.append_jsonl(part, fine)
-        os.replace(part, log)
-    (out / RUN).write_text(json.dumps(now) + "\n", encoding="utf-8")
+        predictions.write_jsonl(log, fine)
+    atomic.write(out / RUN, (json.dumps(now) + "\n").encode())
     return {row["id"]: row for row in fine}
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa_jax.metrics import QUALITY
+from input_pipeline import atomic
 
 SCHEMA = 1
 STATUSES = ("ok", "error", "out_of_scope")
@@ -81,26 +82,31 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[Row], names: Sequence
     Raises:
       ValueError: a row with a column that is not among names.
     """
-    temporary = Path(f"{os.fspath(path)}.part")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    known = set(names)
+    table = []
+    for row in rows:
+        if unknown := sorted(set(row) - known):
+            raise ValueError(f"row {row.get('id')!r} has unknown columns {unknown}")
+        table.append([_cell(row.get(name)) for name in names])
+    atomic.write_csv(path, names, table)
 
 
 def append_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
     """Appends rows to the log of a resumable run; they are on disk when this returns."""
-    lines = [json.dumps({k: _cell(v) for k, v in row.items()}, ensure_ascii=False) for row in rows]
-    with open(path, "a", encoding="utf-8", newline="") as file:
-        file.write("".join(line + "\n" for line in lines))
+    with open(path, "ab") as file:
+        file.write(_jsonl(rows))
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
+    """Writes a log anew, whole or not at all."""
+    atomic.write(path, _jsonl(rows))
+
+
+def _jsonl(rows: Iterable[Row]) -> bytes:
+    cells = ({name: _cell(value) for name, value in row.items()} for row in rows)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in cells).encode()
 
 
 def resume_jsonl(path: str | os.PathLike[str]) -> list[Row]:

@@ -21,6 +21,7 @@ from fiqa_jax import command, examples, page, predictions
 from fiqa_jax.page import Item, Picture, Section, Table
 from fiqa_jax.report_compare import compare_section
 from fiqa_jax.report_stage import Run, stage_sections
+from input_pipeline import atomic
 
 PAGE, FOLDER = "report.html", "report"
 _USE = "For research; not a medical device."
@@ -166,9 +167,7 @@ def _write(root: Path, text: str, pictures: Sequence[Picture]) -> None:
     for old in folder.iterdir():
         if old.name not in names and old.suffix in (".png", ".jpg"):
             old.unlink()
-    part = root / f".{PAGE}.part"
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, root / PAGE)
+    atomic.write(root / PAGE, text.encode())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
