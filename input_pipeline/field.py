@@ -56,7 +56,7 @@ def find_field(
     if content is not None and not content.retina:
         return None, (
             f"a round field ({seen}), but not the inside of an eye in it (fine detail in blue "
-            f"{content.blue:.3f} of the light, red and green agree to {content.agreement:.2f})"
+            f"shared by all colours {content.shared:.3f} > {retina.MAX_SHARED})"
         )
     return best, seen
 

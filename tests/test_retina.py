@@ -32,7 +32,8 @@ def test_blue_is_detail_over_the_brightest_colour():
     assert got is not None
     assert 40 * 10 / 13 / 200 < got.blue < 40 * 16.1 / 13 / 200
     assert got.agreement == pytest.approx(-1, abs=0.01)
-    assert got.retina  # red and green disagree
+    assert got.shared == 0  # red and green disagree
+    assert got.retina
 
 
 def test_detail_in_blue_that_all_colours_share_is_no_retina():
@@ -42,6 +43,7 @@ def test_detail_in_blue_that_all_colours_share_is_no_retina():
     got = retina.look(np.clip(image, 0, 255).astype(np.uint8), FIELD, 5)
     assert got is not None
     assert 0.65 < got.agreement < 0.995
+    assert got.shared == pytest.approx(got.blue * got.agreement)
     assert not got.retina
 
 
