@@ -7,9 +7,8 @@ import math
 import mcfnet
 import numpy as np
 import pytest
-from sklearn import metrics as sk
 
-from fiqa_jax import bootstrap, metrics, stats
+from fiqa_jax import metrics, stats
 
 
 def make(seed, patients=40, each=3, classes=3):
@@ -62,39 +61,6 @@ def test_copies_of_a_patients_photograph_add_nothing():
     for name in ("accuracy", "macro_f1", "auroc", "nll"):
         assert four[name].se == pytest.approx(once[name].se, rel=0.05), name
         assert four[name].value == pytest.approx(once[name].value), name
-
-
-def test_weights_are_those_of_scikit_learn():
-    truth, prob, _ = make(3)
-    prob = prob.round(1) + 1e-9  # with ties
-    prob /= prob.sum(-1, keepdims=True)
-    weight = np.random.default_rng(0).integers(0, 3, (2, len(truth))).astype(float)
-    got = bootstrap.weighted_scores(truth, prob, weight, metrics.QUALITY)
-    binary = bootstrap.weighted_scores((truth == 2) * 1, prob[:, 2], weight, metrics.DETAIL)
-    for d, w in enumerate(weight):
-        for k, name in enumerate(metrics.QUALITY):
-            args = (truth == k, prob[:, k])
-            assert got[f"auroc_{name}"][d] == pytest.approx(
-                sk.roc_auc_score(*args, sample_weight=w)
-            )
-            want = sk.average_precision_score(*args, sample_weight=w)
-            assert got[f"ap_{name}"][d] == pytest.approx(want)
-        assert got["nll"][d] == pytest.approx(sk.log_loss(truth, prob, sample_weight=w))
-        want = sk.brier_score_loss(truth == 2, prob[:, 2], sample_weight=w)
-        assert binary["brier"][d] == pytest.approx(want)
-        assert binary["auroc"][d] == got["auroc_reject"][d]
-
-
-@pytest.mark.parametrize("classes", [2, 3])
-def test_unit_weights_are_the_metrics_themselves(classes):
-    truth, prob, _ = make(4, classes=classes)
-    prob = prob[:, 1] if classes == 2 else prob
-    names = metrics.DETAIL if classes == 2 else metrics.QUALITY
-    got = bootstrap.weighted_scores(truth, prob, np.ones((1, len(truth))), names)
-    want = metrics.scores(truth, prob, names).values
-    assert set(got) < set(want)
-    for name, value in got.items():
-        assert value[0] == pytest.approx(want[name], abs=1e-12), name
 
 
 def test_every_metric_gets_an_interval_that_repeats_with_its_seed():
