@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from input_pipeline.synthetic import background, cameras, fields, lesions, raster, vessels
+from input_pipeline.synthetic import background, cameras, fields, lesions, raster, steering, vessels
+from input_pipeline.synthetic import eye as eyes
 from input_pipeline.synthetic.cameras import STYLES
 from input_pipeline.synthetic.lesions import LESIONS, SHARE
 
@@ -66,7 +67,7 @@ def draw(seed: int, side: int, style: str = "a", grade: int | None = None) -> Dr
     )
     letter = style[int(of_camera.integers(len(style)))]
     camera = cameras.shoot(of_camera, STYLES[letter])
-    eye = vessels.sample_eye(of_eye)
+    eye = eyes.sample_eye(of_eye)
     is_right = bool(of_eye.random() < 0.5)
     grade = grade_of(seed) if grade is None else grade
 
@@ -79,7 +80,7 @@ def draw(seed: int, side: int, style: str = "a", grade: int | None = None) -> Dr
     at = background.grid(side, camera.degrees, centre, mirror)
     reach = camera.degrees / 2
     disease = lesions.sample(of_disease, eye, grade, centre, reach, reach * camera.cut)
-    tree = vessels.grow(of_trees, eye, centre, reach + 0.5)
+    tree = vessels.grow(of_trees, eye, centre, reach + 0.6)
 
     field = cameras.field_of_view(camera, side)
     inside = field > 0.5
@@ -135,7 +136,7 @@ def _trees(
     for vessel in tree:
         radius = vessel.radius
         if disease.beading and not vessel.artery:
-            along = np.arange(len(radius)) * vessels.STEP
+            along = np.arange(len(radius)) * steering.STEP
             swell = 1 + 0.4 * np.sin(2 * np.pi * along / 1.1 + rng.uniform(0, 6))
             hit = [
                 lesions.quadrant(x, y, disease.quadrants) in disease.beading

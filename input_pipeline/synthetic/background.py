@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from input_pipeline.synthetic import fields
-from input_pipeline.synthetic.vessels import Eye
+from input_pipeline.synthetic.eye import Eye
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _choroid(rng: np.random.Generator, at: Grid) -> np.ndarray:
     bands = fields.streaks(rng, distance, angle, rng.uniform(2.0, 5.0), 2 * np.pi * far / wide)
     web = np.abs(fields.smooth(rng, side, side_cells(at, 1.1 * wide)))
     where = _sigmoid(1.5 * fields.smooth(rng, side, side_cells(at, 18.0)) + rng.normal(0.5, 1))
-    return (0.6 * np.tanh(bands) + 0.5 * (0.8 - web)) * where
+    return (0.7 * np.tanh(bands) + 0.35 * (0.8 - web)) * where
 
 
 def _sheen(rng: np.random.Generator, eye: Eye, at: Grid, to_fovea: np.ndarray) -> np.ndarray:

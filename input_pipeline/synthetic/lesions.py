@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from input_pipeline.synthetic.background import Grid
-from input_pipeline.synthetic.vessels import Eye
+from input_pipeline.synthetic.eye import Eye
 
 LESIONS = (
     "none",
@@ -197,8 +197,9 @@ def paint(
     blood, veil = np.zeros((side, side), np.float32), np.zeros((side, side), np.float32)
     tint = np.zeros((side, side, 3), np.float32)
     labels = np.zeros((side, side), np.uint8)
-    yellow = np.minimum(np.array(colour) * (1.2, 2.3, 1.9) + (15, 45, 15), (255, 235, 170))
-    white = np.minimum(np.array(colour) * (1.05, 1.8, 2.0) + (20, 60, 50), (240, 225, 205))
+    red = 1.2 * colour[0] + 15
+    yellow = np.minimum(red * np.array([1.0, 0.86, 0.5]), (255, 235, 170))
+    white = np.minimum(red * np.array([0.92, 0.82, 0.7]), (240, 225, 205))
     for item in sorted(disease.lesions, key=lambda one: one.code):
         rng = np.random.default_rng(abs(item.seed))
         reach = 1.6 * item.length + 3 / at.scale
