@@ -27,6 +27,7 @@ def base() -> ConfigDict:
     c.data.source = "drawn"  # drawn | csv | folder
     c.data.path = ""  # csv: the table; folder: its root
     c.data.root = ""  # csv: folder that relative paths start from; the table's folder when empty
+    c.data.columns = ()  # csv: pairs (what for: path, patient, quality ..., column name)
     c.data.quality_codes = ()  # csv: pairs (what stands in the table, class name); for bare numbers
     c.data.detail_code = ""  # csv: what 1 means in a detail's column: defect | good
     c.data.side = 128  # pixels; photographs become side x side squares

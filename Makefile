@@ -1,0 +1,40 @@
+# Everything here sets itself up: a machine needs nothing but Python 3.11, 3.12 or 3.13.
+#   make demo    installs, runs the main recipe on drawn photographs, says where the report is
+#   make test    installs, runs every test
+#   make check   lint, format and types
+
+SHELL := /bin/bash
+VENV ?= .venv
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
+	$$p -c '$(FITS)' >/dev/null 2>&1 && echo $$p && break; done)
+CONFIG ?= configs/multitask.py
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/.train
+	$(RUN) -m fiqa_jax.main --config $(CONFIG)
+
+test: $(VENV)/.test
+	$(RUN) -m pytest -q -n 2 --dist loadfile
+
+check: $(VENV)/.test
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 here; set PYTHON=/path/to/one"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.train: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,test,dicom]'
+	@touch $@ $(VENV)/.train
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

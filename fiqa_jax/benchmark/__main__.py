@@ -1,0 +1,22 @@
+"""`python -m fiqa_jax.benchmark NAME ...`: one sub-command per benchmark."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+BENCHMARKS = {
+    "simple": "fiqa_jax.benchmark.simple",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the benchmark named first with the rest of the arguments; returns the exit status."""
+    if not argv or argv[0] not in BENCHMARKS:
+        names = "\n  ".join(BENCHMARKS)
+        print(f"usage: python -m fiqa_jax.benchmark NAME ...\n  {names}", file=sys.stderr)
+        return 2
+    return int(importlib.import_module(BENCHMARKS[argv[0]]).main(argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,155 @@
+"""The whole recipe from the command line, in process, on drawn photographs."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fiqa_jax import main, model_dir, predictions, recipe
+from fiqa_jax.plan import RecipeError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load(argument=""):
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("multitask", ROOT / "configs" / "multitask.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    config = module.get_config(argument).lock()
+    config.data.driver = "threads"
+    return config
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("tiny")
+    recipe.run(load("tiny"), directory)
+    return directory
+
+
+def test_every_stage_is_finished(workdir):
+    for name in load("tiny").stages:
+        record = json.loads((workdir / name / "stage.json").read_text())
+        assert record["name"] == name
+        assert record["result"]
+
+
+def test_report_is_there_and_self_contained(workdir):
+    page = (workdir / "report.html").read_text()
+    for stage in ("teacher", "student", "shuffled"):
+        assert stage in page
+    assert 'src="http' not in page
+    assert 'href="http' not in page
+
+
+def test_delivered_model_predicts_as_the_test_file_says(workdir):
+    """The model directory alone gives the probabilities that evaluation wrote down."""
+    from fiqa_jax.data import open_data
+
+    config = load("tiny").stage.student
+    data = open_data(config.data, workdir)
+    model = model_dir.load(workdir / "model")
+    found = predictions.load(workdir / "student" / "predictions_test.csv")
+    batch = next(iter(data.once("test", 16)))
+    outputs = model.predict({k: batch[k] for k in ("image", "fov")})
+    place = {name: i for i, name in enumerate(found.id.tolist())}
+    rows = [place[data.source.table.id[i]] for i in batch["index"]]
+    np.testing.assert_allclose(outputs["p_quality"], found.outputs["p_quality"][rows], atol=1e-5)
+
+
+def test_student_learns_from_the_teachers_probabilities(workdir):
+    stored = np.load(workdir / "labels" / "outputs.npz", allow_pickle=False)
+    assert stored["p_details"].shape == (len(stored["id"]), 3)
+    assert ((stored["p_details"] >= 0) & (stored["p_details"] <= 1)).all()
+    lines = [json.loads(x) for x in (workdir / "student" / "metrics.jsonl").open()]
+    assert {"loss", "quality", "detail_clarity"} <= set(lines[0])
+
+
+def test_controls_differ_where_they_should(workdir):
+    """C1 has no detail head; C2 and the student part only through the labels."""
+    longer = json.loads((workdir / "longer" / "model" / "config.json").read_text())
+    assert longer["settings"]["method"]["heads"] == ["quality"]
+    one = predictions.load(workdir / "student" / "predictions_test.csv").outputs["p_details"]
+    two = predictions.load(workdir / "shuffled" / "predictions_test.csv").outputs["p_details"]
+    assert not np.allclose(one, two)
+
+
+def test_frozen_trunk_is_the_single_tasks(workdir):
+    """C4: not one weight or running statistic of the trunk has moved."""
+    from fiqa_jax import pretrained
+
+    single, _ = pretrained.read(workdir / "single" / "model" / "model.safetensors")
+    frozen, _ = pretrained.read(workdir / "frozen" / "model" / "model.safetensors")
+    trunk = [n for n in single if "/trunk/" in n]
+    assert len(trunk) > 20
+    for name in trunk:
+        np.testing.assert_array_equal(single[name], frozen[name], err_msg=name)
+    head = "params/heads/quality/kernel"
+    assert not np.array_equal(single[head], frozen[head])
+
+
+def test_compare_has_every_row(workdir):
+    with (workdir / "compare" / "compare.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    stages = {r["stage"] for r in rows if r["head"] == "quality"}
+    assert stages >= {"single", "single + prior", "student", "student + prior", "longer"}
+    details = {r["stage"] for r in rows if r["head"] == "clarity"}
+    assert details == {"student", "shuffled", "frozen", "teacher_here"}
+
+
+def test_second_run_changes_nothing(workdir):
+    before = (workdir / "student" / "stage.json").read_bytes()
+    recipe.run(load("tiny"), workdir)
+    assert (workdir / "student" / "stage.json").read_bytes() == before
+
+
+def test_changed_value_stops_with_its_name(workdir):
+    config = load("tiny")
+    config.stage.student.optim.lr = 0.123
+    with pytest.raises(RecipeError, match=r"'student' was finished .* optim\.lr: .* -> 0\.123"):
+        recipe.run(config, workdir)
+
+
+def test_one_stage_needs_what_it_reads(tmp_path):
+    with pytest.raises(RecipeError, match="'student' reads 'labels', which is not finished"):
+        recipe.run(load("tiny"), tmp_path, only="student")
+    with pytest.raises(RecipeError, match="--stage=nobody: no such stage"):
+        recipe.run(load("tiny"), tmp_path, only="nobody")
+
+
+def test_default_workdir():
+    assert main.default_workdir("configs/multitask.py") == "runs/multitask"
+    assert main.default_workdir("/a/b/efiqa.py:tiny,seed=3") == "runs/efiqa-tiny-seed-3"
+
+
+def test_config_is_found_in_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = main.with_found_config(["x", "--config", "configs/multitask.py:tiny", "--workdir=w"])
+    assert found[2].endswith("configs/multitask.py:tiny")
+    assert Path(found[2].partition(":")[0]).is_file()
+    with pytest.raises(SystemExit, match=r"no config at nope\.py, .* multitask\.py"):
+        main.find_config("nope.py")
+
+
+def test_main_prints_one_clear_error(tmp_path, capsys):
+    from absl import flags
+    from absl.testing import flagsaver
+
+    path = str(ROOT / "configs" / "multitask.py:tiny,single")
+    with flagsaver.flagsaver():
+        flags.FLAGS(
+            [
+                "x",
+                f"--config={path}",
+                f"--workdir={tmp_path}",
+                "--config.data.source=csv",
+                "--config.data.path=nowhere.csv",
+            ]
+        )
+        with pytest.raises(SystemExit, match=r"nowhere\.csv"):
+            main.main(["x"])
+    assert f"work directory: {tmp_path}" in capsys.readouterr().out
