@@ -4,7 +4,6 @@
 makes such files from PyTorch's; `load` puts them into freshly initialised variables.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -17,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
+
+from input_pipeline import atomic
 
 # safetensors writes several metadata entries in random order, which would give the same weights
 # another digest each time: all of ours go into this one entry, as JSON.
@@ -110,16 +111,7 @@ def save(path: str | os.PathLike[str], variables: Any, metadata: Mapping[str, An
     entry = json.dumps(dict(metadata), sort_keys=True)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(safetensors.numpy.save(tensors, metadata={_ENTRY: entry}))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
+    atomic.write(path, safetensors.numpy.save(tensors, metadata={_ENTRY: entry}))
 
 
 def fit(

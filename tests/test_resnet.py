@@ -91,7 +91,7 @@ def test_float64_state_stays_float64():
 
 
 def test_initial_weights_are_he_normal_over_fan_out():
-    block = resnet.BasicBlock(128, stride=2)
+    block = resnet.Block(128, stride=2, bottleneck=False)
     init = jax.jit(lambda key: block.init(key, jnp.zeros((1, 4, 4, 64)), train=False))
     params = jax.device_get(init(jax.random.key(0)))["params"]
     # std = sqrt(2 / (3 * 3 * 128)); 147,456 draws put the estimate within 1 %.

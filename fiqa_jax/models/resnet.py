@@ -5,7 +5,6 @@ bottleneck in its 3x3 convolution ("v1.5", torchvision's released code). Heads a
 (`fiqa_jax.models.heads`).
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -41,46 +40,37 @@ def _conv(features: int, kernel: int, stride: int, dtype: DTypeLike, name: str) 
     )
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut (He et al., figure 5 left)."""
+class Block(nn.Module):
+    """Convolutions beside a shortcut (He et al., figure 5).
+
+    Attributes:
+      features: channels inside.
+      stride: of the first 3x3 convolution, and of the shortcut.
+      bottleneck: 1x1, 3x3 and 1x1, four times as wide out (figure 5 right); else 3x3 and 3x3.
+      dtype: as in `ResNet`.
+      axis_name: as in `ResNet`.
+    """
 
     features: int
     stride: int
+    bottleneck: bool
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps `[B, H, W, C]` to `[B, H/stride, W/stride, features]`, compute dtype."""
-        y = _conv(self.features, 3, self.stride, self.dtype, "conv1")(x)
-        y = nn.relu(BatchNorm(train, self.dtype, self.axis_name, name="norm1")(y))
-        y = _conv(self.features, 3, 1, self.dtype, "conv2")(y)
-        y = BatchNorm(train, self.dtype, self.axis_name, name="norm2")(y)
-        if self.stride != 1 or x.shape[-1] != y.shape[-1]:
-            x = _conv(self.features, 1, self.stride, self.dtype, "down_conv")(x)
-            x = BatchNorm(train, self.dtype, self.axis_name, name="down_norm")(x)
-        return nn.relu(x + y)
-
-
-class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut (figure 5 right); four times as wide out."""
-
-    features: int
-    stride: int
-    dtype: DTypeLike = jnp.float32
-    axis_name: str | None = None
-
-    @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps `[B, H, W, C]` to `[B, H/stride, W/stride, 4 * features]`, compute dtype."""
-        y = _conv(self.features, 1, 1, self.dtype, "conv1")(x)
-        y = nn.relu(BatchNorm(train, self.dtype, self.axis_name, name="norm1")(y))
-        y = _conv(self.features, 3, self.stride, self.dtype, "conv2")(y)
-        y = nn.relu(BatchNorm(train, self.dtype, self.axis_name, name="norm2")(y))
-        y = _conv(4 * self.features, 1, 1, self.dtype, "conv3")(y)
-        y = BatchNorm(train, self.dtype, self.axis_name, name="norm3")(y)
-        if self.stride != 1 or x.shape[-1] != y.shape[-1]:
-            x = _conv(4 * self.features, 1, self.stride, self.dtype, "down_conv")(x)
+        """Maps `[B, H, W, C]` to `[B, H/stride, W/stride, C']`, compute dtype."""
+        inside, outside = self.features, self.features * (4 if self.bottleneck else 1)
+        plan = [(inside, 3, self.stride), (outside, 3, 1)]
+        if self.bottleneck:
+            plan = [(inside, 1, 1), (inside, 3, self.stride), (outside, 1, 1)]
+        y = x
+        for i, (features, kernel, stride) in enumerate(plan, start=1):
+            y = _conv(features, kernel, stride, self.dtype, f"conv{i}")(y)
+            y = BatchNorm(train, self.dtype, self.axis_name, name=f"norm{i}")(y)
+            y = nn.relu(y) if i < len(plan) else y
+        if self.stride != 1 or x.shape[-1] != outside:
+            x = _conv(outside, 1, self.stride, self.dtype, "down_conv")(x)
             x = BatchNorm(train, self.dtype, self.axis_name, name="down_norm")(x)
         return nn.relu(x + y)
 
@@ -103,10 +93,10 @@ class Stem(nn.Module):
 class Stage(nn.Module):
     """Blocks of one resolution; the first carries the stride."""
 
-    block: Callable[..., nn.Module]
     features: int
     blocks: int
     stride: int
+    bottleneck: bool
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
 
@@ -114,9 +104,10 @@ class Stage(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps `[B, H, W, C]` to `[B, H/stride, W/stride, C']`, compute dtype."""
         for i in range(self.blocks):
-            x = self.block(
+            x = Block(
                 self.features,
                 self.stride if i == 0 else 1,
+                self.bottleneck,
                 dtype=self.dtype,
                 axis_name=self.axis_name,
                 name=f"block{i}",
@@ -128,15 +119,15 @@ class ResNet(nn.Module):
     """The trunk of a ResNet, up to the pooled features.
 
     Attributes:
-      block: BasicBlock or Bottleneck.
       blocks: how many blocks each of the four stages has.
+      bottleneck: which kind of block, see `Block`.
       width: factor on every channel count, see `channels`.
       dtype: compute dtype; parameters and statistics stay float32 (float64 under float64).
       axis_name: mapped axis that batch statistics are averaged over; None under jit.
     """
 
-    block: Callable[..., nn.Module]
     blocks: tuple[int, int, int, int]
+    bottleneck: bool = False
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
@@ -158,10 +149,10 @@ class ResNet(nn.Module):
         x = Stem(channels(64, self.width), self.dtype, self.axis_name, name="stem")(x, train)
         for i, count in enumerate(self.blocks):
             x = out[f"stage{i + 1}"] = Stage(
-                self.block,
                 channels(64 * 2**i, self.width),
                 count,
                 stride=1 if i == 0 else 2,
+                bottleneck=self.bottleneck,
                 dtype=self.dtype,
                 axis_name=self.axis_name,
                 name=f"stage{i + 1}",
@@ -173,19 +164,19 @@ class ResNet(nn.Module):
 
 def resnet18(**kw: Any) -> ResNet:
     """ResNet-18 trunk; keywords are `ResNet`'s width, dtype, axis_name."""
-    return ResNet(BasicBlock, (2, 2, 2, 2), **kw)
+    return ResNet((2, 2, 2, 2), **kw)
 
 
 def resnet34(**kw: Any) -> ResNet:
     """ResNet-34 trunk; keywords are `ResNet`'s width, dtype, axis_name."""
-    return ResNet(BasicBlock, (3, 4, 6, 3), **kw)
+    return ResNet((3, 4, 6, 3), **kw)
 
 
 def resnet50(**kw: Any) -> ResNet:
     """ResNet-50 trunk; keywords are `ResNet`'s width, dtype, axis_name."""
-    return ResNet(Bottleneck, (3, 4, 6, 3), **kw)
+    return ResNet((3, 4, 6, 3), bottleneck=True, **kw)
 
 
 def tiny(width: float = 1.0, **kw: Any) -> ResNet:
     """One block a stage, an eighth as wide (8 to 64 channels), for images of 32 to 64 pixels."""
-    return ResNet(BasicBlock, (1, 1, 1, 1), width=0.125 * width, **kw)
+    return ResNet((1, 1, 1, 1), width=0.125 * width, **kw)
