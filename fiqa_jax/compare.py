@@ -5,7 +5,6 @@ prediction per photograph (probabilities averaged over the seeds), patients resa
 one metric per seed, Student's t. Folds of one seed are joined before anything is computed.
 """
 
-import csv
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fiqa_jax import calibrate, metrics, model_dir, predictions, stats
+from input_pipeline import atomic
 
 PRIOR = " + prior"  # control C3: the same probabilities divided by the training prior
 COLUMNS = (
@@ -98,12 +98,8 @@ def table(
 def write(found: Comparison, directory: Path) -> None:
     """compare.csv in a stage's folder."""
     directory.mkdir(parents=True, exist_ok=True)
-    part = directory / ".compare.csv.part"
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: _short(v) for k, v in row.items()} for row in found.rows)
-    part.replace(directory / "compare.csv")
+    cells = [[_short(row[name]) for name in COLUMNS] for row in found.rows]
+    atomic.write_csv(directory / "compare.csv", COLUMNS, cells)
 
 
 def _short(value: Any) -> Any:

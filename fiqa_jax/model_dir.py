@@ -5,7 +5,6 @@ predict, evaluate, export and later stages load it; none of them needs a checkpo
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +17,7 @@ from ml_collections import ConfigDict
 from fiqa_jax import methods, pretrained
 from fiqa_jax.methods.base import DataSpec, Method
 from fiqa_jax.parallel import Axis
+from input_pipeline import atomic
 
 SCHEMA = 1
 CONFIG = "config.json"
@@ -94,9 +94,8 @@ def save(
 
 def write_config(directory: Path, config: Mapping[str, Any]) -> None:
     """Replaces config.json in whole."""
-    part = directory / f".{CONFIG}.part"
-    part.write_text(json.dumps(config, indent=1, default=list) + "\n")
-    os.replace(part, directory / CONFIG)
+    text = json.dumps(config, indent=1, default=list) + "\n"
+    atomic.write(directory / CONFIG, text.encode())
 
 
 def read_config(directory: Path | str) -> dict[str, Any]:
@@ -170,5 +169,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return {**out, "platform": jax.default_backend()}
-
-

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from fiqa_jax.defaults import resolved
+from input_pipeline import atomic
 
 DONE = "stage.json"
 STARTED = "started.json"
@@ -255,6 +255,4 @@ def read(path: Path) -> dict[str, Any] | None:
 
 def write(path: Path, value: Any) -> None:
     """Writes JSON in whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(value, indent=1, default=list) + "\n")
-    os.replace(part, path)
+    atomic.write(path, (json.dumps(value, indent=1, default=list) + "\n").encode())

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from fiqa_jax import (
     advice,
     calibrate,
     compare,
+    earlier,
     infer,
     judge,
     methods,
@@ -21,7 +21,6 @@ from fiqa_jax import (
     model_dir,
     parallel,
     predictions,
-    pretrained,
     tensorboard,
     train,
 )
@@ -31,9 +30,9 @@ from fiqa_jax.defaults import resolved
 from fiqa_jax.methods.base import DataSpec, Method
 from fiqa_jax.plan import Job, RecipeError
 from fiqa_jax.state import TrainState, variables
+from input_pipeline import atomic
 
 log = logging.getLogger(__name__)
-OUTPUTS = "outputs.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
 def train_stage(job: Job, context: Context) -> dict[str, Any]:
     """Trains a method; leaves `model/`, predictions of the validation and test splits, metrics."""
     config = job.config
-    data, details = _labelled(job, context.data(job))
+    data, details = earlier.with_pseudo_labels(job, context.data(job))
     steps = train.count_steps(config.train, len(data.rows("train")))
     context.devices.check_batch(config.train.batch)
     spec = data.spec(steps, config.train.batch, details)
@@ -88,7 +87,7 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
         steps,
         job.seed,
         job.directory,
-        warm=_warm(job),
+        warm=earlier.warm_start(job),
         writer=tensorboard.writer(job.directory / "tensorboard"),
     )
     weights = variables(result.state)
@@ -117,7 +116,7 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
 
 def apply_stage(job: Job, context: Context) -> dict[str, Any]:
     """Predicts with a finished stage's model and stores its outputs by id, once."""
-    model = _model_of(job)
+    model = model_dir.load(earlier.only(job) / "model")
     data = context.data(job)
     side, wanted = model.config["data"]["side"], job.config.data.side
     if side != wanted:
@@ -132,13 +131,12 @@ def apply_stage(job: Job, context: Context) -> dict[str, Any]:
     rows = outputs.pop("index")
     names = np.array(model.config["data"]["detail_names"])
     if jax.process_index() == 0:
-        save_arrays(
-            job.directory / OUTPUTS,
-            {"id": data.source.table.id[rows], "detail_names": names, **outputs},
+        earlier.store(
+            job.directory, {"id": data.source.table.id[rows], "detail_names": names, **outputs}
         )
         if data.labels(rows):  # else there is nothing to compare the predictions with
             spec = dataclasses.replace(data.spec(1, 1), detail_names=tuple(names.tolist()))
-            _check_names(job, data, spec)
+            earlier.check_names(job, data, spec)
             write_predictions(
                 job.directory,
                 job.config.split,
@@ -160,7 +158,7 @@ def fit_stage(job: Job, context: Context) -> dict[str, Any]:
         )
     if jax.process_index() != 0:
         return {}
-    return FITS[job.config.artefact](job, _only(job))
+    return FITS[job.config.artefact](job, earlier.only(job))
 
 
 def compare_stage(job: Job, context: Context) -> dict[str, Any]:
@@ -185,7 +183,7 @@ def calibrate_fit(job: Job, of: Path) -> dict[str, Any]:
     config |= {"temperature": fitted.temperature, "thresholds": fitted.thresholds}
     target = job.directory / "model"
     target.mkdir(parents=True, exist_ok=True)
-    copy_file(of / "model" / model_dir.WEIGHTS, target / model_dir.WEIGHTS)
+    atomic.write(target / model_dir.WEIGHTS, (of / "model" / model_dir.WEIGHTS).read_bytes())
     model_dir.write_config(target, config)
     return dataclasses.asdict(fitted)
 
@@ -254,105 +252,3 @@ def describe(job: Job, method: Method) -> None:
     (job.directory / "parameters.txt").write_text(table + "\n")
     total = sum(x.size for x in jax.tree.leaves(shapes))
     log.info("%s: %s parameters, listed in parameters.txt", job.title, f"{total:,}")
-
-
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes an .npz in whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{k: np.asarray(v) for k, v in arrays.items()})
-    os.replace(part, path)
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copies a file in whole or not at all."""
-    part = target.with_name(f".{target.name}.part")
-    part.write_bytes(source.read_bytes())
-    os.replace(part, target)
-
-
-def _only(job: Job) -> Path:
-    paths = job.needs[job.config.of]
-    if len(paths) != 1:
-        raise RecipeError(
-            f"stage {job.title!r} reads {job.config.of!r}, which ran {len(paths)} times; mark both "
-            "with repeat=True"
-        )
-    return paths[0]
-
-
-def _model_of(job: Job) -> model_dir.Model:
-    return model_dir.load(_only(job) / "model")
-
-
-def _warm(job: Job) -> Callable[[TrainState], TrainState] | None:
-    """Loads `model.weights` (a file) or `model.init` (a stage) into a fresh state."""
-    section = job.config.model
-    if section.init and section.weights:
-        raise RecipeError(f"stage {job.title!r}: set model.init or model.weights, not both")
-    if section.init:
-        path = job.needs[section.init][0] / "model" / model_dir.WEIGHTS
-        rename: tuple[tuple[str, str], ...] = ()
-        skip = tuple(section.skip)
-    elif section.weights:
-        path = Path(section.weights)
-        rename = ((r"^(params|batch_stats)/", r"\1/trunk/"),)
-        skip = (r".*/heads/.*", *section.skip)
-    else:
-        return None
-
-    def load(state: TrainState) -> TrainState:
-        like = {"params": state.params, **state.model_state}
-        own = () if section.weights else _unshared_heads(path, state.params)
-        found = pretrained.load(like, path, rename, (*own, *skip))
-        params = found.pop("params")
-        after = state.replace(params=params, model_state=found)
-        if state.ema:
-            after = after.replace(ema={"params": params, "model_state": found})
-        return after
-
-    return load
-
-
-def _check_names(job: Job, data: Data, spec: DataSpec) -> None:
-    own = data.source.table.detail_names
-    if own and own != spec.detail_names:
-        raise RecipeError(
-            f"stage {job.title!r}: the model names the details {spec.detail_names}, the data "
-            f"{own}; give both the same data.details"
-        )
-
-
-def _unshared_heads(path: Path, params: Any) -> tuple[str, ...]:
-    """Patterns of heads that only the file or only the new network has: they start fresh."""
-    stored = {n.split("/")[2] for n in pretrained.read(path)[0] if n.startswith("params/heads/")}
-    return tuple(f"params/heads/{h}/.*" for h in sorted(stored ^ set(params.get("heads", {}))))
-
-
-def _labelled(job: Job, data: Data) -> tuple[Data, tuple[str, ...]]:
-    """Joins an apply stage's stored detail probabilities to the photographs by id."""
-    if not job.config.labels:
-        return data, ()
-    stored = np.load(job.needs[job.config.labels][0] / OUTPUTS, allow_pickle=False)
-    if "p_details" not in stored:
-        raise RecipeError(
-            f"stage {job.title!r}: {job.config.labels!r} stored {sorted(stored)}, no p_details; "
-            "its model has no head for details"
-        )
-    names = tuple(stored["detail_names"].tolist())
-    table = data.source.table
-    _check_names(job, data, dataclasses.replace(data.spec(1, 1), detail_names=names))
-    probability = np.full((len(table), len(names)), -1.0, np.float32)
-    place = {one: i for i, one in enumerate(table.id.tolist())}
-    rows = np.array([place[i] for i in stored["id"].tolist()], np.int64)
-    values = stored["p_details"].astype(np.float32)
-    if job.config.shuffle_labels:  # control C2: another photograph's labels, as sets
-        values = values[np.random.default_rng(job.seed).permutation(len(values))]
-    probability[rows] = values
-    missing = int((probability[data.rows("train")] < 0).any(-1).sum())
-    if missing:
-        raise RecipeError(
-            f"stage {job.title!r}: {missing} training photographs have no stored pseudo-label in "
-            f"{job.config.labels!r}; give both stages the same data and split"
-        )
-    return data.with_columns({"details_prob": probability}), names

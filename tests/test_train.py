@@ -8,7 +8,8 @@ import pytest
 from linear import batches, method
 
 from fiqa_jax import defaults, parallel, train
-from fiqa_jax.train import every, read_lines
+from fiqa_jax.record import read_lines
+from fiqa_jax.train import every
 
 
 def config(**changes):
