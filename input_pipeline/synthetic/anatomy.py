@@ -173,7 +173,7 @@ def _blood(
     total = np.zeros((side, side, 3), np.float32)
     shine = np.zeros((side, side), np.float32)
     dense: list[np.ndarray] = []
-    settings = ((arteries, 0.33, 0.4, 0.55, 0.05), (veins, 0.5, 0.55, 0.15, 0.15))
+    settings = ((arteries, 0.33, 0.4, 0.55, 0.05), (veins, 0.5, 0.55, 0.25, 0.15))
     # where the sensor sees little blue, what it sees is mostly scattered light
     share = camera.colour[2] / camera.colour[1]
     blue = float(np.clip(rng.uniform(0.1, 0.5) + 0.9 * (share - 0.4), 0.1, 0.95))

@@ -51,6 +51,15 @@ class Ground:
         """Index of the cell of (x, y); `nine` added to it gives the cells round it."""
         return int((y - self.top) / REACH) * self.n + int((x - self.left) / REACH)
 
+    def taken(self, x: float, y: float, artery: bool) -> bool:
+        """Whether a vessel of that kind grows within `GAP` of (x, y)."""
+        cell = self.at(x, y)
+        for offset in self.nine:
+            for px, py, kind, _, _ in self.cells[cell + offset]:
+                if kind == artery and (px - x) * (px - x) + (py - y) * (py - y) < GAP2:
+                    return True
+        return False
+
 
 def target(eye: Eye, shoot: Shoot, x: float, y: float) -> tuple[float, float]:
     """Angle a vessel turns to at (x, y), and how strongly it does, per degree."""

@@ -17,12 +17,13 @@ import math
 import numpy as np
 
 from input_pipeline.synthetic.eye import Eye
-from input_pipeline.synthetic.steering import GAP2, STEP, Ground, Shoot, push, target
+from input_pipeline.synthetic.steering import STEP, Ground, Shoot, push, target
 from input_pipeline.synthetic.trunks import trunks
 
 THINNEST = 0.042  # radius where a vessel ends: 24 micrometres across
 OUTSIDE = 12.0  # degrees that a temporal arcade may leave the field to come back
 AVASCULAR = 1.6  # degrees round the fovea without visible vessels
+LONGEST = 140  # points of a vessel: 63 degrees
 TAPER = 0.0008  # radius lost per degree
 
 
@@ -169,15 +170,15 @@ def _grow_one(
     sigma = 0.028 * eye.tortuosity * (1.0 if shoot.artery else 1.15)
     if shoot.path != "arcade":
         sigma *= 1.4
-    normal = rng.standard_normal(256).tolist()
-    uniform = rng.random(256).tolist()
+    normal = rng.standard_normal(LONGEST + 1).tolist()
+    uniform = rng.random(LONGEST).tolist()
     bend = normal[-1] * sigma
     chain = [(x, y, radius)]
     forks: list[Shoot] = []
     since = 0.4
     leaves = False
     spacing = 1.7 if shoot.path == "arcade" else 2.6  # degrees between forks, on average
-    for k in range(250):
+    for k in range(LONGEST):
         want, pull = target(eye, shoot, x, y)
         bend = 0.82 * bend + sigma * normal[k]
         angle += bend + pull * STEP * math.sin(want - angle)
@@ -237,16 +238,10 @@ def _fork(
     first = 1.0 if rng.random() < 0.5 else -1.0
     for side in (first, -first):
         way = angle + side * phi * rng.uniform(0.85, 1.15)
-        clear = True
-        for far in probes:  # degrees ahead that must be free of its own kind
-            px, py = x + far * math.cos(way), y + far * math.sin(way)
-            cell = ground.at(px, py)
-            clear = clear and not any(
-                artery == shoot.artery and (qx - px) ** 2 + (qy - py) ** 2 < GAP2
-                for offset in ground.nine
-                for qx, qy, artery, _, _ in ground.cells[cell + offset]
-            )
-        if not clear:
+        if any(
+            ground.taken(x + far * math.cos(way), y + far * math.sin(way), shoot.artery)
+            for far in probes  # degrees ahead that must be free of its own kind
+        ):
             continue
         inward = math.cos(way - math.atan2(-y, -x))
         path = "macula" if inward > 0.3 and math.hypot(x, y) < 14 and x < eye.disc[0] else "out"
