@@ -1,0 +1,121 @@
+"""Imports flow one way, TensorFlow stays at the edge, and nobody's package is shadowed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Left to right: a module imports only modules that stand to its left.
+ORDER = """
+defaults command
+parallel
+augment spec losses optim state
+models.norm models.pool models.resnet models.heads models
+torchpickle torchfile formats.rules formats.torchvision_resnet formats pretrained
+methods.base methods.multitask methods
+advice calibration overlay paired reliability
+metrics bootstrap stats
+predictions
+checkpoints tensorboard record infer data
+model_dir
+train
+judge labelled join thresholds assess
+inputs predictor
+reading calibrate
+plan earlier compare
+figures page examples report_stage report_compare report
+stages
+recipe
+main predict evaluate convert benchmark benchmark.simple benchmark.__main__
+"""
+RANK = {name: i for i, row in enumerate(ORDER.strip().splitlines()) for name in row.split()}
+TENSORFLOW = {
+    "input_pipeline/pipeline.py",
+    "fiqa_jax/tensorboard.py",
+}
+
+
+def modules(package):
+    for path in sorted((ROOT / package).rglob("*.py")):
+        name = path.relative_to(ROOT / package).with_suffix("").as_posix().replace("/", ".")
+        yield name.removesuffix(".__init__"), path
+
+
+def imported(path):
+    """Absolute names a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{a.name}" for a in node.names)
+
+
+def inner(name):
+    """`fiqa_jax.models.resnet.ResNet` -> the longest known module behind `fiqa_jax.`."""
+    parts = name.split(".")[1:]
+    while parts and ".".join(parts) not in RANK:
+        parts.pop()
+    return ".".join(parts)
+
+
+def test_imports_flow_one_way():
+    wrong = []
+    for name, path in modules("fiqa_jax"):
+        for other in imported(path):
+            if other.startswith("fiqa_jax."):
+                target = inner(other)
+                if target and target != name and RANK[target] > RANK.get(name, -1):
+                    wrong.append(f"{name} imports {target}")
+    assert not wrong
+
+
+def test_tools_never_import_the_loop_or_the_recipe():
+    tools = {"predict", "predictor", "evaluate", "convert", "calibrate", "report", "examples"}
+    forbidden = {"fiqa_jax.train", "fiqa_jax.recipe", "fiqa_jax.stages", "fiqa_jax.main"}
+    for name, path in modules("fiqa_jax"):
+        if name in tools or name.startswith("benchmark"):
+            hit = [
+                i for i in imported(path) if any(i == f or i.startswith(f + ".") for f in forbidden)
+            ]
+            assert not hit, f"{name} imports {hit}"
+
+
+def test_pipeline_never_imports_jax():
+    for name, path in modules("input_pipeline"):
+        roots = {i.split(".")[0] for i in imported(path)}
+        assert not roots & {"jax", "flax", "optax", "fiqa_jax"}, name
+
+
+def test_tensorflow_stays_at_the_edge():
+    for package in ("fiqa_jax", "input_pipeline"):
+        for _, path in modules(package):
+            relative = path.relative_to(ROOT).as_posix()
+            if relative in TENSORFLOW or "/builders/" in relative:
+                continue
+            roots = {i.split(".")[0] for i in imported(path)}
+            assert not roots & {"tensorflow", "tensorflow_datasets"}, relative
+
+
+def test_light_imports_stay_light():
+    """Sources, order, photo and drawing load neither TensorFlow nor JAX."""
+    code = (
+        "import sys, input_pipeline, input_pipeline.sources, input_pipeline.order, "
+        "input_pipeline.photo, input_pipeline.synthetic, input_pipeline.threads, "
+        "input_pipeline.batches\n"
+        "print([m for m in ('tensorflow', 'jax', 'tensorflow_datasets') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_input_pipeline_is_ours():
+    import input_pipeline
+
+    assert Path(input_pipeline.__file__).parent == ROOT / "input_pipeline"
+
+
+def test_the_order_names_every_module_and_no_other():
+    there = {name for name, _ in modules("fiqa_jax")} - {"__init__"}
+    assert there == set(RANK)
