@@ -67,6 +67,9 @@ def _what(runs: Sequence[Run]) -> str:
     record = runs[0].record
     facts = record.get("facts", {})
     parts = [str(record.get("kind", ""))]
+    of = record.get("settings", {}).get("of", "")
+    if of and isinstance(of, str):
+        parts.append(f"with the results of stage {of}")
     if len(runs) > 1:
         parts.append(f"{len(runs)} runs ({', '.join(str(r.record['repeat']) for r in runs)})")
     for key, text in (

@@ -52,6 +52,7 @@ def stage(root, name, kind, paths=(), repeat="", **facts):
     folder = root / name / repeat if repeat else root / name
     folder.mkdir(parents=True)
     record = {"name": name, "kind": kind, "repeat": repeat, "seconds": 75.0, "facts": facts}
+    record["settings"] = {"of": "student"} if kind == "fit" else {}
     (folder / "stage.json").write_text(json.dumps(record))
     if kind == "train":
         lines = [{"step": s, "split": "train", "loss": 1 / s, "grad_norm": 9.0} for s in (1, 2, 3)]
@@ -136,6 +137,7 @@ def test_the_page_of_a_recipe(written):
     assert "2 runs (seed0, seed1), 1,234 training photographs, 3 steps" in written
     assert "3.1% of the time waiting for data" in written
     assert "quality 0.610, clarity 0.720" in written
+    assert "fit, with the results of stage student" in written
     assert "<td>quality temperature</td><td>1.250</td>" in written
     # The stage whose model is delivered is open, with the one it was fitted on; others are folded.
     for name, opened in (("single", False), ("student", True), ("calibrated", True)):
