@@ -3,8 +3,8 @@
 import numpy as np
 
 from input_pipeline.synthetic.anatomy import LESIONS, STYLES, Drawn, draw
-from input_pipeline.synthetic.degrade import Degraded, degrade
-from input_pipeline.synthetic.plan import DETAILS, KINDS, Degradation, plan
+from input_pipeline.synthetic.degradation import Degraded, degrade
+from input_pipeline.synthetic.plans import DETAILS, KINDS, Degradation, plan
 from input_pipeline.synthetic.truth import remove_vessels
 
 __all__ = [
@@ -30,6 +30,7 @@ def example(
     style: str = "a",
     lq_ratio: float = 0.5,
     cells: int = 16,
+    severity_mix: tuple[float, float] = (0.5, 0.5),
 ) -> dict[str, np.ndarray]:
     """One drawn, perhaps degraded photograph with all its labels: a pure function of the arguments.
 
@@ -37,9 +38,10 @@ def example(
       seed: which set.
       index: which photograph of the set.
       side: pixels.
-      style: camera, a key of `STYLES`.
-      lq_ratio: share of photographs with a defect.
+      style: camera, letters of `STYLES`; of several the seed picks one.
+      lq_ratio: share of photographs of low quality (usable or reject).
       cells: edge of a cell of the map in pixels.
+      severity_mix: shares of usable and reject among those of low quality.
 
     Returns:
       image [S, S, 3] uint8, fov [S, S] uint8, vessels [S, S, 3] uint8, vessels_valid [3] float32,
@@ -48,7 +50,7 @@ def example(
     """
     one, two, three = np.random.SeedSequence([seed, index]).spawn(3)
     drawn = draw(int(one.generate_state(1)[0]), side, style)
-    todo = plan(np.random.default_rng(two), lq_ratio)
+    todo = plan(np.random.default_rng(two), lq_ratio, severity_mix)
     done = degrade(
         drawn.image,
         drawn.fov,

@@ -12,7 +12,7 @@ import numpy as np
 
 from input_pipeline.synthetic import fields, optics
 from input_pipeline.synthetic.effects import Effect, Scene, blend, region
-from input_pipeline.synthetic.plan import Degradation
+from input_pipeline.synthetic.plans import Degradation
 
 
 def dark(item: Degradation, scene: Scene) -> Effect:

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from input_pipeline.synthetic import fields, raster
 from input_pipeline.synthetic.effects import Effect, Scene, blend
-from input_pipeline.synthetic.plan import Degradation
+from input_pipeline.synthetic.plans import Degradation
 
 
 def _veil(where: np.ndarray, colour: np.ndarray) -> Effect:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import fft
 
 from input_pipeline.synthetic.effects import Effect, Scene, blend, region
-from input_pipeline.synthetic.plan import Degradation
+from input_pipeline.synthetic.plans import Degradation
 
 PROFILE = 0.0021  # standard deviation of the usual vessel's profile / side
 SHARP = 0.6  # pixels, that of the best possible photograph

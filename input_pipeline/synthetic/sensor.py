@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from input_pipeline.synthetic.effects import Effect, Scene
-from input_pipeline.synthetic.plan import Degradation
+from input_pipeline.synthetic.plans import Degradation
 
 FLOOR = 6.0  # grey levels: contrast of the thinnest vessels that HRF's annotators drew
 

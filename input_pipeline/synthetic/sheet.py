@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from input_pipeline.synthetic.anatomy import draw
-from input_pipeline.synthetic.degrade import degrade
-from input_pipeline.synthetic.plan import KINDS, Degradation
+from input_pipeline.synthetic.degradation import degrade
+from input_pipeline.synthetic.plans import KINDS, Degradation
 
 GAP = 6
 # FunPiQ's colours of background, good, usable, bad; grey where not known

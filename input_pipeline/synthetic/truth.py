@@ -30,7 +30,7 @@ import numpy as np
 from scipy import ndimage
 
 from input_pipeline.synthetic.effects import Effect
-from input_pipeline.synthetic.plan import DETAILS, KINDS, Degradation
+from input_pipeline.synthetic.plans import DETAILS, KINDS, Degradation
 from input_pipeline.synthetic.sensor import FLOOR
 
 USABLE, BAD = 0.6, 0.25  # visibility below which a cell is usable, bad
@@ -75,8 +75,13 @@ def probes(
     slope = np.hypot(*np.gradient(cover))
     contrast = _mean(pool(depth * cover, cells), area)
     empty = (area < 0.25 * cells) | (contrast < FAINT)
-    # a strip of width w and length l has area w l and edges of total slope 2 l
-    width = 2 * area.sum() / max(pool(slope, cells).sum(), 1e-6) if area.sum() > 0 else side / 180
+    # a strip of width w and length l has area w l and edges of total slope 2 l; means over 5 x 5
+    # cells, over all where there is too little
+    edges = pool(slope, cells)
+    total = 2 * area.sum() / max(edges.sum(), 1e-6) if area.sum() > 0 else side / 180
+    wide = ndimage.uniform_filter(area, 5, mode="constant")
+    long = ndimage.uniform_filter(edges, 5, mode="constant") / 2
+    width = np.where(long > 0.2 * cells, wide / np.maximum(long, 1e-6), total)
     near = ~empty
     local = _around(np.where(near, contrast, 0)) / np.maximum(_around(near.astype(float)), 1e-6)
     usual = float(np.median(contrast[near])) if near.any() else 15.0
@@ -89,7 +94,8 @@ def probes(
     theta = angle[index][:, index].astype(np.float32)
     across = np.abs(offset[None, :] * np.sin(theta) - offset[:, None] * np.cos(theta))
     along = np.abs(offset[None, :] * np.cos(theta) + offset[:, None] * np.sin(theta))
-    bar = np.exp(-0.5 * (across / max(width / 3, 0.5)) ** 2) * (along < 0.4 * cells)
+    sigma = np.maximum(width / 3, 0.5)[index][:, index].astype(np.float32)
+    bar = np.exp(-0.5 * (across / sigma) ** 2) * (along < 0.4 * cells)
     out, where = np.zeros((side, side), np.float32), np.zeros((side, side), np.float32)
     shape = bar * empty[index][:, index] * fov[: h * cells, : h * cells]
     out[: h * cells, : h * cells] = shape * height[index][:, index]

@@ -10,7 +10,7 @@ import numpy as np
 
 from input_pipeline.synthetic import exposure, occlusion, optics, sensor, truth
 from input_pipeline.synthetic.effects import Effect, Scene, scene_of
-from input_pipeline.synthetic.plan import KINDS, Degradation, ordered
+from input_pipeline.synthetic.plans import KINDS, Degradation, ordered
 
 BUILD: dict[str, Callable[[Degradation, Scene], Effect]] = {
     "haze": exposure.haze,
@@ -53,7 +53,7 @@ def degrade(
     vessels: np.ndarray | None = None,
     cells: int = 16,
 ) -> Degraded:
-    """Degrades a photograph.
+    """Degrades a photograph. What lies outside the field comes out black.
 
     Args:
       image: [S, S, 3] uint8, of good quality.
@@ -91,7 +91,7 @@ def degrade(
         if effect.sigma:
             out = out + sensor.grain(rng, side, effect.sigma)
     out = np.clip(out, 0, 255).round().astype(np.uint8)
-    out[~scene.fov] = image[~scene.fov]
+    out[~scene.fov] = 0  # a rim left as it was would give the degradation away
 
     seen = truth.expected(effects, scene.fov, cells)
     known = vessels is not None

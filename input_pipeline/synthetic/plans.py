@@ -112,6 +112,9 @@ def plan(
     wide = [name for name in names if not KINDS[name].local and name not in COARSE]
     lead = "" if wide else next((name for name in names if name not in minor), names[-1])
     shares = rng.dirichlet(np.ones(max(1, len(wide))))
+    # one of them takes so much that it shows: it leaves less than the 0.6 of a usable cell
+    first = max(float(shares[0]), min(1.0, math.log(0.58) / math.log(left)))
+    shares = np.append(first, shares[1:] * (1 - first) / max(1 - float(shares[0]), 1e-9))
     out = []
     for name in dict.fromkeys(names):
         seed = int(rng.integers(2**31))
