@@ -18,10 +18,12 @@ MIN_SHARE = 0.15  # and their share of the circumference inside the frame
 # A circle known by short arcs only, as where the frame cuts the field on all sides, must be met
 # exactly and lie in the middle: corners of anything round-ish pass for such arcs otherwise.
 SHORT_ARC = 60.0  # degrees
-MAX_SCATTER = 0.7  # pixels, root mean square of edge minus circle
+MAX_SCATTER = 0.8  # pixels, root mean square of edge minus circle
 MAX_OFFSET = 0.2  # of the centre from the frame's, share of the frame's width and height
 CENTRE_PRIOR = 0.02  # sd of the field's centre about the frame's, share of the frame's long side
 EDGE_NOISE = 0.3  # pixels, sd of an edge position
+
+_COS, _SIN = np.cos(np.arange(1440) * np.pi / 720), np.sin(np.arange(1440) * np.pi / 720)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Circle:
     @property
     def certain(self) -> bool:
         """Whether to stop looking for a better one."""
-        return self.support >= 0.9 and self.leak <= 0.05 and self.arc >= 15
+        return self.convincing and self.support >= 0.9 and self.leak <= 0.05 and self.arc >= 15
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -114,11 +116,12 @@ def measure(level: np.ndarray, circle: np.ndarray, hidden: np.ndarray | None) ->
         good = edge.sharp & (np.abs(edge.offset) < 0.8 * edge.reach)
         if good.sum() < 4:
             return None
-        circle = _fit(edge, good, circle, level.shape)
+        place = circle[:2] + edge.direction * (circle[2] + edge.offset)[:, None]
+        circle = _fit(place[good], circle, level.shape)
         if not 0.2 * min(level.shape) < circle[2] < 0.8 * np.hypot(*level.shape):
             return None
-    edge = _edge(level, circle, 0.03, hidden)
-    good = edge.sharp & (np.abs(edge.offset) < 2.0)
+    off = np.hypot(*(place - circle[:2]).T) - circle[2]
+    good = edge.sharp & (np.abs(off) < 2.0)
     if not good.any():
         return None
     h, w = level.shape
@@ -131,7 +134,7 @@ def measure(level: np.ndarray, circle: np.ndarray, hidden: np.ndarray | None) ->
         share=float(good.mean()),
         support=float(good.sum() / edge.lit.sum()),
         leak=float((edge.leaky & ~good).mean()),
-        scatter=float(np.sqrt(np.mean(edge.offset[good] ** 2))),
+        scatter=float(np.sqrt(np.mean(off[good] ** 2))),
         offset=max(abs(x / w - 0.5), abs(y / h - 0.5)),
     )
 
@@ -161,18 +164,15 @@ def _edge(level: np.ndarray, circle: np.ndarray, share: float, hidden: np.ndarra
     """Looks at the picture across the circle, `share` of the radius to either side."""
     h, w = level.shape
     x, y, radius = circle
-    angle = np.arange(1440) * (np.pi / 720)
-    cos, sin = np.cos(angle), np.sin(angle)
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.minimum(
-            np.where(cos >= 0, (w - 1 - x) / cos, (1 - x) / cos),
-            np.where(sin >= 0, (h - 1 - y) / sin, (1 - y) / sin),
+            (np.where(_COS >= 0, w - 1, 1) - x) / _COS, (np.where(_SIN >= 0, h - 1, 1) - y) / _SIN
         )
     seen = np.flatnonzero(room > radius + 3)
     stride = max(1, len(seen) // 180)
-    visible = len(seen) / len(angle)
+    visible = len(seen) / len(_COS)
     seen = seen[::stride]
-    cos, sin, room = cos[seen], sin[seen], room[seen]
+    cos, sin, room = _COS[seen], _SIN[seen], room[seen]
     reach = int(np.ceil(max(5.0, share * radius)))
     # Beyond the frame a profile holds its last value: the corners of a cut field are only so deep.
     along = np.minimum(radius + np.arange(-reach, reach + 1), room[:, None])
@@ -214,14 +214,13 @@ def _crossing(value: np.ndarray, target: np.ndarray) -> np.ndarray:
     return column + np.clip((high - target) / fall, 0, 1)
 
 
-def _fit(edge: _Edge, good: np.ndarray, circle: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Geometric circle fit by Gauss-Newton steps with Huber weights.
+def _fit(place: np.ndarray, circle: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Geometric circle fit through edge points `[n, 2]` by Gauss-Newton steps with Huber weights.
 
     A weak prior puts the centre near the frame's, where cameras have it: it decides only where the
     arcs seen leave the circle open, as a single corner does. Not scipy's general solver, which
     takes longer than the whole of the rest.
     """
-    place = circle[:2] + edge.direction[good] * (circle[2] + edge.offset[good])[:, None]
     middle = np.array([shape[1] / 2, shape[0] / 2])
     prior = (EDGE_NOISE / (CENTRE_PRIOR * max(shape))) ** 2
     centre, radius = circle[:2].copy(), float(circle[2])

@@ -59,11 +59,9 @@ def crop(
     picture = picture.reshape(*picture.shape[:2], -1)
     out = np.zeros((side, side, picture.shape[2]), np.uint8)
     rows, columns = _shown(square, side, upright.size)
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return out  # a strip so thin that it falls between pixel centres
     scale, (ox, oy) = upright.scale, upright.origin
     step = (square[2] - square[0]) / side
-    # What those rows and columns cover, in decoded pixels; half a pixel of it may lie outside.
+    # What those rows and columns cover, in decoded pixels; some of it may lie outside.
     left, right = ((square[0] + at * step - ox) / scale for at in (columns.start, columns.stop))
     top, bottom = ((square[1] + at * step - oy) / scale for at in (rows.start, rows.stop))
     margin = 2 + step / scale  # the filter looks so far beyond
@@ -125,12 +123,19 @@ def _grown(box: Sequence[float], by: float) -> tuple[float, float, float, float]
 
 
 def _shown(square: Sequence[float], side: int, size: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns of the result whose centres lie in the photograph."""
+    """Rows and columns of the result whose centres lie in the photograph.
+
+    Of a strip so thin that it falls between centres, the row or column that its middle lies in.
+    """
     step = (square[2] - square[0]) / side
     spans = []
     for low, length in ((square[1], size[1]), (square[0], size[0])):
-        first, last = math.ceil(-low / step - 0.5), math.ceil((length - low) / step - 0.5)
-        spans.append(slice(max(first, 0), min(last, side)))
+        first = max(math.ceil(-low / step - 0.5), 0)
+        last = min(math.ceil((length - low) / step - 0.5), side)
+        if first >= last:
+            first = min(max(math.floor((length / 2 - low) / step), 0), side - 1)
+            last = first + 1
+        spans.append(slice(first, last))
     return spans[0], spans[1]
 
 

@@ -82,8 +82,8 @@ def read_photo(
         name = decode.name_of(source)
         raise problem(
             name,
-            f"{width} x {height} pixels of which nothing is left to look at",
-            "check `erase`, and that it is a photograph",
+            f"of its {width} x {height} pixels nothing is left to look at",
+            "check `erase`",
         )
     return Photo(
         image=crop(upright, square, side, black) * fov[..., None],

@@ -81,6 +81,16 @@ def test_nothing_near_is_nothing():
     assert circle.measure(np.zeros((400, 512), np.float32), TRUTH, None) is None
 
 
+def test_only_what_convinces_is_certain():
+    # A long enough arc, and clean, but a small part of the circumference inside the frame.
+    stray = circle.Circle(0, 0, 1, 18, 0.09, 0.95, 0.03, 0.5, 0.1)
+    assert not stray.convincing
+    assert not stray.certain
+    whole = circle.Circle(0, 0, 1, 360, 1, 1, 0, 0.2, 0)
+    assert whole.certain
+    assert whole.rank > stray.rank
+
+
 def test_short_arcs_must_fit_exactly_and_lie_in_the_middle():
     def short(scatter, offset):
         return circle.Circle(0, 0, 1, 20, 1, 1, 0, scatter, offset).convincing

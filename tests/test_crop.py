@@ -97,8 +97,11 @@ def test_boxes_grow_where_jpeg_blocks_mix():
     assert erased([(20, 30, 40, 50)], _upright(even, 4)) == [(4, 14, 56, 66)]
 
 
-def test_a_strip_between_pixel_centres_is_all_outside():
+def test_of_a_strip_between_pixel_centres_one_row_is_left():
     strip = np.full((1, 1000), 200, np.uint8)
     square = (0, -499.5, 1000, 500.5)
-    assert not crop(_upright(strip), square, 10, []).any()
-    assert not mask(square, 10, (1000, 1), [], None).any()
+    got = crop(_upright(strip), square, 10, [])
+    expected = np.zeros((10, 10), np.uint8)
+    expected[5] = 1  # y = 0.5 lies at (0.5 + 499.5) / 100 = 5.0
+    np.testing.assert_array_equal(mask(square, 10, (1000, 1), [], None), expected)
+    np.testing.assert_array_equal(got[..., 0], 200 * expected)

@@ -99,7 +99,7 @@ def test_a_stamp_leaves_nothing_behind_when_decoded_at_a_reduced_scale():
 
 
 def test_erasing_everything_is_an_error():
-    with pytest.raises(PhotoError, match=r"nothing is left .*check `erase`"):
+    with pytest.raises(PhotoError, match=r"nothing is left.*check `erase`"):
         read_photo(np.full((60, 100), 90, np.uint8), 32, erase=[(0, 0, 100, 60)])
 
 
