@@ -176,7 +176,7 @@ def _blood(
     settings = ((arteries, 0.33, 0.4, 0.55, 0.05), (veins, 0.5, 0.55, 0.25, 0.15))
     # where the sensor sees little blue, what it sees is mostly scattered light
     share = camera.colour[2] / camera.colour[1]
-    blue = float(np.clip(rng.uniform(0.1, 0.5) + 0.9 * (share - 0.4), 0.1, 0.95))
+    blue = float(np.clip(rng.uniform(0.1, 0.5) + 1.4 * (share - 0.4), 0.1, 1.0))
     red = rng.uniform(0.6, 1.4)
     glint = rng.uniform(0.2, 1.0)
     for one, peak, power, reflex, in_red in settings:

@@ -83,9 +83,9 @@ def _choroid(rng: np.random.Generator, at: Grid) -> np.ndarray:
     """Choroidal vessels: meandering bands between islands of pigment, [S, S]."""
     side = at.side
     phi = rng.uniform(0, 2 * np.pi)
-    far = rng.uniform(16, 45)  # the bands run towards a vortex vein outside the field
+    far = rng.uniform(38, 60)  # the bands run towards a vortex vein outside the field
     cx, cy = far * np.cos(phi), far * np.sin(phi)
-    bend = rng.uniform(0.8, 2.0)
+    bend = rng.uniform(0.5, 1.4)
     dx = at.x - cx + bend * fields.smooth(rng, side, side_cells(at, 5.0))
     dy = at.y - cy + bend * fields.smooth(rng, side, side_cells(at, 5.0))
     distance, angle = np.hypot(dx, dy), np.arctan2(dy, dx)

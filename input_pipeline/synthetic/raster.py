@@ -171,5 +171,8 @@ def to_chains(
     for vessel, factor in zip(vessels, strength, strict=True):
         if vessel.artery == artery:
             points = (vessel.points - np.array(centre)) * np.array([mirror, 1.0]) * scale + middle
-            out.append((points, vessel.radius * scale, np.full(len(points), factor)))
+            fade = np.full(len(points), factor)
+            if vessel.parent < 0:  # it rises from the depth of the disc
+                fade[:4] *= (0.45, 0.65, 0.85, 0.95)[: len(fade)]
+            out.append((points, vessel.radius * scale, fade))
     return out

@@ -33,7 +33,7 @@ def trunks(rng: np.random.Generator, eye: Eye) -> list[Shoot]:
                 shoots.append(
                     Shoot(
                         hilus[0] + side * 0.14 * eye.radius * rng.uniform(0.2, 1),
-                        hilus[1] + up * 0.22 * eye.radius * rng.uniform(0.1, 1),
+                        hilus[1] + up * 0.12 * eye.radius * rng.uniform(-0.6, 1),
                         angle,
                         base * share * rng.uniform(0.88, 1.1),
                         artery,
