@@ -1,4 +1,13 @@
-"""A drawn fundus and honest degradation of any photograph, with pixel truth. Numpy and scipy."""
+"""A drawn fundus and honest degradation of any photograph, with pixel truth.
+
+Numpy, scipy and Pillow only. `draw` gives a photograph of good quality with all that is in it,
+`plan` what may happen to it, `degrade` does that to any photograph and measures what is left;
+`example` is the three in a row. `truth` says how labels follow.
+
+Everything is a pure function of its arguments: the same bytes in every process and under Python
+3.11 and 3.12. On another kind of processor a pixel may differ by a grey level, for vector units
+round logarithms and the like differently.
+"""
 
 import numpy as np
 

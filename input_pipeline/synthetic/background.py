@@ -62,12 +62,15 @@ def paint(
     grain = rng.uniform(0.008, 0.03) * fields.smooth(rng, side, degrees / 0.35)
     grain += rng.uniform(0.004, 0.02) * fields.smooth(rng, side, degrees / 0.8)
     log += (shade + grain)[..., None] * melanin
+    for channel in (1, 2):  # the hue drifts over the field
+        drift = rng.uniform(0.0, 0.08) * fields.smooth(rng, side, side_cells(at, 16.0))
+        log[..., channel] += drift
 
     tessellated = rng.beta(1.0, 2.2) * 0.3
     log += (tessellated * _choroid(rng, at))[..., None] * np.array([0.4, 1.0, 0.8], np.float32)
 
     to_fovea = np.hypot(at.y, at.x)
-    wide, deep = rng.uniform(1.8, 3.4), rng.uniform(0.12, 0.5)
+    wide, deep = rng.uniform(1.8, 4.6), rng.uniform(0.1, 0.5)
     pit = rng.uniform(0.05, 0.35) * np.exp(-((to_fovea / rng.uniform(0.5, 0.9)) ** 2))
     macula = deep * np.exp(-((to_fovea / wide) ** 2)) + pit
     log -= macula[..., None] * np.array([0.45, 0.9, 1.0], np.float32)

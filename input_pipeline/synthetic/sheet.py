@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from input_pipeline.synthetic.anatomy import draw
 from input_pipeline.synthetic.degradation import degrade
-from input_pipeline.synthetic.plans import KINDS, Degradation
+from input_pipeline.synthetic.plans import COVERS, KINDS, Degradation
 
 GAP = 6
 # FunPiQ's colours of background, good, usable, bad; grey where not known
@@ -95,7 +95,8 @@ def degradations(style: str, seed: int, side: int) -> Image.Image:
         drawn = draw(seed + k, side, style, 0)
         row, text = [], []
         for severity, area in ((0.3, 0.15), (0.6, 0.35), (0.9, 0.6)):
-            item = Degradation(name, severity, area if kind.local else 1.0, seed + 7 * k)
+            part = COVERS[name] * area / 0.6 if name in COVERS else area
+            item = Degradation(name, severity, part if kind.local else 1.0, seed + 7 * k)
             done = degrade(
                 drawn.image,
                 drawn.fov,
