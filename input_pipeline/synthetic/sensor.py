@@ -43,6 +43,8 @@ def jpeg(item: Degradation, scene: Scene) -> Effect:
     quality = quality_of(item.severity)
 
     def apply(picture: np.ndarray, channels: Sequence[int]) -> np.ndarray:
+        if item.severity == 0:
+            return picture
         grey = np.clip(picture, 0, 255).round().astype(np.uint8)
         buffer = io.BytesIO()
         if len(channels) == 3:

@@ -10,7 +10,7 @@ share, as after heavy blur, shows no vessel). Visibility is
 with the noise gain g = sqrt(1 + n^2 / FLOOR^2), n the standard deviation of noise added in the cell
 (sensor noise as drawn, and the local error of compression), FLOOR the contrast of the thinnest
 vessels that human annotators drew (6 grey levels on HRF). A cell with hardly any vessel, or with
-vessels of less than 3 grey levels, takes a probe: a straight piece of vessel with the mean calibre
+vessels of less than 4 grey levels, takes a probe: a straight piece of vessel with the mean calibre
 and contrast of its surroundings, put into I.
 
 Map (FunPiQ's codes): 0 background, less than half of the cell inside the field; 1 good;
@@ -37,7 +37,7 @@ USABLE, BAD = 0.6, 0.25  # visibility below which a cell is usable, bad
 REJECT_SHARE, USABLE_SHARE = 0.25, 0.1  # of the field
 LEVEL = {"illumination": 0.25, "clarity": 0.4, "contrast": 0.4, "artefact": 0.3}
 EXTENT = {"illumination": 0.1, "clarity": 0.1, "contrast": 0.1, "artefact": 0.01}
-FAINT = 3.0  # grey levels
+FAINT = 4.0  # grey levels
 
 
 def pool(pixels: np.ndarray, cells: int) -> np.ndarray:
