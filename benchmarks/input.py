@@ -65,9 +65,9 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def reading(source: Source, name: str, args: argparse.Namespace, passes: int) -> None:
+def reading(source: Source, name: str, args: argparse.Namespace, images: int) -> None:
     """Prints a row per driver: images per second relative to plain threads."""
-    rows = np.tile(np.arange(len(source.table)), passes)
+    rows = np.arange(images) % len(source.table)
     rows = rows[: len(rows) // args.batch * args.batch]
     ways = {"plain": lambda: plain(source, rows, args.workers)}
     for driver in batches.DRIVERS:
@@ -185,6 +185,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--images", type=int, default=512, help="JPEGs read in a round; crops x 8")
     parser.add_argument("--steps", type=int, default=6, help="training steps in a round")
     parser.add_argument("--net_width", type=int, default=16, help="channels of the small network")
     parser.add_argument("--skip_training", action="store_true")
@@ -198,8 +199,8 @@ def main() -> None:
         name = f"{args.width}-px JPEGs"
         print("| what | ratio | median (quartiles) | images/s, or s/step in memory |")
         print("|---|---|---|---|")
-        reading(source, name, args, passes=1)
-        reading(crops, "prepared crops", args, passes=30)
+        reading(source, name, args, images=args.images)
+        reading(crops, "prepared crops", args, images=8 * args.images)
         if not args.skip_training:
             training(source, name, args)
             training(crops, "prepared crops", args)

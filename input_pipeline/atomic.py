@@ -10,16 +10,24 @@ from pathlib import Path
 _PART = ".part"
 
 
-def write(path: str | os.PathLike, data: bytes) -> None:
-    """Writes `data` beside `path`, on to the disk, and renames it into place."""
+def write(path: str | os.PathLike, data: bytes, *, sync: bool = True) -> None:
+    """Writes `data` beside `path` and renames it into place.
+
+    Args:
+      path: of the file.
+      data: its contents.
+      sync: the contents reach the disk before the name does. Without it the file may be empty after
+        a power failure, but not after the end of the process.
+    """
     target = Path(path)
     # The name says who is writing, so that `clean` can tell a dead writer's file from a live one's.
     part = target.with_name(f"{target.name}.{socket.gethostname()}.{os.getpid()}{_PART}")
     try:
         with open(part, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)

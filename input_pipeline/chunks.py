@@ -11,6 +11,7 @@ from tqdm import tqdm
 # A process per worker is enough: more threads inside would only take each other's time.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
+_WORTH = 32  # items for each process at least: starting one takes as long as reading some dozens
 _CHUNK = 8  # items per task: small enough for a steady bar, large enough to hide the hand-over
 
 
@@ -24,7 +25,7 @@ def run_chunks(
 
     Processes, not threads: drawing and field finding hold Python's lock much of the time. joblib's
     (loky) need no `if __name__ == "__main__"` in the caller's script and do not fork a process
-    that runs XLA. With one worker everything happens here.
+    that runs XLA. With one worker, or few items, everything happens here.
 
     Args:
       function: picklable; takes a list of items and returns as many results.
@@ -36,8 +37,9 @@ def run_chunks(
       (place in items, result), in no particular order.
     """
     chunks = [range(i, min(i + _CHUNK, len(items))) for i in range(0, len(items), _CHUNK)]
+    workers = min(workers, len(items) // _WORTH)
     with tqdm(total=len(items), desc=what, unit="image", dynamic_ncols=True) as bar:
-        for places, results in _run(function, items, chunks, min(workers, len(chunks))):
+        for places, results in _run(function, items, chunks, workers):
             yield from zip(places, results, strict=True)
             bar.update(len(places))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from input_pipeline import memory
 from input_pipeline.threads import check_spec
 
 # Before TensorFlow is loaded, which is chatty otherwise. It computes nothing here.
@@ -27,7 +28,7 @@ if tf.config.get_visible_devices("GPU"):
 Arrays = dict[str, np.ndarray]
 
 _AHEAD = 2  # batches read before they are asked for
-_CALL = 8  # photographs read by one call from TensorFlow at most: a call costs 0.1 ms and more
+_CALL = 4  # photographs read by one call from TensorFlow at most: a call costs 0.1 ms and more
 
 
 def stream(
@@ -43,6 +44,7 @@ def stream(
     """
     if stop is not None and start >= stop:
         return
+    memory.keep_freed()
     first = rows_at(start)
     example = read(int(first[0]))
     names = sorted(example)
@@ -82,12 +84,12 @@ def stream(
     options = tf.data.Options()
     options.deterministic = True
     options.autotune.enabled = False  # `workers` says how many photographs are read at a time
-    options.threading.private_threadpool_size = workers + 1
+    options.threading.private_threadpool_size = workers
     data = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max if stop is None else stop)
         .map(rows_op)
         .unbatch()
-        .map(load_op, num_parallel_calls=workers)
+        .map(load_op, num_parallel_calls=2 * workers)
         .batch(len(first) // size)
         .prefetch(_AHEAD)
         .with_options(options)

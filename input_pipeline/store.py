@@ -33,12 +33,12 @@ def find(directory: Path, key: str) -> str:
 
 
 def put(directory: Path, key: str, example: Arrays) -> str:
-    """Stores an example. Returns: its relative name."""
+    """Stores an example and returns its relative name."""
     suffix, data = codec.encode(example)
     name = f"{key[:2]}/{key}{suffix}"
     path = directory / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(path, data)
+    atomic.write(path, data, sync=False)  # what a power failure spoils is made up for
     return name
 
 
@@ -141,6 +141,8 @@ def prepare(
             raise PhotoError(reason)
         failures[todo[item]] = reason
     if waiting:
+        if hasattr(os, "sync"):
+            os.sync()  # what the index names is on the disk: once for all, not for each file
         lines = sorted(f"{stamp} {name}\n" for stamp, name in index.items())
         atomic.write(directory / INDEX, "".join(lines).encode())
         atomic.clean(directory)
@@ -157,11 +159,20 @@ def _prepare(
         try:
             stamp = reader.stamp(item)
             key = reader.key(item)
-            name = find(directory, key) or put(directory, key, reader.read(item))
+            name = _sound(directory, key) or put(directory, key, reader.read(item))
             out.append((stamp, name, ""))
         except PhotoError as error:
             out.append(("", "", str(error)))
     return out
+
+
+def _sound(directory: Path, key: str) -> str:
+    """Name of the example `key` where it is there and can be read, else ''."""
+    name = find(directory, key)
+    try:
+        return name if name and get(directory, name) else ""
+    except ValueError:
+        return ""
 
 
 def _stamp(reader: Reader, item: Any) -> str:

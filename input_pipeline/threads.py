@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator
 
 import numpy as np
 
+from input_pipeline import memory
+
 Arrays = dict[str, np.ndarray]
 
 _AHEAD = 2  # batches read before they are asked for
@@ -24,6 +26,7 @@ def stream(
     """
     if stop is not None and start >= stop:
         return
+    memory.keep_freed()
     first = rows_at(start)
     spec = {name: (x.shape, x.dtype) for name, x in read(int(first[0])).items()}
     ahead = max(_AHEAD, -(-workers // len(first)))  # small batches: no thread is left idle

@@ -20,7 +20,7 @@ def fails_at_30(items):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("n", [0, 1, 8, 50])
+@pytest.mark.parametrize("n", [0, 1, 8, 80])
 def test_every_item_once(workers, n):
     got = dict(chunks.run_chunks(halves, range(n), workers, "halving"))
     assert got == {i: i / 2 for i in range(n)}
@@ -29,12 +29,17 @@ def test_every_item_once(workers, n):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_errors_are_passed_on(workers):
     with pytest.raises(KeyError, match="thirty"):
-        list(chunks.run_chunks(fails_at_30, range(50), workers, "failing"))
+        list(chunks.run_chunks(fails_at_30, range(80), workers, "failing"))
 
 
 def test_the_work_is_done_elsewhere():
-    got = {pid for _, pid in chunks.run_chunks(pids, range(50), 2, "asking")}
+    got = {pid for _, pid in chunks.run_chunks(pids, range(80), 2, "asking")}
     assert os.getpid() not in got
+
+
+def test_few_items_are_not_worth_a_process():
+    got = {pid for _, pid in chunks.run_chunks(pids, range(20), 2, "asking")}
+    assert got == {os.getpid()}
 
 
 def pids(items):
@@ -42,7 +47,7 @@ def pids(items):
 
 
 def test_processes_end_with_the_work():
-    *_, last = chunks.run_chunks(pids, range(50), 2, "asking")
+    *_, last = chunks.run_chunks(pids, range(80), 2, "asking")
     assert not alive(last[1])
 
 

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from input_pipeline import batches, order
+from input_pipeline import batches, memory, order
 from input_pipeline.photo import PhotoError
 from input_pipeline.sources import with_columns
 from input_pipeline.table import Source, Table, strings
@@ -234,8 +234,8 @@ def test_reading_ahead_is_bounded_and_ends_with_the_iterator(driver):
     )
     next(stream)
     time.sleep(0.5)
-    # The first row once for its shapes; then one batch given, and a few held ready.
-    assert counting.reads <= 1 + 4 * 6
+    # The first row once for its shapes; one batch given, two ready, two calls for each worker.
+    assert counting.reads <= 1 + 4 * (1 + 2 + 2 * 3 + 1)
     assert counting.most <= 3
     stream.close()
     after = counting.reads
@@ -318,6 +318,25 @@ def test_without_tensorflow_the_error_names_the_way_out():
         "batches._driver('threads')\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_reading_on_and_on_takes_no_new_memory_from_the_system():
+    if not memory.keep_freed():
+        pytest.skip("this C library has no such setting")
+    resource = pytest.importorskip("resource")
+
+    def faults():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+    def work(n):  # 90 MB at a time, more than what glibc keeps of its own accord
+        for _ in range(n):
+            kept = [np.ones(30 << 20, np.uint8) for _ in range(3)]
+            del kept
+
+    work(3)
+    before = faults()
+    work(10)
+    assert faults() - before < 1000  # about 10,000 without the setting
 
 
 def test_tensorflow_leaves_the_accelerators_alone():
