@@ -24,12 +24,17 @@ def base() -> ConfigDict:
     c.deliver = ""  # stage whose model becomes WORKDIR/model; of repetitions, the first
 
     c.data = ConfigDict()
-    c.data.source = "drawn"  # drawn | csv | folder
-    c.data.path = ""  # csv: the table; folder: its root
+    c.data.source = "drawn"  # drawn | csv | folder | degraded | tfds | a data set: see below
+    c.data.path = ""  # csv: the table; folder, data set: its root; tfds: of a prepared builder
     c.data.root = ""  # csv: folder that relative paths start from; the table's folder when empty
     c.data.columns = ()  # csv: pairs (what for: path, patient, quality ..., column name)
     c.data.quality_codes = ()  # csv: pairs (what stands in the table, class name); for bare numbers
     c.data.detail_code = ""  # csv: what 1 means in a detail's column: defect | good
+    # Data sets: eyeq, eyeq_d, deepdrid, mshf, drimdb, funpiq, iqad/EYEQ, vessels/hrf, ... (see
+    # input_pipeline.readers). Where to get them: `python -m input_pipeline.prepare eyeq --help`.
+    c.data.lists = ""  # data set: whose split; iqad: official (by patient) | mkcnet; "" default
+    c.data.counts = "published"  # data set: labels must have the published counts | any: noted
+    c.data.no_field = "frame"  # data set: no round field: frame (taken whole) | error (unreadable)
     c.data.side = 128  # pixels; photographs become side x side squares
     c.data.modality = "fundus"  # fundus: find the field of view | slice: whole frame, one channel
     c.data.erase = ()  # boxes (left, top, right, bottom) in original pixels, painted black
@@ -48,8 +53,12 @@ def base() -> ConfigDict:
     c.data.std = (0.229, 0.224, 0.225)
     c.data.count = 600  # drawn: how many photographs
     c.data.style = "a"  # drawn: camera style
-    c.data.lq_ratio = 0.5  # drawn: share with a defect
-    c.data.seed = 0  # which photographs are drawn, who goes to which split
+    c.data.lq_ratio = 0.5  # drawn, degraded: share of low quality (usable or reject)
+    c.data.severity_mix = (0.5, 0.5)  # drawn, degraded: of those, shares of usable and reject
+    c.data.base = "folder"  # degraded: good photographs in a folder | csv; settings as for those
+    c.data.copies = 8  # degraded: how often each photograph is degraded
+    c.data.vessels = ""  # degraded: folder of vessel masks, called like the photographs
+    c.data.seed = 0  # which photographs are drawn, how they degrade, who goes to which split
     c.data.limit = 0  # train on this many photographs only; 0 for all
 
     c.model = ConfigDict()

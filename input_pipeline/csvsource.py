@@ -118,7 +118,7 @@ def csv_source(
         base = Path(root).expanduser() if root else sheet.file.parent
         items = strings([os.path.abspath(base / Path(p).expanduser()) for p in table.path])
         if require_files:
-            _check_files(items.tolist(), lines, base)
+            check_files(items.tolist(), lines, base)
     except TableError as error:
         raise TableError(f"{sheet.file}: {error}") from None
     return Source(sheet.file.name, table, items, reader)
@@ -189,7 +189,7 @@ def _table(
     diagnosis: Sequence[str],
     notes: tuple[str, ...],
 ) -> Table:
-    paths = [_local_path(cell, line) for cell, line in zip(cells["path"], lines, strict=True)]
+    paths = [local_path(cell, line) for cell, line in zip(cells["path"], lines, strict=True)]
     ids = list(cells.get("id", paths))
     first: dict[str, int] = {}
     for name, line in zip(ids, lines, strict=True):
@@ -228,7 +228,7 @@ def _table(
     )
 
 
-def _local_path(cell: str, line: int) -> str:
+def local_path(cell: str, line: int) -> str:
     """A path cell with forward slashes. Raises: TableError if empty or Windows-absolute."""
     if not cell:
         raise TableError(f"line {line}: the path is empty")
@@ -240,7 +240,8 @@ def _local_path(cell: str, line: int) -> str:
     return posixpath.normpath(cell.replace("\\", "/"))
 
 
-def _check_files(items: Sequence[str], lines: Sequence[int], base: Path) -> None:
+def check_files(items: Sequence[str], lines: Sequence[int], base: Path) -> None:
+    """Raises TableError where a path is no file; `lines` of the table and `base` are for people."""
     absent = [i for i, item in enumerate(items) if not os.path.isfile(item)]
     if absent:
         some = "; ".join(f"line {lines[i]}: {items[i]}" for i in absent[:3])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from input_pipeline import atomic, cache, scan
+from input_pipeline.readers import READERS
 from input_pipeline.table import Reader, Source, Table, TableError, summary, take
 
 __all__ = [
@@ -25,11 +26,15 @@ __all__ = [
 LEFT_OUT = "left_out.csv"
 
 # Each module has `make(data, store, require_labels) -> Source`: the config's section, the folder of
-# prepared examples ('' for none), and whether a table without labels is an error.
+# prepared examples ('' for none), and whether a table without labels is an error. What follows
+# a / in data.source (iqad/EYEQ) is the module's own.
 SOURCES = {
     "csv": "input_pipeline.csvsource",
     "folder": "input_pipeline.foldersource",
     "drawn": "input_pipeline.drawnsource",
+    "degraded": "input_pipeline.degradedsource",
+    "tfds": "input_pipeline.tfdssource",
+    **dict.fromkeys(READERS, "input_pipeline.datasetsource"),
 }
 
 
@@ -87,10 +92,11 @@ def make_source(
         raise TableError(f"data.on_bad is {data['on_bad']!r}, expected 'error' or 'skip'")
     if data["cache"] not in cache.MODES:
         raise TableError(f"data.cache is {data['cache']!r}, expected one of {cache.MODES}")
-    if data["source"] not in SOURCES:
+    kind = data["source"].partition("/")[0]
+    if kind not in SOURCES:
         raise TableError(f"data.source is {data['source']!r}, expected one of {sorted(SOURCES)}")
     folder = data["store"] or (os.path.join(directory, "prepared") if directory else "")
-    make = importlib.import_module(SOURCES[data["source"]]).make
+    make = importlib.import_module(SOURCES[kind]).make
     source = make(data, folder, require_labels)
     skip = data["on_bad"] == "skip"
     source, bad = cache.keep(source, data["cache"], folder, data["workers"], skip)

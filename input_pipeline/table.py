@@ -45,6 +45,9 @@ class Table:
       diagnosis_names: names of the diagnosis codes.
       path: [N] str, as shown in reports; '' for drawn images.
       notes: what the loader saw and decided, one sentence each.
+      stratum: [N] int, what splits are balanced by; None for `main_label`. Degraded copies bring
+        it, so that they are split as the photographs were before.
+      shares_patients: the published split has patients in several splits, and is kept all the same.
 
     Raises:
       TableError: no rows, arrays of different length, or repeated ids.
@@ -59,12 +62,15 @@ class Table:
     diagnosis_names: tuple[str, ...]
     path: np.ndarray
     notes: tuple[str, ...] = ()
+    stratum: np.ndarray | None = None
+    shares_patients: bool = False
 
     def __post_init__(self) -> None:
         n = len(self.id)
         if n == 0:
             raise TableError("the table has no rows; expected at least one photograph")
         columns = {"patient": self.patient, "split": self.split, "path": self.path, **self.labels}
+        columns |= {} if self.stratum is None else {"stratum": self.stratum}
         for name, values in columns.items():
             if len(values) != n:
                 raise TableError(f"column {name!r} has {len(values)} rows, the ids {n}")
@@ -99,6 +105,7 @@ def take(table: Table, rows: np.ndarray) -> Table:
         split=table.split[rows],
         labels={name: values[rows] for name, values in table.labels.items()},
         path=table.path[rows],
+        stratum=None if table.stratum is None else table.stratum[rows],
     )
 
 
@@ -108,11 +115,13 @@ def strings(values: Sequence[str]) -> np.ndarray:
 
 
 def main_label(table: Table) -> np.ndarray | None:
-    """The label that splits are stratified by: [N] int, -1 absent, or None where there is none.
+    """What splits are stratified by: [N] int, -1 absent, or None where there is nothing.
 
-    The overall grade where any is known, else ungradable, else the diagnosis, else whether any
-    defect is there.
+    The table's stratum where it has one. Otherwise the overall grade where any is known, else
+    ungradable, else the diagnosis, else whether any defect is there.
     """
+    if table.stratum is not None:
+        return table.stratum
     for name in ("quality", "ungradable", "diagnosis"):
         if name in table.labels and (table.labels[name] >= 0).any():
             return table.labels[name]
