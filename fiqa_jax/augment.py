@@ -61,6 +61,21 @@ def zoom(low: float = 0.85, high: float = 1.0) -> Matrix:
     return draw
 
 
+def patch(share: float = 0.5, side: int = 128) -> Matrix:
+    """A window of `share` of the side, anywhere, at `side` pixels: the result is a smaller image.
+
+    With share * side of the input equal to `side` no pixel is resampled but by other operations.
+    """
+    if not 0 < share <= 1 or side < 1:
+        raise TypeError(f"share {share} is in ]0, 1] and side {side} at least 1")
+
+    def draw(key: jax.Array) -> jax.Array:
+        at = jax.random.uniform(key, (2,), minval=share - 1.0, maxval=1.0 - share)
+        return jnp.diag(jnp.array([share, share, 1.0])).at[:2, 2].set(at)
+
+    return draw
+
+
 def shift(share: float = 0.05) -> Matrix:
     """Moves by up to `share` of the side along each axis; black comes in."""
 
@@ -128,6 +143,7 @@ GEOMETRY: dict[str, Callable[..., Matrix]] = {
     "crop": crop,
     "zoom": zoom,
     "shift": shift,
+    "patch": patch,
 }
 COLOUR: dict[str, Callable[..., Colour]] = {
     "brightness": brightness,
@@ -138,21 +154,25 @@ COLOUR: dict[str, Callable[..., Colour]] = {
 }
 
 
-def warp(image: jax.Array, matrix: jax.Array, *, nearest: bool = False) -> jax.Array:
+def warp(
+    image: jax.Array, matrix: jax.Array, *, nearest: bool = False, side: int | None = None
+) -> jax.Array:
     """Samples an image through a matrix from output to input; black (0) comes in from outside.
 
     Args:
       image: `[H, W, C]` of any dtype.
       matrix: `[3, 3] float` on (x, y, 1), centre (0, 0), edges at +-1.
       nearest: take the nearest pixel (masks, labels) instead of the bilinear mean.
+      side: pixels of the square result; as large as the image by default.
 
     Returns:
-      `[H, W, C]` of the image's dtype.
+      `[H, W, C]` (or `[side, side, C]`) of the image's dtype.
     """
     height, width, channels = image.shape
+    rows, columns = (side, side) if side else (height, width)
     half = jnp.array([width, height], matrix.dtype) / 2.0
-    x = (jnp.arange(width, dtype=matrix.dtype) + 0.5) / half[0] - 1.0
-    y = (jnp.arange(height, dtype=matrix.dtype) + 0.5) / half[1] - 1.0
+    x = (jnp.arange(columns, dtype=matrix.dtype) + 0.5) / (columns / 2) - 1.0
+    y = (jnp.arange(rows, dtype=matrix.dtype) + 0.5) / (rows / 2) - 1.0
     # Written out rather than as a matmul: accelerators round matmul inputs to bfloat16.
     px = matrix[0, 0] * x[None, :] + matrix[0, 1] * y[:, None] + matrix[0, 2]
     py = matrix[1, 0] * x[None, :] + matrix[1, 1] * y[:, None] + matrix[1, 2]
@@ -179,6 +199,7 @@ def example(
     key: jax.Array,
     geometry: tuple[Matrix, ...],
     colours: tuple[Colour, ...],
+    side: int | None = None,
 ) -> dict[str, jax.Array]:
     """Applies one draw of every operation to the arrays of one example.
 
@@ -189,23 +210,29 @@ def example(
       key: this example's key.
       geometry: matrices to multiply, first one first.
       colours: colour operations, in order; black outside the field stays black.
+      side: pixels of the result where a `patch` is among them.
 
     Returns:
-      The same keys, shapes and dtypes.
+      The same keys, dtypes and, without a patch, shapes.
     """
     keys = jax.random.split(key, len(geometry) + len(colours) + 1)
     out = dict(arrays)
+    size = arrays["image"].shape[0]
     if geometry:
         matrix = jnp.eye(3)
         for draw, k in zip(geometry, keys, strict=False):
             # HIGHEST: a 3 x 3 product rounded to bfloat16 would bend the picture.
             matrix = jnp.matmul(draw(k), matrix, precision=jax.lax.Precision.HIGHEST)
-        out["image"] = warp(out["image"], matrix)
+        out["image"] = warp(out["image"], matrix, side=side)
         for name in ("fov", "map", "bad"):
             if name in out:
-                out[name] = warp(out[name][..., None], matrix, nearest=True)[..., 0]
+                at = (
+                    side if name == "fov" or not side else max(1, out[name].shape[0] * side // size)
+                )
+                out[name] = warp(out[name][..., None], matrix, nearest=True, side=at)[..., 0]
         if "vessels" in out:
-            out["vessels"] = warp(out["vessels"].astype(jnp.float32), matrix).astype(jnp.uint8)
+            soft = out["vessels"].astype(out["image"].dtype)
+            out["vessels"] = jnp.round(warp(soft, matrix, side=side)).astype(jnp.uint8)
     if colours:
         image = out["image"]
         for change, k in zip(colours, keys[len(geometry) :], strict=False):

@@ -119,6 +119,11 @@ METHODS: dict[str, dict[str, Any]] = {
         "tau": 0.2,  # masked: ignore 0.5 - tau < p < 0.5 + tau
         "freeze_trunk": False,  # only the heads learn, on running statistics
     },
+    "vessels": {
+        "levels": 4,  # resolutions of the U-Net
+        "base": 16,  # channels of its first level
+        "dice": 0.5,  # weight of the soft Dice loss beside cross-entropy
+    },
 }
 
 
@@ -214,4 +219,3 @@ def parse_arg(arg: str, **defaults: Any) -> ConfigDict:
 def resolved(config: ConfigDict) -> dict[str, Any]:
     """Plain nested dict with every reference replaced by its value (for digests and JSON)."""
     return config.copy_and_resolve_references().to_dict()
-

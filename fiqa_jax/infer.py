@@ -1,6 +1,6 @@
 """Runs a compiled predict over batches and gathers what every process saw, without padding."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,12 +12,22 @@ from fiqa_jax.parallel import Devices
 Predictor = Callable[[Any, Any], Mapping[str, jax.Array]]
 
 
-def predictor(method: Method, devices: Devices) -> Predictor:
-    """A method's predict, compiled; its outputs carry the rows they belong to."""
+LARGE = ("vessels", "inpainted", "features")  # whole pictures: only an apply stage stores them
+
+
+def predictor(method: Method, devices: Devices, leave_out: Sequence[str] = ()) -> Predictor:
+    """A method's predict, compiled; its outputs carry the rows they belong to.
+
+    Args:
+      method: any.
+      devices: where it runs.
+      leave_out: outputs that are not wanted; what only they need is not computed.
+    """
 
     def outputs(variables: Any, batch: Any, *, axis: Any) -> dict[str, jax.Array]:
         out = method.predict(variables, batch, axis=axis)
-        return {**out, "index": batch["index"], "mask": batch["mask"]}
+        wanted = {k: v for k, v in out.items() if k not in leave_out}
+        return {**wanted, "index": batch["index"], "mask": batch["mask"]}
 
     return devices.predict(outputs)
 

@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -43,8 +44,8 @@ def make(text: str) -> Transform | None:
 
     Args:
       text: operations of `fiqa_jax.augment` separated by '|': geometry (flip, rotate, crop, zoom,
-        shift) and colours (brightness, contrast, gamma, tint, noise). Colours change what the
-        quality labels describe and suit only methods that do not learn quality from the image.
+        shift, patch) and colours (brightness, contrast, gamma, tint, noise). Colours change what
+        the quality labels describe: only for methods that do not learn quality from the image.
 
     Returns:
       (arrays of one example, key) -> arrays; map it over a batch with `jax.vmap`.
@@ -55,12 +56,17 @@ def make(text: str) -> Transform | None:
     known = {**augment.GEOMETRY, **augment.COLOUR}
     geometry: list[augment.Matrix] = []
     colours: list[augment.Colour] = []
+    side: int | None = None
     for name, args, keywords in parse(text):
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"augment.train: no operation {name!r}{hint} Known: {sorted(known)}")
         try:
+            if name == "patch":
+                bound = inspect.signature(augment.patch).bind(*args, **keywords)
+                bound.apply_defaults()
+                side = bound.arguments["side"]
             if name in augment.GEOMETRY:
                 geometry.append(augment.GEOMETRY[name](*args, **keywords))
             else:
@@ -69,4 +75,5 @@ def make(text: str) -> Transform | None:
             raise ValueError(f"augment.train: {name}{args}: {error}") from None
     if not geometry and not colours:
         return None
-    return lambda arrays, key: augment.example(arrays, key, tuple(geometry), tuple(colours))
+    parts = (tuple(geometry), tuple(colours), side)
+    return lambda arrays, key: augment.example(arrays, key, *parts)

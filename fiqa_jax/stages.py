@@ -69,7 +69,7 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
     context.devices.check_batch(config.train.batch)
     spec = data.spec(steps, config.train.batch, details)
     method = methods.build(config.uses, config, spec)
-    predict = infer.predictor(method, context.devices)
+    predict = infer.predictor(method, context.devices, infer.LARGE)
 
     def evaluate(state: TrainState) -> Mapping[str, float]:
         return scores(
@@ -214,7 +214,12 @@ def scores(outputs: Mapping[str, np.ndarray], data: Data, spec: DataSpec) -> dic
     """Metrics of gathered outputs against the labels of their rows, float64, on the host."""
     truth = data.labels(outputs["index"])
     heads = metrics.head_scores(truth, outputs, spec.detail_names, spec.diagnosis_names)
-    return metrics.summary(heads, spec.detail_names)
+    found = metrics.summary(heads, spec.detail_names)
+    for name in (n for n in outputs if n.startswith("row_")):
+        values = outputs[name].astype(np.float64)
+        known = values[np.isfinite(values)]
+        found[name.removeprefix("row_")] = float(known.mean()) if len(known) else float("nan")
+    return found
 
 
 def write_predictions(
@@ -226,10 +231,17 @@ def write_predictions(
     thresholds: advice.Thresholds,
     model: str,
 ) -> None:
-    """predictions_<split>.csv with the true labels beside."""
+    """predictions_<split>.csv with the true labels beside, rows_<split>.csv for row measures."""
     rows, table = outputs["index"], data.source.table
+    measures = sorted(name for name in outputs if name.startswith("row_"))
+    if measures:
+        header = ("id", *(name.removeprefix("row_") for name in measures))
+        cells = zip(table.id[rows], *(outputs[name] for name in measures), strict=True)
+        atomic.write_csv(directory / f"rows_{split}.csv", header, cells)
+    if not any(name == "score" or name.startswith("p_") for name in outputs):
+        return
     made = judge.rows_from_outputs(
-        {k: v for k, v in outputs.items() if k != "index"},
+        {k: v for k, v in outputs.items() if k != "index" and not k.startswith("row_")},
         path=table.path[rows].tolist(),
         id=table.id[rows].tolist(),
         patient=table.patient[rows].tolist(),

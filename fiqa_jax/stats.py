@@ -98,10 +98,36 @@ def differences(
     for name in one:
         gap = one[name] - two[name]
         whole = percentile(point[0][name] - point[1][name], gap, found.patients, level)
-        here = gap[np.isfinite(gap)]
-        side = (1 + min((here <= 0).sum(), (here >= 0).sum())) / (1 + len(here))
-        out[name] = dataclasses.replace(whole, p=min(1.0, float(2 * side)))
+        out[name] = dataclasses.replace(whole, p=_two_sided(gap))
     return out
+
+
+def mean_interval(
+    values: ArrayLike,
+    patient: ArrayLike,
+    *,
+    seed: int,
+    draws: int = COUNT_DRAWS,
+    level: float = LEVEL,
+) -> Interval:
+    """Interval of the mean of one number per photograph, patients resampled.
+
+    For metrics that are computed on each photograph (pixel AUROC, Dice), or for paired differences
+    of two of them; p is then two-sided against 0, as in `differences`.
+
+    Args:
+      values: [N] float; NaN are left out.
+      patient: [N] any hashable.
+      seed, draws, level: as `intervals`.
+    """
+    x, who = np.asarray(values, np.float64), np.asarray(patient)
+    x, who = x[np.isfinite(x)], who[np.isfinite(x)]
+    if not len(x):
+        return percentile(float("nan"), np.empty(0), 0, level)
+    weights = bootstrap.patient_weights(who, draws, seed)
+    means = np.concatenate([w @ x / w.sum(-1) for w in weights])
+    whole = percentile(float(x.mean()), means, len(np.unique(who)), level)
+    return dataclasses.replace(whole, p=_two_sided(means))
 
 
 def seed_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
@@ -148,6 +174,12 @@ def non_inferior(name: str, difference: Interval, margin: float) -> bool:
     if name in LOWER_IS_BETTER:
         return bool(difference.high < margin)
     return bool(difference.low > -margin)
+
+
+def _two_sided(draws: Floats) -> float:
+    here = draws[np.isfinite(draws)]
+    side = (1 + min((here <= 0).sum(), (here >= 0).sum())) / (1 + len(here))
+    return min(1.0, float(2 * side))
 
 
 def percentile(value: float, draws: Floats, units: int, level: float) -> Interval:

@@ -12,9 +12,9 @@ ORDER = """
 defaults command
 parallel
 augment spec losses optim state
-models.norm models.pool models.resnet models.heads models
-torchpickle torchfile formats.rules formats.torchvision_resnet formats pretrained
-methods.base methods.multitask methods
+models.norm models.pool models.resnet models.heads models.unet models.wnet models
+torchpickle torchfile pretrained formats.rules formats.torchvision_resnet formats.lwnet formats
+methods.base methods.multitask methods.vessels methods
 advice calibration overlay paired reliability
 metrics bootstrap stats
 predictions
@@ -28,7 +28,7 @@ plan earlier compare
 figures page examples report_stage report_compare report
 stages
 recipe
-main predict evaluate convert benchmark benchmark.simple benchmark.__main__
+main predict evaluate convert benchmark benchmark.simple benchmark.vessels benchmark.__main__
 """
 RANK = {name: i for i, row in enumerate(ORDER.strip().splitlines()) for name in row.split()}
 TENSORFLOW = {

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 BENCHMARKS = {
     "simple": "fiqa_jax.benchmark.simple",
+    "vessels": "fiqa_jax.benchmark.vessels",
 }
 
 

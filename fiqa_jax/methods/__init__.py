@@ -8,6 +8,7 @@ from fiqa_jax.methods.base import DataSpec, Method
 
 METHODS = {
     "multitask": "fiqa_jax.methods.multitask",
+    "vessels": "fiqa_jax.methods.vessels",
 }
 
 

@@ -59,7 +59,9 @@ class Method:
         randomness of an example comes from `state.example_keys` of the step's key and its row.
       predict: (variables, batch, axis) -> outputs: any of `p_quality [B, 3]`, `p_ungradable [B]`,
         `p_details [B, K]`, `p_diagnosis [B, T]`, `score [B]` in [0, 1], `map [B, h, w]` in [0, 1];
-        higher is worse everywhere. Running statistics, no randomness.
+        higher is worse everywhere. `row_<name> [B]` are measures of one photograph against its own
+        truth, NaN where there is none; validation reports their mean as `<name>`. Running
+        statistics, no randomness.
     """
 
     init: Callable[[jax.Array], TrainState]

@@ -1,0 +1,117 @@
+"""Vessel segmentation: where arteries, veins and vessels are, learnt from drawn or annotated eyes.
+
+The label has three channels, artery, vein and vessel, and says per photograph which of them it
+knows (CHASE_DB1 has vessels only). Crossings belong to both artery and vein, so each channel is a
+yes-or-no of its own.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from fiqa_jax import losses, optim, state
+from fiqa_jax.methods import base
+from fiqa_jax.models.unet import UNet
+from fiqa_jax.parallel import Axis
+
+CHANNELS = ("artery", "vein", "vessel")
+
+
+def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
+    """The method for one stage.
+
+    Args:
+      config: the stage's sections model (precision), optim, augment and method.
+      data: shapes; `data.side` is a multiple of 2^(levels - 1).
+
+    Raises:
+      ValueError: a side that cannot be halved often enough, or unknown settings.
+    """
+    own = config.method
+    dtype = jnp.dtype(config.model.precision)
+    net = UNet(len(CHANNELS), own.base, own.levels, norm=True, dtype=dtype)
+    change = base.augmented(config.augment.train)
+    shapes = jax.eval_shape(lambda: _init(net, data, jax.random.key(0))[0])
+    tx = optim.make(config.optim, shapes, data.steps)
+
+    def init(key: jax.Array) -> state.TrainState:
+        params, model_state = _init(net, data, key)
+        return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
+
+    def loss(
+        params: Any, model_state: Any, batch: base.Batch, key: jax.Array, axis: Axis
+    ) -> tuple[dict[str, losses.Term], Any]:
+        batch = change(batch, key)
+        images = base.normalise(batch["image"], data).astype(dtype)
+        (logits, _), new = net.clone(axis_name=axis.name).apply(
+            {"params": params, **model_state}, images, True, mutable=list(model_state)
+        )
+        entropy, dice = pixel_losses(logits, batch)
+        valid = batch["vessels_valid"].astype(logits.dtype)
+        terms = {}
+        for k, name in enumerate(CHANNELS):
+            third = 1.0 / len(CHANNELS)
+            terms[name] = losses.Term(entropy[:, k], valid[:, k], third)
+            terms[f"{name}_dice"] = losses.Term(dice[:, k], valid[:, k], own.dice * third)
+        return terms, dict(new)
+
+    def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
+        del axis  # running statistics: every example stands alone
+        images = base.normalise(base.unit(batch["image"]), data).astype(dtype)
+        logits, _ = net.apply(variables, images, False)
+        seen = batch["fov"][..., None] > 0
+        out = {"vessels": jnp.where(seen, jax.nn.sigmoid(logits), 0.0)}
+        if "vessels" in batch:
+            entropy, _ = pixel_losses(logits, batch)
+            known = batch["vessels_valid"] > 0
+            hard = hard_dice(out["vessels"], batch)
+            for k, name in enumerate(CHANNELS):
+                out[f"row_{name}_loss"] = jnp.where(known[:, k], entropy[:, k], jnp.nan)
+                out[f"row_{name}_dice"] = jnp.where(known[:, k], hard[:, k], jnp.nan)
+        return out
+
+    return base.Method(init, base.gradient_step(loss, tx, config.optim.ema), predict)
+
+
+def pixel_losses(logits: jax.Array, batch: base.Batch) -> tuple[jax.Array, jax.Array]:
+    """Cross-entropy and soft Dice loss of each photograph and channel, inside the field of view.
+
+    Args:
+      logits: `[B, H, W, C] float`.
+      batch: `vessels [B, H, W, C] uint8` coverage 0..255 and `fov [B, H, W] uint8`.
+
+    Returns:
+      Two arrays `[B, C]`: the mean over pixels inside the field, and 1 - 2 sum(p y) / sum(p + y)
+      (Milletari et al. 2016 without squares).
+    """
+    target = batch["vessels"].astype(logits.dtype) / 255.0
+    seen = (batch["fov"][..., None] > 0).astype(logits.dtype)
+    value, _ = losses.binary_cross_entropy(logits, target)
+    entropy = (value * seen).sum((1, 2)) / jnp.maximum(seen.sum((1, 2)), 1.0)
+    p = jax.nn.sigmoid(logits) * seen
+    y = target * seen
+    both = (p * y).sum((1, 2))
+    return entropy, 1.0 - (2.0 * both + 1.0) / ((p + y).sum((1, 2)) + 1.0)
+
+
+def hard_dice(probability: jax.Array, batch: base.Batch) -> jax.Array:
+    """Dice `[B, C]` at 0.5 inside the field; 1 where neither has a pixel.
+
+    Args:
+      probability: `[B, H, W, C]` in [0, 1], 0 outside the field.
+      batch: as for `pixel_losses`; a pixel is vessel where at least half of it is covered.
+    """
+    seen = batch["fov"][..., None] > 0
+    y = (batch["vessels"] >= 128) & seen
+    p = (probability >= 0.5) & seen
+    both, either = (p & y).sum((1, 2)), p.sum((1, 2)) + y.sum((1, 2))
+    return jnp.where(either > 0, 2.0 * both / jnp.maximum(either, 1), 1.0)
+
+
+def _init(net: UNet, data: base.DataSpec, key: jax.Array) -> tuple[Any, Any]:
+    images = jnp.zeros((1, data.side, data.side, data.channels), net.dtype)
+    variables = dict(net.init(key, images, False))
+    params = variables.pop("params")
+    return params, variables
