@@ -164,3 +164,7 @@ def _numbers(values: Mapping[str, float]) -> str:
 
 def _reached(one: Interval) -> str:
     return f"{one.value:.1%} ({one.low:.1%} to {one.high:.1%})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
