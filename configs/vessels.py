@@ -18,21 +18,21 @@ def get_config(arg: str = "") -> ConfigDict:
     c.name = "vessels"
     c.method.update(defaults.METHODS["vessels"])
     c.data.side = 512
-    c.data.count = 600
+    c.data.count = 400
     c.data.style = "abc"
     c.data.lq_ratio = 0.3
     c.data.classes = 0
     c.data.details = ()
     c.data.split = (0.95, 0.05, 0.0)
-    # Windows of 160 of the 512 pixels at full resolution, any way round, in any light.
+    # Windows of 128 of the 512 pixels at full resolution, any way round, in any light.
     c.augment.train = (
-        "flip|rotate(180)|zoom(0.75, 1.3)|patch(0.3125, 160)"
+        "flip|rotate(180)|zoom(0.75, 1.3)|patch(0.25, 128)"
         "|brightness(0.3)|contrast(0.3)|gamma(0.4)|tint(0.15)|noise(0.03)"
     )
     c.optim.lr = 2e-3
     c.optim.warmup = 0.05
-    c.train.batch = 16
-    c.train.steps = 1200
+    c.train.batch = 12
+    c.train.steps = 1500
     c.train.eval_every = 0.25
     c.train.save_every = 0.1
     if args.tiny:

@@ -121,7 +121,7 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     "vessels": {
         "levels": 4,  # resolutions of the U-Net
-        "base": 16,  # channels of its first level
+        "base": 12,  # channels of its first level
         "dice": 0.5,  # weight of the soft Dice loss beside cross-entropy
     },
 }
