@@ -40,7 +40,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),
-        columns=words.as_pairs(data.get("columns", ()), "data.columns"),
+        columns=words.as_pairs(data["columns"], "data.columns"),
         quality_codes=words.as_pairs(data["quality_codes"], "data.quality_codes"),
         detail_code=data["detail_code"],
         require_labels=require_labels,

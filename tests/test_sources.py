@@ -7,7 +7,6 @@ import itertools
 import fundus_disc
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
 from PIL import Image
 
 from fiqa_jax import defaults
@@ -30,16 +29,9 @@ def fundus(path, seed=0):
 
 def a_section(**changes):
     section = defaults.base().data
-    section.workers = 1
-    section.side = 32
-    known = ConfigDict({"quality_codes": (), "detail_code": "", "columns": (), "store": ""})
-    known.lq_ratio = 0.5
-    for name in known:
-        if name not in section:
-            section[name] = known[name]
+    section.update(workers=1, side=32)
     with section.ignore_type():
-        for name, value in changes.items():
-            section[name] = value
+        section.update(changes)
     return section
 
 
