@@ -3,6 +3,7 @@
     python -m fiqa_jax.evaluate --predictions predictions_test.csv
     python -m fiqa_jax.evaluate --predictions P.csv --labels L.csv --format eyeq
     python -m fiqa_jax.evaluate --predictions P.csv --compare OTHER.csv --margin 0.03
+    python -m fiqa_jax.evaluate audit --dataset eyeq --manual_dir DIR
 
 Evaluation files of this project carry their labels. Any other CSV needs an id and probability
 columns, and a label file with the same ids.
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fiqa_jax import assess, calibration, command, labelled, paired, reading, stats
+from fiqa_jax import assess, audit_command, calibration, command, labelled, paired, reading, stats
 from fiqa_jax.assess import Assessed, Compared
 from fiqa_jax.labelled import Format, LabelError
 from fiqa_jax.predictions import Predictions
@@ -55,7 +56,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    args = parser().parse_args(reading.hyphens(sys.argv[1:] if argv is None else argv))
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] == "audit":
+        return audit_command.main(argv[1:])
+    args = parser().parse_args(reading.hyphens(argv))
     return command.run("evaluate", lambda: run(args))
 
 

@@ -15,7 +15,8 @@ def assign(
     """Puts every patient, with all photographs, into one split.
 
     Splits that the table brings are kept: where it has training but no validation rows, patients
-    move from train to val so that their shares are as asked; rows in no split stay in none.
+    move from train to val so that their shares are as asked; rows in no split stay in none. A
+    published split that is known to share patients (`Table.shares_patients`) is kept as it is.
     Otherwise patients are dealt out: those with most photographs first, each to the split that then
     stands closest to its share of every class (as scikit-learn's StratifiedGroupKFold does, but
     with unequal shares). With `folds` > 1 the test split is fold number `fold` of as many equal
@@ -46,7 +47,8 @@ def assign(
         )
     if folds < 1 or not 0 <= fold < folds:
         raise ValueError(f"fold {fold} of {folds} does not exist; expected 0 <= fold < folds")
-    check(table.patient, table.split)
+    if not table.shares_patients:
+        check(table.patient, table.split)
     split = table.split.astype("<U5")
     if (split != "").any():
         if folds > 1:

@@ -7,11 +7,24 @@ import dataclasses
 import importlib
 import os
 
-from input_pipeline.readers.dataset import Counts, Dataset, Listed, differences, tally
+from input_pipeline.readers.dataset import Counts, Dataset, Labels, Listed, differences, tally
 from input_pipeline.readers.tree import Tree, tree
 from input_pipeline.table import TableError
 
-__all__ = ["READERS", "Counts", "Dataset", "Listed", "Tree", "listed", "named", "tally", "tree"]
+__all__ = [
+    "COUNTS",
+    "READERS",
+    "Counts",
+    "Dataset",
+    "Labels",
+    "Listed",
+    "Tree",
+    "listed",
+    "modality",
+    "named",
+    "tally",
+    "tree",
+]
 
 # Each module has `DATASET`.
 READERS = {

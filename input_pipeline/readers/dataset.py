@@ -31,6 +31,15 @@ class Listed:
 
 
 @dataclasses.dataclass(frozen=True)
+class Labels:
+    """Names of the labels that a data set has; () for what it has no labels of."""
+
+    quality: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    diagnosis: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Dataset:
     """How one data set is read.
 
@@ -38,6 +47,7 @@ class Dataset:
       title: with its source, in a line.
       instructions: exactly what to get where, and how to lay it out.
       read: (files, variant, lists) -> Listed; `lists` is one of `lists`.
+      labels: variant -> what is labelled.
       published: variant -> counts from the papers and label files, which must come out.
       variants: name -> what it holds; the first is the default.
       lists: whose lists of training and test photographs can be had; the first is the default.
@@ -52,6 +62,7 @@ class Dataset:
     instructions: str
     licence: str
     read: Callable[[Tree, str, str], Listed]
+    labels: Mapping[str, Labels]
     published: Mapping[str, Counts]
     variants: Mapping[str, str] = dataclasses.field(default_factory=lambda: {"": "all of it"})
     lists: tuple[str, ...] = ("official",)

@@ -15,6 +15,7 @@ from input_pipeline.readers import workbook
 from input_pipeline.readers.dataset import (
     DR_GRADES,
     Dataset,
+    Labels,
     Listed,
     expect_columns,
     tally,
@@ -167,6 +168,7 @@ with Challenge1_labels.xlsx and Challenge2_labels.xlsx of the evaluation set. Th
 photographs have no quality labels and are not read.""",
     licence="CC BY-SA 4.0",
     read=read,
+    labels={"": Labels(GRADABLE, DETAILS, DR_GRADES)},
     published={
         "": {
             "train": _published(1200, 300, 624, (540, 140, 234, 214, 72)),

@@ -9,7 +9,7 @@ import posixpath
 
 from input_pipeline import labels as words
 from input_pipeline.foldersource import SUFFIXES
-from input_pipeline.readers.dataset import Dataset, Listed, tally
+from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree
 from input_pipeline.table import GRADABLE, Table, TableError, strings
 
@@ -66,6 +66,7 @@ The set as its authors give it on request (Karadeniz Technical University): a fo
 and Outlier in it, and files such as 'Good/drimdb_good (1).jpg'.""",
     licence="none stated: for your own tests, not to be published or trained on for release",
     read=read,
+    labels=dict.fromkeys(VARIANTS, Labels(GRADABLE)),
     published={
         "all": {"folders": {"Good": 125, "Bad": 69, "Outlier": 22}},
         "good_bad": {"folders": {"Good": 125, "Bad": 69}},

@@ -13,6 +13,7 @@ from input_pipeline import labels as words
 from input_pipeline.readers.dataset import (
     DR_GRADES,
     Dataset,
+    Labels,
     Listed,
     expect_columns,
     tally,
@@ -101,6 +102,7 @@ Put all into one folder. Photographs that went through the official EyeQ_preproc
 serve as well; they are found by name.""",
     licence="labels CC BY-NC-SA 4.0; photographs under the terms of the Kaggle competition",
     read=read,
+    labels={"": Labels(QUALITY, (), DR_GRADES)},
     published={"": {"train": _TRAIN, "test": _TEST}},
     known=dict.fromkeys(
         ("15337_left", "40764_right", "13227_left", "26250_left", "5371_left"), _UNCROPPED

@@ -10,7 +10,7 @@ import numpy as np
 
 from input_pipeline import labels as words
 from input_pipeline.readers import eyeq
-from input_pipeline.readers.dataset import Dataset, Listed, expect_columns, tally
+from input_pipeline.readers.dataset import Dataset, Labels, Listed, expect_columns, tally
 from input_pipeline.readers.tree import Tree, ends_with, label_file
 from input_pipeline.sheet import read_sheet
 from input_pipeline.table import QUALITY, Table, TableError, strings
@@ -85,6 +85,7 @@ Put both into one folder, EyeQ's may be the same. With Label_EyeQ_test.csv (see 
 grades of both are compared.""",
     licence="labels as published by the authors, no terms stated; photographs under Kaggle's terms",
     read=read,
+    labels={"": Labels(QUALITY, DETAILS)},
     published={
         "": {
             "test": {

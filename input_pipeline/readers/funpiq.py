@@ -6,7 +6,7 @@ EyeQ's, BRSET's and mBRSET's, which are had from those sets. For evaluation only
 
 import re
 
-from input_pipeline.readers.dataset import Dataset, Listed, tally
+from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree
 from input_pipeline.table import Table, TableError, strings
 
@@ -64,6 +64,7 @@ DATASET = Dataset(
 A mask of other proportions than its photograph is an error: it means the other release.""",
     licence="annotations: see the release; photographs under the terms of Kaggle and PhysioNet",
     read=read,
+    labels={"": Labels()},
     published={"": {"test": {"photographs": 300}}},
     annotation="map",
 )

@@ -15,7 +15,14 @@ import numpy as np
 
 from input_pipeline import labels as words
 from input_pipeline.readers import eyeq
-from input_pipeline.readers.dataset import Dataset, Listed, expect_columns, tally, ungradable_of
+from input_pipeline.readers.dataset import (
+    Dataset,
+    Labels,
+    Listed,
+    expect_columns,
+    tally,
+    ungradable_of,
+)
 from input_pipeline.readers.tree import Tree, ends_with, label_file
 from input_pipeline.sheet import read_sheet
 from input_pipeline.table import GRADABLE, QUALITY, Table, TableError, strings
@@ -38,6 +45,7 @@ DIAGNOSES = {
     "IQAD-CT": ("no COVID-19", "COVID-19"),
     "IQAD-CXR": ("normal", "pneumonia"),
 }
+_SHARING = ("EYEQ", "IQAD-CT", "IQAD-CXR")  # lists at random by photograph
 _MERGED = {"0": "0", "1": "1", "2": "1", "3": "1", "4": "2"}
 NOTES = {
     "EYEQ": "MKCNet's lists mix EyeQ's training and test photographs, at random by photograph",
@@ -96,8 +104,8 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
     )
     counts = tally(table)
     if lists == "official":
-        table = _official(files, variant, table)
-    return Listed(table, counts)
+        return Listed(_official(files, variant, table), counts)
+    return Listed(dataclasses.replace(table, shares_patients=variant in _SHARING), counts)
 
 
 def _list(files: Tree, variant: str, name: str) -> Path:
@@ -170,9 +178,8 @@ def _published(variant: str) -> dict[str, dict[str, int]]:
     names = (QUALITY if CODES[variant] is _THREE else GRADABLE) + DIAGNOSES[variant]
     out = {}
     for split, counts in _COUNTS[variant].items():
-        own = dict(zip(names, counts, strict=True))
-        own["photographs"] = sum(counts[-len(DIAGNOSES[variant]) :])
-        out[split] = own
+        own = {"photographs": sum(counts[-len(DIAGNOSES[variant]) :])}
+        out[split] = own | dict(zip(names, counts, strict=True))
     return out
 
 
@@ -213,6 +220,9 @@ DATASET = Dataset(
    Ct-Scan (Kaggle, plameneduardo). IQAD-CXR: the authors' package, linked in their README.""",
     licence="lists: none stated; photographs under the terms of their sources",
     read=read,
+    labels={
+        v: Labels(QUALITY if CODES[v] is _THREE else GRADABLE, (), DIAGNOSES[v]) for v in VARIANTS
+    },
     published={variant: _published(variant) for variant in VARIANTS},
     variants=VARIANTS,
     lists=("official", "mkcnet"),

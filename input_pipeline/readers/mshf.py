@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from input_pipeline.readers import workbook
-from input_pipeline.readers.dataset import Dataset, Listed, tally
+from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree, label_file
 from input_pipeline.table import GRADABLE, Table, TableError, strings, take
 
@@ -133,6 +133,7 @@ The archive 'MSHF dataset 2.0.zip' from figshare, doi 10.6084/m9.figshare.215075
 Individual_scores.xlsx.xlsx (it has two endings).""",
     licence="CC BY 4.0",
     read=read,
+    labels=dict.fromkeys(VARIANTS, Labels(GRADABLE, DETAILS)),
     published=dict.fromkeys(VARIANTS, _PUBLISHED),
     variants=VARIANTS,
 )

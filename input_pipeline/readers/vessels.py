@@ -10,7 +10,7 @@ import numpy as np
 
 from input_pipeline import maskfiles
 from input_pipeline.foldersource import SUFFIXES
-from input_pipeline.readers.dataset import Dataset, Listed, tally
+from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree, ends_with
 from input_pipeline.table import Table, TableError, strings
 
@@ -124,6 +124,7 @@ folder: photographs in a folder images, and masks called like them in a folder v
   any other grey) where vessels are; or red arteries, blue veins, green crossings.""",
     licence="HRF and CHASE_DB1: CC BY 4.0",
     read=read,
+    labels={"hrf": Labels(diagnosis=GROUPS), "chase_db1": Labels(), "folder": Labels()},
     published={
         "hrf": {"all": {"photographs": 45, **dict.fromkeys(GROUPS, 15)}},
         "chase_db1": {"all": {"photographs": 28, "patients": 14}},

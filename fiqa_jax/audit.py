@@ -1,0 +1,325 @@
+"""What may be wrong with a table of photographs: leakage between splits, counts, labels that clash.
+
+    python -m fiqa_jax.evaluate audit --dataset eyeq --manual_dir DIR
+
+Works on the labels alone; copies of photographs are found where the photographs are there, too.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from input_pipeline.readers import Counts, tally
+from input_pipeline.table import SPLITS, Table
+
+_SHOWN = 5  # examples of each finding
+# Patient and eye in a photograph's name: 10009_left (EyePACS), 265_l1 (DeepDRiD), Image_01L
+# (CHASE_DB1), p7_OD.
+_EYES = (
+    re.compile(r"(.+?)[_\- ](left|right|l|r|od|os)\d*", re.IGNORECASE),
+    re.compile(r"(.*\d)(L|R)"),
+)
+_RIGHT = {"right", "r", "od"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """Of the `total` patients (eyes) in split `one`, `count` are in split `other` as well."""
+
+    what: str  # patients | eyes
+    one: str
+    other: str
+    count: int
+    total: int
+    photographs: int  # of `one` that belong to them
+    examples: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """Between 0 and 1."""
+        return self.count / self.total if self.total else 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Conflict:
+    """Labels that do not go together in `count` of `total` cases."""
+
+    what: str
+    count: int
+    total: int
+    examples: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Copies:
+    """Pairs of photographs that look the same.
+
+    Attributes:
+      pairs: how many, over all splits.
+      across: (split, split) -> pairs that stand in two splits.
+      patients: pairs that are given as different patients.
+      labels: pairs whose labels differ.
+      examples: (id, id, correlation), those across splits first.
+      failed: photographs that could not be compared.
+    """
+
+    pairs: int
+    across: Mapping[tuple[str, str], int]
+    patients: int
+    labels: int
+    examples: tuple[tuple[str, str, float], ...]
+    failed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Overlap:
+    """Photographs, and patients, of another set in each split of this one."""
+
+    name: str
+    photographs: Mapping[str, int]
+    patients: Mapping[str, int]
+    total: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """All findings on one table."""
+
+    name: str
+    splits: Counts  # split -> photographs, patients, classes
+    patients_known: bool
+    eyes_known: bool
+    shared: tuple[Shared, ...]
+    counts: tuple[tuple[str, str, int, int], ...]  # group, what, counted, published
+    conflicts: tuple[Conflict, ...]
+    copies: Copies | None  # None where photographs were not compared
+    overlaps: tuple[Overlap, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def leaks(self) -> bool:
+        """Whether a patient, an eye or a photograph stands in two splits."""
+        return any(s.count for s in self.shared) or bool(self.copies and self.copies.across)
+
+
+def audit(
+    table: Table,
+    split: np.ndarray | None = None,
+    *,
+    name: str = "",
+    seen: Counts | None = None,
+    published: Counts | None = None,
+    pairs: Sequence[tuple[int, int, float]] | None = None,
+    failed: int = 0,
+    others: Mapping[str, Table] | None = None,
+) -> Audit:
+    """Looks a table through.
+
+    Args:
+      table: N photographs.
+      split: [N] str, as used for training; the table's own where None.
+      name: of the set, shown in the report.
+      seen: counts as the label files have them; counted from the table where None.
+      published: counts to compare them with; see `input_pipeline.readers`.
+      pairs: copies as `input_pipeline.likeness.pairs` finds them; None where not compared.
+      failed: photographs that could not be compared.
+      others: name -> table of another set whose photographs have the same ids (EyeQ-D and EyeQ).
+    """
+    own = table if split is None else dataclasses.replace(table, split=split.astype(np.str_))
+    eye = eyes(own)
+    names = [s for s in SPLITS if (own.split == s).any()]
+    units = {"patients": own.patient}
+    if (eye != "").any():
+        units["eyes"] = eye
+    shared = [
+        _shared(what, unit, own.split, one, other)
+        for what, unit in units.items()
+        for k, one in reversed(list(enumerate(names)))
+        for other in names[:k]
+    ]
+    seen = tally(own) if seen is None else seen
+    counts = tuple(
+        (group, what, seen.get(group, {}).get(what, 0), count)
+        for group, expected in (published or {}).items()
+        for what, count in expected.items()
+    )
+    copies = None
+    if pairs is not None:
+        copies = _copies(own, pairs, failed)
+    return Audit(
+        name=name,
+        splits=tally(own),
+        patients_known=bool((own.patient != own.id).any()),
+        eyes_known="eyes" in units,
+        shared=tuple(shared),
+        counts=counts,
+        conflicts=tuple(_conflicts(own, eye)),
+        copies=copies,
+        overlaps=tuple(_overlap(own, key, other) for key, other in (others or {}).items()),
+        notes=own.notes,
+    )
+
+
+def eyes(table: Table) -> np.ndarray:
+    """[N] str, patient and side of each photograph where its name tells them, else ''."""
+    out = []
+    for patient, name in zip(table.patient.tolist(), table.id.tolist(), strict=True):
+        stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        found = next((m for p in _EYES if (m := p.fullmatch(stem))), None)
+        side = "right" if found and found[2].lower() in _RIGHT else "left"
+        out.append(f"{patient} {side}" if found else "")
+    return np.array(out, np.str_)
+
+
+def _shared(what: str, unit: np.ndarray, split: np.ndarray, one: str, other: str) -> Shared:
+    here, there = unit[split == one], unit[split == other]
+    here, there = here[here != ""], there[there != ""]
+    both = np.intersect1d(here, there)
+    return Shared(
+        what,
+        one,
+        other,
+        len(both),
+        len(np.unique(here)),
+        int(np.isin(here, both).sum()),
+        tuple(both[:_SHOWN].tolist()),
+    )
+
+
+def _conflicts(table: Table, eye: np.ndarray) -> list[Conflict]:
+    """Labels that contradict one another, for whatever labels there are."""
+    out = []
+    for label in ("quality", "ungradable", "diagnosis"):
+        if label in table.labels and not (label == "ungradable" and "quality" in table.labels):
+            found = _by_eye(eye, table.labels[label])
+            if found[1]:
+                called = {"quality": "grades", "ungradable": "grades", "diagnosis": "diagnoses"}
+                out.append(
+                    Conflict(f"eyes whose photographs have different {called[label]}", *found)
+                )
+    grade = table.labels.get("quality", table.labels.get("ungradable"))
+    if grade is not None and "details" in table.labels:
+        defect = (table.labels["details"] > 0).any(axis=1)
+        known = (table.labels["details"] >= 0).all(axis=1) & (grade >= 0)
+        worst = int(grade.max(initial=0))
+        for what, total, odd in (
+            ("best grade, though a detail is a defect", known & (grade == 0), defect),
+            ("worst grade, though no detail is a defect", known & (grade == worst), ~defect),
+        ):
+            rows = np.flatnonzero(total & odd)
+            examples = tuple(table.id[rows[:_SHOWN]].tolist())
+            out.append(Conflict(what, len(rows), int(total.sum()), examples))
+    return out
+
+
+def _by_eye(eye: np.ndarray, label: np.ndarray) -> tuple[int, int, tuple[str, ...]]:
+    """Eyes with differing labels, eyes with several labelled photographs, and examples."""
+    rows = np.flatnonzero((eye != "") & (label >= 0))
+    names, of = np.unique(eye[rows], return_inverse=True)
+    low = np.full(len(names), np.iinfo(np.int64).max)
+    high = np.full(len(names), -1)
+    np.minimum.at(low, of, label[rows])
+    np.maximum.at(high, of, label[rows])
+    several = np.bincount(of, minlength=len(names)) > 1
+    differ = np.flatnonzero(several & (low != high))
+    return len(differ), int(several.sum()), tuple(names[differ[:_SHOWN]].tolist())
+
+
+def _copies(table: Table, pairs: Sequence[tuple[int, int, float]], failed: int) -> Copies:
+    across: dict[tuple[str, str], int] = {}
+    patients = labels = 0
+    order = []
+    for i, j, close in pairs:
+        one, other = sorted((str(table.split[i]), str(table.split[j])))
+        apart = one != other
+        if apart:
+            across[one, other] = across.get((one, other), 0) + 1
+        patients += bool(table.patient[i] != table.patient[j])
+        labels += any(
+            bool(((x[i] >= 0) & (x[j] >= 0) & (x[i] != x[j])).any())
+            for name, x in table.labels.items()
+            if name in ("quality", "ungradable", "details", "diagnosis")
+        )
+        order.append((not apart, -close, str(table.id[i]), str(table.id[j])))
+    examples = tuple((one, other, -close) for _, close, one, other in sorted(order)[:_SHOWN])
+    return Copies(len(pairs), across, patients, labels, examples, failed)
+
+
+def _overlap(table: Table, name: str, other: Table) -> Overlap:
+    same = np.isin(table.id, other.id)
+    patients = np.intersect1d(table.patient, other.patient)
+    kin = np.isin(table.patient, patients)
+    splits = [s for s in (*SPLITS, "") if (table.split == s).any()]
+    return Overlap(
+        name,
+        {s or "all": int((same & (table.split == s)).sum()) for s in splits},
+        {s or "all": len(np.unique(table.patient[kin & (table.split == s)])) for s in splits},
+        len(other),
+    )
+
+
+def text(found: Audit) -> str:
+    """The findings as lines for a terminal and a log."""
+    return "\n".join(
+        [f"audit of {found.name or 'the table'}", *(f"  {s}" for s in findings(found))]
+    )
+
+
+def findings(found: Audit) -> list[str]:
+    """One sentence for each finding, the grave ones first."""
+    out = []
+    for s in found.shared:
+        if s.count:
+            out.append(
+                f"LEAKAGE: {s.count:,} of {s.total:,} {s.what} in {s.one} ({s.share:.0%}) are in "
+                f"{s.other} as well, with {s.photographs:,} photographs of {s.one}; for instance "
+                f"{', '.join(s.examples[:3])}"
+            )
+    clean = [s for s in found.shared if not s.count]
+    if clean and not found.patients_known:
+        out.append("patients are not known: each photograph counts as its own")
+    elif clean:
+        names = dict.fromkeys(f"{s.one} and {s.other} share no {s.what}" for s in clean)
+        out.append("; ".join(names))
+    if len(found.splits) < 2:
+        out.append("one split only: nothing to compare")
+    out += _copy_findings(found.copies)
+    wrong = [c for c in found.counts if c[2] != c[3]]
+    if wrong:
+        shown = "; ".join(f"{g}: {w} {n:,} (published {p:,})" for g, w, n, p in wrong[:_SHOWN])
+        out.append(
+            f"COUNTS: {len(wrong)} of {len(found.counts)} differ from the published: {shown}"
+        )
+    elif found.counts:
+        out.append(f"all {len(found.counts)} published counts are met")
+    for c in found.conflicts:
+        more = f", for instance {', '.join(c.examples[:3])}" if c.examples else ""
+        out.append(f"{c.what}: {c.count:,} of {c.total:,}{more}")
+    for o in found.overlaps:
+        where = ", ".join(f"{count:,} in {split}" for split, count in o.photographs.items())
+        kin = ", ".join(f"{count:,} in {split}" for split, count in o.patients.items())
+        out.append(f"of {o.total:,} photographs of {o.name}: {where}; patients of it: {kin}")
+    return out
+
+
+def _copy_findings(copies: Copies | None) -> list[str]:
+    if copies is None:
+        return ["copies of photographs were not looked for"]
+    out = []
+    for (one, other), count in copies.across.items():
+        out.append(
+            f"LEAKAGE: {count:,} pairs of alike photographs between {one or 'none'} and {other}"
+        )
+    if copies.pairs:
+        shown = "; ".join(f"{a} = {b} ({close:.3f})" for a, b, close in copies.examples[:3])
+        out.append(
+            f"{copies.pairs:,} pairs of photographs look the same: {copies.patients:,} of them are "
+            f"given as different patients, {copies.labels:,} have different labels; look at {shown}"
+        )
+    else:
+        out.append("no two photographs look the same")
+    if copies.failed:
+        out.append(f"{copies.failed:,} photographs could not be read and were not compared")
+    return out

@@ -1,0 +1,5 @@
+"""TFDS builder of drawn photographs; see `input_pipeline.drawnsource`."""
+
+from input_pipeline.builders.crops import drawn_builder
+
+BUILDER = drawn_builder("drawn", __name__)
