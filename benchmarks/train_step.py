@@ -31,11 +31,13 @@ def jax_step(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:
 
     @jax.jit
     def init(key: jax.Array) -> tuple:
-        (features, _), variables = trunk.init_with_output(key, images[:1], train=False)
+        (features, _), variables = trunk.init_with_output(
+            key, jnp.zeros((1, 32, 32, 3)), train=False
+        )
         params = {"trunk": variables["params"], "heads": heads.init(key, features)["params"]}
         return params, variables["batch_stats"], tx.init(params)
 
-    def loss_of(params: dict, stats: dict) -> tuple[jax.Array, dict]:
+    def loss_of(params: dict, stats: dict, x: jax.Array, y: jax.Array) -> tuple[jax.Array, dict]:
         (features, _), new = trunk.apply(
             {"params": params["trunk"], "batch_stats": stats},
             x,
@@ -46,8 +48,8 @@ def jax_step(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, y)
         return losses.mean(), new["batch_stats"]
 
-    def update(params: dict, stats: dict, state: tuple) -> tuple:
-        (loss, stats), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, stats)
+    def update(params: dict, stats: dict, state: tuple, x: jax.Array, y: jax.Array) -> tuple:
+        (loss, stats), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, stats, x, y)
         updates, state = tx.update(gradient, state, params)
         return optax.apply_updates(params, updates), stats, state, loss
 
@@ -57,7 +59,7 @@ def jax_step(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:
 
     def step() -> float:
         nonlocal carry
-        *carry, loss = compiled(*carry)
+        *carry, loss = compiled(*carry, x, y)
         return float(loss)
 
     return step

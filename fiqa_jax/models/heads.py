@@ -5,12 +5,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from fiqa_jax.models.initial import small_normal
+
 
 class Heads(nn.Module):
     """Logits of the grade, of each defect and of the diagnosis.
 
-    Kernels start at a normal of deviation 0.01 and biases at 0, so that the first probabilities are
-    near uniform.
+    Kernels start as `initial.small_normal`, biases at 0.
 
     Attributes:
       quality: classes of the grade in the order good, usable, reject; 0 for no such head.
@@ -56,7 +57,7 @@ class Heads(nn.Module):
                     size,
                     dtype=self.dtype,
                     param_dtype=self.dtype,
-                    kernel_init=jax.nn.initializers.normal(0.01),
+                    kernel_init=small_normal,
                     name=name,
                 )(features)
         if "ungradable" in out:

@@ -12,11 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from fiqa_jax.models.initial import he_normal
 from fiqa_jax.models.norm import BatchNorm, parameter_dtype
 from fiqa_jax.models.pool import max_pool_3x3
-
-# torchvision's initial weights: He-normal over the fan-out, not truncated.
-_HE = jax.nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
 def channels(base: int, width: float) -> int:
@@ -35,7 +33,7 @@ def _conv(features: int, kernel: int, stride: int, dtype: DTypeLike, name: str) 
         use_bias=False,
         dtype=dtype,
         param_dtype=parameter_dtype(dtype),
-        kernel_init=_HE,
+        kernel_init=he_normal,
         name=name,
     )
 
