@@ -4,7 +4,18 @@
 
 Arguments behind a colon: `tiny` (under a minute), `single` (the single-task baseline alone, for
 your own labels), `paper` (published settings; asks for data and weights; `set=eyeq` or
-`set=deepdrid`).
+`set=deepdrid`), `photos` (real photographs, degraded).
+
+`photos`: the teacher learns from degraded HRF, everybody else from degraded CHASE_DB1, whose
+children are split as such; HRF does not say who was photographed, so that each of its photographs
+is taken as a person of its own. DRIMDB, good against bad with its time stamp painted out, is an
+external test only. Each table has the columns of its set's `labels.csv`: `image` and `vessels`
+(HRF), `original`, `vessels` and `participant` (CHASE_DB1), `original` and `quality` (DRIMDB).
+
+    python -m fiqa_jax.main --config configs/multitask.py:photos \
+        --config.stage.teacher.data.path=HRF/labels.csv \
+        --config.data.path=CHASE_DB1/labels.csv \
+        --config.stage.single_drimdb.data.path=DRIMDB/labels.csv
 """
 
 from ml_collections import ConfigDict
@@ -14,14 +25,16 @@ from fiqa_jax import defaults
 
 def get_config(arg: str = "") -> ConfigDict:
     """The recipe; see the module's docstring for the arguments."""
-    args = defaults.parse_arg(arg, tiny=False, single=False, paper=False, set="eyeq")
+    args = defaults.parse_arg(arg, tiny=False, single=False, paper=False, photos=False, set="eyeq")
     c = defaults.base()
     c.name = "multitask"
     c.method.update(defaults.METHODS["multitask"])
-    (_paper if args.paper else _drawn)(c, args)
+    (_paper if args.paper else _photos if args.photos else _drawn)(c, args)
     if args.tiny:
         _tiny(c)
     (_single if args.single else _stages)(c, args)
+    if args.photos and not args.single:
+        _external(c)
     return c
 
 
@@ -40,9 +53,20 @@ def _drawn(c: ConfigDict, args: ConfigDict) -> None:
     c.train.epochs = 12.0
 
 
+def _photos(c: ConfigDict, args: ConfigDict) -> None:
+    """Degraded photographs: the students' are of CHASE_DB1; see `_stages` for the teacher's."""
+    _drawn(c, args)
+    c.data.source = "degraded"
+    c.data.base = "csv"
+    c.data.columns = (("path", "original"), ("patient", "participant"))
+    c.data.copies = 36  # 1008 photographs of 14 children
+    c.data.split = (0.5, 0.15, 0.35)  # of so few children, enough to be tested
+
+
 def _tiny(c: ConfigDict) -> None:
     c.data.side = 48
     c.data.count = 80
+    c.data.copies = 3
     c.model.name = "tiny"
     c.model.width = 1.0
     c.train.batch = 16
@@ -87,7 +111,10 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     once_more = {"epochs": c.train.epochs * 0.6, **select}
     details = ("illumination", "clarity", "contrast")
     teacher_data = {"classes": 0, "details": details}
-    if not args.paper:
+    if args.photos:
+        own = {"path": "", "columns": (), "split": (0.8, 0.1, 0.1), "seed": 2}
+        teacher_data |= {**own, "copies": min(c.data.copies, 16)}
+    elif not args.paper:
         teacher_data |= {"style": "a", "count": c.data.count * 3 // 10, "seed": 2}
     defaults.add_stage(
         c,
@@ -127,3 +154,31 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
         ),
     )
     c.deliver = "calibrated"
+
+
+def _external(c: ConfigDict) -> None:
+    """DRIMDB, which nothing is trained, chosen or calibrated on."""
+    data = {
+        "source": "csv",
+        "path": "",
+        "columns": (("path", "original"), ("patient", "")),
+        "quality_codes": (("outlier", "drop"),),  # no fundus at all
+        "classes": 2,
+        "details": (),
+        "erase": ((566, 2, 682, 28),),  # the time stamp, some for JPEG's blocks
+    }
+    for of in ("single", "student"):
+        stage = defaults.add_stage(
+            c, f"{of}_drimdb", "apply", of=of, split="all", data=data, repeat=True
+        )
+        if of == "student":  # the same photographs: one flag names them
+            stage.data.path = c.stage.single_drimdb.data.get_oneway_ref("path")
+    defaults.add_stage(
+        c,
+        "external",
+        "compare",
+        of=("single_drimdb", "student_drimdb"),
+        reference="single_drimdb",
+        split="all",
+        metrics=("ungradable_auroc", "ungradable_macro_f1"),
+    )

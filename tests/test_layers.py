@@ -18,17 +18,18 @@ methods.base methods.multitask methods.vessels methods
 advice calibration overlay paired reliability
 metrics bootstrap stats
 predictions
-checkpoints tensorboard record infer data
+checkpoints tensorboard record infer audit data
 model_dir
 train
 judge labelled join thresholds assess
 inputs predictor
 reading calibrate
 plan earlier compare
-figures page examples report_stage report_compare report
+figures page examples report_stage report_compare report_audit report
 stages
 recipe
-main predict evaluate convert benchmark benchmark.simple benchmark.vessels benchmark.__main__
+main predict audit_command evaluate convert benchmark benchmark.simple benchmark.vessels benchmark.details
+benchmark.__main__
 """
 RANK = {name: i for i, row in enumerate(ORDER.strip().splitlines()) for name in row.split()}
 TENSORFLOW = {

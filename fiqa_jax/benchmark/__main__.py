@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 BENCHMARKS = {
     "simple": "fiqa_jax.benchmark.simple",
+    "details": "fiqa_jax.benchmark.details",
     "vessels": "fiqa_jax.benchmark.vessels",
 }
 

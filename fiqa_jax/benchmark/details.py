@@ -1,0 +1,298 @@
+"""Which defect is it? A trained network beside a photograph's simplest numbers.
+
+    python -m fiqa_jax.benchmark details --workdir runs/details
+
+Takes a finished run of `configs/details.py` (or a recipe with stages of its kinds). The statistics
+of `benchmark simple` are measured on the very photographs that the network was trained on, and
+logistic regressions are fitted to them: on the one statistic that serves a defect best, on all, and
+on all with their squares and products. Every cut-off is chosen for macro-F1, the network's on its
+validation photographs, the regressions' on what they were fitted to. Then all are tested on the
+photographs of an apply stage.
+
+Per defect and for their mean: AUROC and macro-F1, and the network's lead, with intervals from
+resampled patients; all numbers of a draw are from the same resampled patients.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa_jax import bootstrap, metrics, predictions, stats
+from fiqa_jax.benchmark import simple
+from fiqa_jax.data import Data, open_data
+from fiqa_jax.defaults import base
+from input_pipeline import atomic
+from input_pipeline.photo import PhotoError
+from input_pipeline.table import TableError
+
+NETWORK = "network"
+STATISTICS = ("laplacian_variance", "mean", "rms_contrast")
+METRICS = ("auroc", "macro_f1")
+MEAN = "mean of all"
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """One way to name defects on N photographs.
+
+    Attributes:
+      score: `[N, K]` higher where the defect is likelier.
+      cut: `[K]` the defect is named where the score is at or above it.
+    """
+
+    score: Floats
+    cut: Floats
+
+
+def features(found: Mapping[str, ArrayLike]) -> Floats:
+    """Statistics as `simple.measure` gives them -> `[N, 3]`; the variance as its logarithm."""
+    columns = [np.asarray(found[name], np.float64) for name in STATISTICS]
+    columns[0] = np.log1p(columns[0])
+    return np.stack(columns, -1)
+
+
+def best_cut(truth: ArrayLike, score: ArrayLike) -> float:
+    """The cut-off with the highest macro-F1; between two scores, the lower of equals.
+
+    Args:
+      truth: `[N]` 0 or 1, both there.
+      score: `[N] float`.
+    """
+    y, s = np.asarray(truth, np.int64), np.asarray(score, np.float64)
+    order = np.argsort(s, kind="stable")
+    y, s = y[order], s[order]
+    first = np.flatnonzero(np.diff(s, prepend=-np.inf))  # cut before each distinct score
+    missed = np.concatenate([[0], np.cumsum(y)])[first]
+    passed = first - missed
+    hit, alarm = y.sum() - missed, (1 - y).sum() - passed
+    tables = np.stack([np.stack([passed, alarm], -1), np.stack([missed, hit], -1)], -2)
+    value = metrics.count_scores(tables, metrics.DETAIL)["macro_f1"]
+    best = int(np.argmax(value))
+    return float(s[first[best]] if best == 0 else (s[first[best] - 1] + s[first[best]]) / 2)
+
+
+def regressions(
+    x: Floats, truth: NDArray[np.int8], test: Floats, details: Sequence[str]
+) -> dict[str, Named]:
+    """Logistic regressions on simple statistics, fitted here and applied there.
+
+    Args:
+      x: `[N, 3]` features of the training photographs.
+      truth: `[N, K]` their defects, 0 or 1.
+      test: `[M, 3]` features of others.
+      details: K names of defects.
+
+    Returns:
+      What is known of the M photographs by the best single statistic (per defect, by its AUROC in
+      training, in whichever direction), by all three, and by their squares and products, too.
+
+    Raises:
+      ValueError: a defect that all training photographs have, or none.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+    for k, name in enumerate(details):
+        if len(np.unique(truth[:, k])) < 2:
+            raise ValueError(
+                f"all {len(x)} training photographs are alike in {name!r}; nothing can be fitted. "
+                "Take more of them, or another data.lq_ratio"
+            )
+    defects = range(truth.shape[1])
+    merit = [[roc_auc_score(truth[:, k], x[:, j]) for j in range(3)] for k in defects]
+    best = np.abs(np.array(merit) - 0.5).argmax(-1)
+    kinds = {
+        "best single statistic": (1, [[int(best[k])] for k in defects]),
+        "three statistics": (1, [[0, 1, 2]] * truth.shape[1]),
+        "with squares and products": (2, [[0, 1, 2]] * truth.shape[1]),
+    }
+    out = {}
+    for name, (degree, columns) in kinds.items():
+        score, cut = np.zeros((len(test), truth.shape[1])), np.zeros(truth.shape[1])
+        for k in defects:
+            model = make_pipeline(
+                StandardScaler(),
+                PolynomialFeatures(degree, include_bias=False),
+                LogisticRegression(C=1e3, max_iter=10_000),
+            )
+            model.fit(x[:, columns[k]], truth[:, k])
+            cut[k] = best_cut(truth[:, k], model.predict_proba(x[:, columns[k]])[:, 1])
+            score[:, k] = model.predict_proba(test[:, columns[k]])[:, 1]
+        out[name] = Named(score, cut)
+    return out
+
+
+def table(
+    truth: NDArray[np.int8],
+    ways: Mapping[str, Named],
+    patient: ArrayLike,
+    details: Sequence[str],
+    *,
+    seed: int,
+    draws: int = stats.RANK_DRAWS,
+) -> list[dict[str, Any]]:
+    """Every way on the same photographs, with the lead of the first over each other.
+
+    Args:
+      truth: `[N, K]` 0 or 1.
+      ways: name -> scores and cut-offs; the first is the network.
+      patient: `[N]` any hashable.
+      details: K names.
+      seed: of the bootstrap.
+      draws: of it.
+
+    Returns:
+      Rows with way, detail (a name or `MEAN`), metric, value, low, high, and for all ways but the
+      first lead, lead_low, lead_high.
+    """
+    units = len(np.unique(np.asarray(patient)))
+    whole = {name: _values(truth, way, np.ones((1, len(truth)))) for name, way in ways.items()}
+    weights = list(bootstrap.patient_weights(patient, draws, seed))
+    again = {
+        name: np.concatenate([_values(truth, way, weight) for weight in weights], axis=-1)
+        for name, way in ways.items()
+    }
+    first = next(iter(ways))
+    rows = []
+    for name in ways:
+        for m, metric in enumerate(METRICS):
+            for k, detail in enumerate((*details, MEAN)):
+                point, drawn = float(whole[name][m, k, 0]), again[name][m, k]
+                one = stats.percentile(point, drawn, units, stats.LEVEL)
+                row: dict[str, Any] = {"way": name, "detail": detail, "metric": metric}
+                row |= {"value": one.value, "low": one.low, "high": one.high}
+                if name != first:
+                    ahead = float(whole[first][m, k, 0]) - point
+                    gap = stats.percentile(ahead, again[first][m, k] - drawn, units, stats.LEVEL)
+                    row |= {"lead": gap.value, "lead_low": gap.low, "lead_high": gap.high}
+                rows.append(row)
+    return rows
+
+
+def _values(truth: NDArray[np.int8], way: Named, weight: Floats) -> Floats:
+    """`[2, K + 1, D]`: METRICS of each defect and their mean, for weights `[D, N]`."""
+    each = []
+    for k in range(truth.shape[1]):
+        y, score = truth[:, k].astype(np.int64), way.score[:, k]
+        auroc = bootstrap.weighted_scores(y, _unit(score), weight, metrics.DETAIL)["auroc"]
+        named = (score >= way.cut[k]).astype(np.int64)
+        counts = [[weight @ ((y == a) & (named == b)) for b in (0, 1)] for a in (0, 1)]
+        confusion = np.moveaxis(np.array(counts), -1, 0)
+        each.append([auroc, metrics.count_scores(confusion, metrics.DETAIL)["macro_f1"]])
+    values = np.array(each)  # [K, 2, D]
+    return np.swapaxes(np.concatenate([values, values.mean(0, keepdims=True)]), 0, 1)
+
+
+def _unit(score: Floats) -> Floats:
+    """Ranks in (0, 1), ties alike: any score as something like a probability."""
+    _, place = np.unique(score, return_inverse=True)
+    return (place + 0.5) / (place.max() + 1)
+
+
+def stage_data(workdir: Path, stage: str) -> Data:
+    """The data of a stage of a finished run, from where the run kept it.
+
+    Raises:
+      ValueError: no run there, or no such stage.
+    """
+    file = workdir / "recipe.json"
+    if not file.is_file():
+        raise ValueError(f"{workdir}: no recipe.json; give the work directory of a finished run")
+    stages = json.loads(file.read_text(encoding="utf-8"))["stage"]
+    if stage not in stages:
+        raise ValueError(f"{workdir}: no stage {stage!r}; there are {', '.join(stages)}")
+    section = ConfigDict({**base().data.to_dict(), **stages[stage]["data"]})
+    return open_data(section, workdir, section.fold, section.folds)
+
+
+def run(workdir: Path, train: Sequence[str], apply: str, seed: int) -> list[dict[str, Any]]:
+    """Fits and compares; see the module's docstring.
+
+    Args:
+      workdir: of a finished run.
+      train: stages that the network was trained in; the last one's validation predictions set
+        its cut-offs.
+      apply: the apply stage whose photographs are the test.
+      seed: of the bootstrap.
+
+    Raises:
+      ValueError: stages that are not there or name other defects.
+    """
+    test = predictions.load(workdir / apply / "predictions_all.csv")
+    details = test.details
+    seen = predictions.load(workdir / train[-1] / "predictions_val.csv")
+    if seen.details != details:
+        raise ValueError(f"{train[-1]} names {seen.details}, {apply} names {details}")
+    cut = [
+        best_cut(seen.truth["details"][:, k], seen.outputs["p_details"][:, k])
+        for k in range(len(details))
+    ]
+    ways = {NETWORK: Named(test.outputs["p_details"], np.array(cut))}
+    x, truth = [], []
+    for stage in train:
+        data = stage_data(workdir, stage)
+        rows = data.rows("train")
+        x.append(features(simple.measure(data.source, rows)))
+        truth.append(data.source.table.labels["details"][rows])
+    data = stage_data(workdir, apply)
+    place = {name: row for row, name in enumerate(data.source.table.id.tolist())}
+    rows = np.array([place[name] for name in test.id.tolist()])
+    measured = features(simple.measure(data.source, rows))
+    ways |= regressions(np.concatenate(x), np.concatenate(truth), measured, details)
+    print(
+        f"trained on {sum(map(len, x))} photographs of {', '.join(train)}; tested on {len(rows)} "
+        f"of {len(set(test.patient.tolist()))} patients of {apply}"
+    )
+    return table(test.truth["details"].astype(np.int8), ways, test.patient, details, seed=seed)
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as Markdown, the lead of the network in the last column."""
+    lines = ["| defect | metric | way | value | lead of the network |", "| --- |" + " --- |" * 4]
+    order = list(dict.fromkeys((r["metric"], r["detail"]) for r in rows))
+    for metric, detail in order:
+        for row in rows:
+            if (row["metric"], row["detail"]) == (metric, detail):
+                lead = _cell(row, "lead", "+.3f") if "lead" in row else ""
+                value = _cell(row, "value", ".3f")
+                lines.append(f"| {detail} | {metric} | {row['way']} | {value} | {lead} |")
+    return "\n".join(lines)
+
+
+def _cell(row: Mapping[str, Any], name: str, form: str) -> str:
+    prefix = "lead_" if name == "lead" else ""
+    return f"{row[name]:{form}} [{row[prefix + 'low']:{form}}, {row[prefix + 'high']:{form}}]"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line; prints a table and writes it as JSON where asked to."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fiqa_jax.benchmark details", description="Naming defects, against floors."
+    )
+    parser.add_argument("--workdir", required=True, help="of a run of configs/details.py")
+    parser.add_argument("--train", default="drawn,photos", help="training stages, in order")
+    parser.add_argument("--apply", default="elsewhere", help="apply stage that is the test")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--output", default="", help="JSON file for the table")
+    args = parser.parse_args(argv)
+    try:
+        rows = run(Path(args.workdir).absolute(), args.train.split(","), args.apply, args.seed)
+    except (ValueError, PhotoError, TableError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(markdown(rows))
+    if args.output:
+        atomic.write(args.output, (json.dumps(rows, indent=1) + "\n").encode())
+    return 0
