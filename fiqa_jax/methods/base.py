@@ -79,6 +79,22 @@ class Loss(Protocol):
         ...
 
 
+def initialiser(net: Any, data: DataSpec) -> Callable[[jax.Array], tuple[Tree, Tree]]:
+    """key -> (parameters, running statistics) of a Linen module called as `net(images, train)`.
+
+    Args:
+      net: has `dtype`; what else it needs is fixed in it.
+      data: gives the shape of the images.
+    """
+
+    def start(key: jax.Array) -> tuple[Tree, Tree]:
+        images = jnp.zeros((1, data.side, data.side, data.channels), net.dtype)
+        variables = dict(net.init(key, images, False))
+        return variables.pop("params"), variables
+
+    return start
+
+
 def gradient_step(
     loss: Loss, tx: optax.GradientTransformation, ema: float
 ) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:

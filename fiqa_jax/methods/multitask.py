@@ -134,11 +134,12 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     )
     change = base.augmented(config.augment.train)
     frozen = ((r"trunk/.*", None),) if own.freeze_trunk else ()
-    shapes = jax.eval_shape(lambda: _init(net, data, jax.random.key(0))[0])
+    start = base.initialiser(net, data)
+    shapes = jax.eval_shape(start, jax.random.key(0))[0]
     tx = optim.make(config.optim, shapes, data.steps, first=frozen)
 
     def init(key: jax.Array) -> state.TrainState:
-        params, model_state = _init(net, data, key)
+        params, model_state = start(key)
         return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
     def loss(
@@ -163,13 +164,6 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         step=base.gradient_step(loss, tx, config.optim.ema),
         predict=predict,
     )
-
-
-def _init(net: Net, data: base.DataSpec, key: jax.Array) -> tuple[Any, Any]:
-    images = jnp.zeros((1, data.side, data.side, data.channels), net.dtype)
-    variables = dict(net.init(key, images, False))
-    params = variables.pop("params")
-    return params, variables
 
 
 def _terms(

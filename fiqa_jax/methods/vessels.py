@@ -33,11 +33,12 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     dtype = jnp.dtype(config.model.precision)
     net = UNet(len(CHANNELS), own.base, own.levels, norm=True, dtype=dtype)
     change = base.augmented(config.augment.train)
-    shapes = jax.eval_shape(lambda: _init(net, data, jax.random.key(0))[0])
+    start = base.initialiser(net, data)
+    shapes = jax.eval_shape(start, jax.random.key(0))[0]
     tx = optim.make(config.optim, shapes, data.steps)
 
     def init(key: jax.Array) -> state.TrainState:
-        params, model_state = _init(net, data, key)
+        params, model_state = start(key)
         return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
     def loss(
@@ -108,10 +109,3 @@ def hard_dice(probability: jax.Array, batch: base.Batch) -> jax.Array:
     p = (probability >= 0.5) & seen
     both, either = (p & y).sum((1, 2)), p.sum((1, 2)) + y.sum((1, 2))
     return jnp.where(either > 0, 2.0 * both / jnp.maximum(either, 1), 1.0)
-
-
-def _init(net: UNet, data: base.DataSpec, key: jax.Array) -> tuple[Any, Any]:
-    images = jnp.zeros((1, data.side, data.side, data.channels), net.dtype)
-    variables = dict(net.init(key, images, False))
-    params = variables.pop("params")
-    return params, variables
