@@ -30,6 +30,8 @@ def main(argv: Sequence[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     for chatty in ("absl", "jax"):  # Orbax reports every save at length
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Not every checkpoint has a score, and that is no fault.
+    logging.getLogger("absl").addFilter(lambda r: "tracked_metric" not in r.getMessage())
     from fiqa_jax import parallel, recipe
 
     config = _CONFIG.value

@@ -157,9 +157,7 @@ def _pmap(devices: Sequence[jax.Device] | None) -> Devices:
         def gathered(variables: Any, batch: Any) -> Any:
             return axis.gather(function(variables, batch, axis=axis))
 
-        return jax.pmap(
-            gathered, axis_name=NAME, in_axes=(None, 0), out_axes=None, devices=devices
-        )
+        return jax.pmap(gathered, axis_name=NAME, in_axes=(None, 0), out_axes=None, devices=devices)
 
     def place(state: Any) -> Any:
         # A donated, unmapped argument must already lie on all local devices: on several processes

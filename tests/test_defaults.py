@@ -57,4 +57,3 @@ def test_parse_arg():
     assert (args.tiny, args.seed, args.name, args.other) == (True, 3, "x", 1.5)
     with pytest.raises(ValueError, match="'tny' is not known; known: \\['tiny'\\]"):
         defaults.parse_arg("tny", tiny=False)
-

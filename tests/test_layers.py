@@ -28,7 +28,8 @@ plan earlier compare
 figures page examples report_stage report_compare report_audit report
 stages
 recipe
-main predict audit_command evaluate convert benchmark benchmark.simple benchmark.vessels benchmark.details
+main predict audit_command evaluate convert
+benchmark benchmark.simple benchmark.vessels benchmark.details
 benchmark.__main__
 """
 RANK = {name: i for i, row in enumerate(ORDER.strip().splitlines()) for name in row.split()}

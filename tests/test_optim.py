@@ -67,7 +67,7 @@ def test_clip_by_global_norm():
 def test_unmatched_parameter_and_unused_pattern_are_errors():
     with pytest.raises(ValueError, match="no pattern matches the parameter 'head/kernel'"):
         one_update(config(groups=((r"trunk/.*", 1.0),)))
-    with pytest.raises(ValueError, match="'truck/.\\*' matches no parameter"):
+    with pytest.raises(ValueError, match=r"'truck/\.\*' matches no parameter"):
         one_update(config(groups=((r"truck/.*", 0.1), (".*", 1.0))))
 
 

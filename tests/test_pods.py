@@ -29,7 +29,12 @@ def start(kind, directory, processes, steps, die_at, cache):
     port = free_port()
     made = [
         subprocess.Popen(
-            [sys.executable, WORKER, kind, *map(str, (p, processes, port, directory, steps, die_at))],
+            [
+                sys.executable,
+                WORKER,
+                kind,
+                *map(str, (p, processes, port, directory, steps, die_at)),
+            ],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
