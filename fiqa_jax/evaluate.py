@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fiqa_jax import assess, audit_command, calibration, command, labelled, paired, reading, stats
+from fiqa_jax import assess, calibration, command, labelled, paired, reading, stats
 from fiqa_jax.assess import Assessed, Compared
 from fiqa_jax.labelled import Format, LabelError
 from fiqa_jax.predictions import Predictions
@@ -58,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] == "audit":
+        from fiqa_jax import audit_command  # reads photographs; the rest does without
+
         return audit_command.main(argv[1:])
     args = parser().parse_args(reading.hyphens(argv))
     return command.run("evaluate", lambda: run(args))

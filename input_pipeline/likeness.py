@@ -21,9 +21,9 @@ GRID = 64  # cells of the flattened picture, each way
 KEPT = 16  # frequencies each way that make the hash: 255 bits without the mean
 SHADING = 6.0  # cells; what is smoother than that is shading
 SMALL = 32  # pixels of the pictures that are correlated
-# Of the 16,471 pairs of different photographs in HRF, CHASE_DB1 and DRIMDB none differs in fewer than
-# 38 bits, and none correlates by more than 0.92. Copies saved at JPEG quality 40, at half the size,
-# with 60 % of the light or blurred differ in up to 22 bits and correlate by 0.97 or more.
+# Of the 16,471 pairs of different photographs in HRF, CHASE_DB1 and DRIMDB none differs in fewer
+# than 38 bits, and none correlates by more than 0.92. Copies saved at JPEG quality 40, at half the
+# size, with 60 % of the light or blurred differ in up to 22 bits and correlate by 0.97 or more.
 MAX_BITS = 32
 MIN_CORRELATION = 0.95
 

@@ -23,7 +23,7 @@ from input_pipeline import (
     readers,
     store,
 )
-from input_pipeline.annotated import shows_frame
+from input_pipeline.annotated import AnnotatedReader, shows_frame
 from input_pipeline.photoreader import PhotoReader
 from input_pipeline.store import FAILED, Stored, prepare
 from input_pipeline.table import Source
@@ -112,15 +112,16 @@ def _list_whole(source: Source, out: Path, workers: int) -> list[int]:
     The official EyeQ script drops such photographs without a word; here a person can look at them.
     """
     fetch, reader = source.fetch, source.reader
-    if not isinstance(fetch, Stored) or getattr(reader, "photo", reader).modality != "fundus":
+    assert isinstance(fetch, Stored)
+    assert isinstance(reader, AnnotatedReader)
+    if reader.photo.modality != "fundus":
         return []
     rows = [row for row, item in enumerate(source.items) if item in fetch.names]
     names = [fetch.names[source.items[row]] for row in rows]
     work = functools.partial(_whole, fetch.directory)
     found = chunks.run_chunks(work, names, workers, f"fields of {source.name}")
     whole = sorted(rows[place] for place, frame in found if frame)
-    known = getattr(reader, "known", {})
-    table = source.table
+    table, known = source.table, reader.known
     lines = [(table.id[r], table.path[r], known.get(source.items[r], "")) for r in whole]
     if lines:
         atomic.write_csv(out / NO_FIELD, ("id", "path", "known"), lines)
@@ -134,11 +135,11 @@ def _whole(directory: Path, names: Sequence[str]) -> list[bool]:
 
 
 def _pack(args: argparse.Namespace, out: Path) -> Path:
-    from input_pipeline.builders import pack  # TensorFlow Datasets
+    from input_pipeline.builders.pack import pack  # TensorFlow Datasets
 
     if not args.dataset:
         raise ValueError("--tfds packs a data set; name one")
-    return pack.pack(
+    return pack(
         args.dataset,
         args.tfds,
         side=args.side,

@@ -93,7 +93,7 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
     own = {"quality": label, "ungradable": ungradable_of(label)} if three else {"ungradable": label}
     table = Table(
         id=strings(ids),
-        patient=strings([_PATIENTS[variant](name) for name in ids]),
+        patient=strings([patient(variant, name) for name in ids]),
         split=strings(split),
         labels={**own, "diagnosis": np.concatenate(diagnosis)},
         quality_names=QUALITY if three else GRADABLE,
@@ -148,6 +148,14 @@ def _official(files: Tree, variant: str, table: Table) -> Table:
         split=strings([split[name] for name in ids]),
         notes=(*table.notes, f"joined with EyeQ's labels: {agree} of {len(ids)} grades agree"),
     )
+
+
+def patient(variant: str, name: str) -> str:
+    """The patient of a photograph, by its name without ending; the name where it tells nothing.
+
+    For CT slices the paper that they were printed in, as nothing is known of patients.
+    """
+    return _PATIENTS[variant](name)
 
 
 def _paper(name: str) -> str:
