@@ -1,0 +1,131 @@
+"""Public data sets as sources of a recipe."""
+
+import dummy_sets
+import numpy as np
+import pytest
+
+from fiqa_jax import defaults
+from input_pipeline import readers, sources
+from input_pipeline.datasetsource import dataset_source
+from input_pipeline.photo import read_photo
+from input_pipeline.table import TableError
+
+SETS = [
+    "eyeq",
+    "eyeq_d",
+    "deepdrid",
+    "mshf",
+    "drimdb",
+    "funpiq",
+    "iqad/EYEQ",
+    "iqad/IQAD-CT",
+    "vessels/hrf",
+    "vessels/chase_db1",
+    "vessels/folder",
+]
+
+
+def settings(name, root, **changes):
+    data = defaults.base().data.to_dict()
+    own = {"source": name, "path": str(root), "counts": "any", "side": 32, "cache": "none"}
+    return data | own | {"modality": readers.modality(name)} | changes
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_set_is_read_by_name(name, tmp_path):
+    root = dummy_sets.write(name, tmp_path)
+    source = sources.make_source(settings(name, root))
+    first = None
+    for row in range(len(source.table)):
+        example = source.read(row)
+        shapes = {k: (x.shape, x.dtype) for k, x in example.items()}
+        first = first or shapes
+        assert shapes == first
+    channels = 1 if name == "iqad/IQAD-CT" else 3
+    assert example["image"].shape == (32, 32, channels)
+    extra = {"funpiq": {"map"}, "vessels": {"vessels", "vessels_valid"}}
+    assert example.keys() - {"image", "fov"} == extra.get(name.partition("/")[0], set())
+
+
+def test_labels_as_a_recipe_asks_for_them(tmp_path):
+    root = dummy_sets.write("deepdrid", tmp_path)
+    both = sources.make_source(settings("deepdrid", root, details=("contrast", "clarity"))).table
+    assert both.detail_names == ("contrast", "clarity")
+    np.testing.assert_array_equal(both.labels["details"][:, 0], -1)
+    np.testing.assert_array_equal(both.labels["details"][:, 1], [0, 1, 0, 1, 0])
+    assert "diagnosis" not in both.labels
+    assert any("gradable / ungradable only" in note for note in both.notes)
+    none = sources.make_source(settings("deepdrid", root, details=(), classes=0)).table
+    assert none.labels == {}
+    named = tuple("abcde")
+    five = sources.make_source(settings("deepdrid", root, diagnosis=named)).table
+    assert five.diagnosis_names == named
+    with pytest.raises(TableError, match=r"deepdrid has 5 diagnoses: \('no DR'"):
+        sources.make_source(settings("deepdrid", root, diagnosis=("no", "yes")))
+
+
+def test_two_classes_of_a_set_with_three(tmp_path):
+    root = dummy_sets.write("eyeq", tmp_path)
+    table = sources.make_source(settings("eyeq", root, classes=2)).table
+    assert table.quality_names == ("gradable", "ungradable")
+    assert table.labels.keys() == {"ungradable"}
+    with pytest.raises(TableError, match="none of the labels asked for is there; it has quality"):
+        sources.make_source(settings("eyeq", root, classes=0), require_labels=True)
+
+
+def test_photographs_that_are_missing(tmp_path):
+    root = dummy_sets.write("eyeq", tmp_path)
+    (root / "train" / "10_right.jpeg").unlink()
+    with pytest.raises(TableError, match=r"(?s)1 of 5 photographs .*10_right.*on_bad=skip.*Kaggle"):
+        sources.make_source(settings("eyeq", root))
+    skipped = sources.make_source(settings("eyeq", root, on_bad="skip"), tmp_path / "work")
+    assert skipped.table.id.tolist() == ["10_left", "15337_left", "7_right", "9_left"]
+    assert "10_right" in (tmp_path / "work" / "left_out.csv").read_text()
+
+
+def test_five_files_are_known_to_be_trouble(tmp_path):
+    root = dummy_sets.write("eyeq", tmp_path)
+    (root / "train" / "15337_left.jpeg").write_bytes(b"spoilt")
+    sources.make_source(settings("eyeq", root, on_bad="skip"), tmp_path / "work")
+    listed = (tmp_path / "work" / "left_out.csv").read_text()
+    assert "one of five that the official script cannot crop" in listed
+
+
+def test_preprocessed_photographs_serve_as_well(tmp_path):
+    root = dummy_sets.write("eyeq", tmp_path)
+    for path in [*root.glob("t*/*.jpeg")]:
+        dummy_sets.photograph(root / "png" / f"{path.stem}.png")
+        path.unlink()
+    source = sources.make_source(settings("eyeq", root))
+    assert source.table.path.tolist()[0] == "png/10_left.png"
+
+
+def test_pictures_of_another_kind_than_the_recipe_expects(tmp_path):
+    root = dummy_sets.write("iqad/DRAC", tmp_path)
+    with pytest.raises(TableError, match=r"holds slice pictures; set --config.data.modality=slice"):
+        sources.make_source(settings("iqad/DRAC", root, modality="fundus"))
+
+
+def test_boxes_that_a_set_is_known_to_need(tmp_path):
+    root = dummy_sets.write("drimdb", tmp_path)
+    source = dataset_source("drimdb", root, side=32, counts="any")
+    assert source.reader.photo.erase == ((566, 2, 682, 28),)
+    own = dataset_source("drimdb", root, side=32, counts="any", erase=((0, 0, 9, 9),))
+    path = own.items[0]
+    expected = read_photo(path, 32, erase=((0, 0, 9, 9),))
+    np.testing.assert_array_equal(own.read(0)["image"], expected.image)
+
+
+def test_settings_that_do_not_exist(tmp_path):
+    root = dummy_sets.write("eyeq", tmp_path)
+    with pytest.raises(TableError, match=r"data\.no_field is 'skip', expected one of"):
+        sources.make_source(settings("eyeq", root, no_field="skip"))
+    with pytest.raises(TableError, match=r"data\.source is 'eye', expected one of"):
+        sources.make_source(settings("eyeq", root) | {"source": "eye"})
+
+
+def test_the_digest_follows_labels_and_lists(tmp_path):
+    root = dummy_sets.write("iqad/EYEQ", tmp_path)
+    one = sources.make_source(settings("iqad/EYEQ", root)).digest
+    assert sources.make_source(settings("iqad/EYEQ", root)).digest == one
+    assert sources.make_source(settings("iqad/EYEQ", root, lists="mkcnet")).digest != one
