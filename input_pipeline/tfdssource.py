@@ -65,8 +65,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
     ids = strings(columns["id"])
     dtypes = {"quality": np.int32, "ungradable": np.int32, "details": np.int8}
     dtypes["diagnosis"] = np.int32
-    undivided = {*columns["split"]} == {"train"}
-    split = ["" if undivided or s == "rest" else s for s in columns["split"]]
+    split = ["" if s == records.UNSPLIT else s for s in columns["split"]]
     patients = strings(columns["patient"])
     shared = len({*zip(columns["patient"], split, strict=True)}) > len({*columns["patient"]})
     table = Table(

@@ -195,10 +195,7 @@ def _split_generators(self: Any, dl_manager: Any) -> Mapping[str, Iterator]:
     config = self.builder_config
     folder = config.store or str(Path(self.data_dir).parents[2] / "prepared")
     source, rows = _open(self.name, config, dl_manager, folder)
-    split = source.table.split
-    if not split.any():  # TFDS calls the split of an undivided set so
-        split = np.full(len(split), "train")
-    split = np.where(split == "", "rest", split)
+    split = np.where(source.table.split == "", records.UNSPLIT, source.table.split)
     return {
         str(name): self._generate_examples(source, rows[split[rows] == name])
         for name in dict.fromkeys(split[rows].tolist())
@@ -268,7 +265,12 @@ def _pictures(arrays: Arrays) -> dict[str, Any]:
 
 
 def _download_and_prepare(self: Any, **kwargs: Any) -> None:
-    """Prepares the records, and beside them the table that they are found by."""
+    """Prepares the records, and beside them the table that they are found by.
+
+    Formats that cannot be read in any order, such as tfrecord for `as_dataset`, get no table.
+    """
     tfds.core.GeneratorBasedBuilder.download_and_prepare(self, **kwargs)
+    if self.info.file_format not in tfds.core.FileFormat.with_random_access():
+        return
     labels, _, modality = _labels(self.builder_config, self.name)
     records.write_table(self.data_dir, labels, modality, self.builder_config.side)

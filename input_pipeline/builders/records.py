@@ -20,6 +20,7 @@ from input_pipeline.readers import Labels
 from input_pipeline.table import Arrays, TableError
 
 TABLE = "table.json"
+UNSPLIT = "unsplit"  # TFDS's name for photographs that the set puts into no split
 _SCHEMA = 1
 _KNOWN = ("id", "patient", "quality", "ungradable", "details", "diagnosis")
 
