@@ -66,8 +66,10 @@ def paint(
         drift = rng.uniform(0.0, 0.08) * fields.smooth(rng, side, side_cells(at, 16.0))
         log[..., channel] += drift
 
-    tessellated = rng.beta(1.0, 2.2) * 0.3
-    log += (tessellated * _choroid(rng, at))[..., None] * np.array([0.4, 1.0, 0.8], np.float32)
+    # a third of all eyes is clearly tessellated, most a little
+    tessellated = rng.uniform(0.12, 0.3) if rng.random() < 0.35 else rng.uniform(0.0, 0.12)
+    through = np.array([rng.uniform(0.35, 0.9), 1.0, rng.uniform(0.5, 0.9)], np.float32)
+    log += (tessellated * _choroid(rng, at))[..., None] * through
 
     to_fovea = np.hypot(at.y, at.x)
     wide, deep = rng.uniform(1.8, 4.6), rng.uniform(0.1, 0.5)
@@ -83,20 +85,24 @@ def paint(
 
 
 def _choroid(rng: np.random.Generator, at: Grid) -> np.ndarray:
-    """Choroidal vessels: meandering bands between islands of pigment, [S, S]."""
+    """Choroidal vessels between strands of pigment, [S, S], about -1 (pigment) to 1 (vessel).
+
+    They run in bands that bend and fan out from a vortex vein beyond the field, and thin out to a
+    network; where and how strongly they show changes over the fundus.
+    """
     side = at.side
-    phi = rng.uniform(0, 2 * np.pi)
-    far = rng.uniform(38, 60)  # the bands run towards a vortex vein outside the field
-    cx, cy = far * np.cos(phi), far * np.sin(phi)
-    bend = rng.uniform(0.5, 1.4)
-    dx = at.x - cx + bend * fields.smooth(rng, side, side_cells(at, 5.0))
-    dy = at.y - cy + bend * fields.smooth(rng, side, side_cells(at, 5.0))
+    phi, far = rng.uniform(0, 2 * np.pi), rng.uniform(36, 60)
+    dx, dy = at.x - far * np.cos(phi), at.y - far * np.sin(phi)
+    for bump, size in ((8.0, rng.uniform(0.5, 1.3)), (2.5, rng.uniform(0.1, 0.45))):
+        dx = dx + size * fields.smooth(rng, side, side_cells(at, bump))
+        dy = dy + size * fields.smooth(rng, side, side_cells(at, bump))
     distance, angle = np.hypot(dx, dy), np.arctan2(dy, dx)
-    wide = rng.uniform(0.8, 1.5)
-    bands = fields.streaks(rng, distance, angle, rng.uniform(2.0, 5.0), 2 * np.pi * far / wide)
-    web = np.abs(fields.smooth(rng, side, side_cells(at, 1.1 * wide)))
-    where = _sigmoid(1.5 * fields.smooth(rng, side, side_cells(at, 18.0)) + rng.normal(0.5, 1))
-    return (0.7 * np.tanh(bands) + 0.35 * (0.8 - web)) * where
+    wide = rng.uniform(0.35, 0.95)  # degrees, of a strand
+    bands = fields.streaks(rng, distance, angle, rng.uniform(1.2, 4.0), 2 * np.pi * far / wide)
+    web = 0.8 - np.abs(fields.smooth(rng, side, side_cells(at, max(1.0, 1.5 * wide))))
+    share = rng.uniform(0.35, 0.85)
+    where = _sigmoid(1.5 * fields.smooth(rng, side, side_cells(at, 14.0)) + rng.normal(0.8, 1))
+    return (share * np.tanh(1.2 * bands) + (1 - share) * web) * where
 
 
 def _sheen(rng: np.random.Generator, eye: Eye, at: Grid, to_fovea: np.ndarray) -> np.ndarray:
