@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from input_pipeline import likeness
 from input_pipeline.readers import Counts, tally
-from input_pipeline.table import SPLITS, Table
+from input_pipeline.table import SPLITS, Source, Table
 
+COMPARED = 2000  # photographs that a recipe compares with one another at most
 _SHOWN = 5  # examples of each finding
 # Patient and eye in a photograph's name: 10009_left (EyePACS), 265_l1 (DeepDRiD), Image_01L
 # (CHASE_DB1), p7_OD.
@@ -160,6 +162,25 @@ def audit(
         overlaps=tuple(_overlap(own, key, other) for key, other in (others or {}).items()),
         notes=own.notes,
     )
+
+
+def of_source(
+    source: Source, split: np.ndarray | None = None, workers: int = 1, limit: int = COMPARED
+) -> Audit:
+    """Looks the data of a recipe through; see `audit`.
+
+    Args:
+      source: N photographs.
+      split: [N] str, as used for training.
+      workers: processes that read photographs.
+      limit: photographs are compared with one another where there are no more than that. Sources
+        that have no files (drawings) are not compared.
+    """
+    pairs, failed = None, 0
+    if (source.table.path != "").any() and len(source.table) <= limit:
+        found = likeness.signatures(source, workers)
+        pairs, failed = likeness.pairs(found), len(found.failed)
+    return audit(source.table, split, name=source.name, pairs=pairs, failed=failed)
 
 
 def eyes(table: Table) -> np.ndarray:

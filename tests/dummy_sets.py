@@ -196,6 +196,20 @@ WRITERS = {
     "vessels": vessels,
 }
 
+SETS = (
+    "eyeq",
+    "eyeq_d",
+    "deepdrid",
+    "mshf",
+    "drimdb",
+    "funpiq",
+    "iqad/EYEQ",
+    "iqad/IQAD-CT",
+    "vessels/hrf",
+    "vessels/chase_db1",
+    "vessels/folder",
+)
+
 # Name with variant -> folder below the root that a writer filled.
 FOLDERS = {"vessels/hrf": "hrf", "vessels/chase_db1": "chase", "vessels/folder": "own"}
 

@@ -1,5 +1,7 @@
 """Leakage, copies, counts and clashing labels, on tables made by hand."""
 
+import dataclasses
+
 import dummy_sets
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from fiqa_jax import audit, evaluate, report_audit
 from fiqa_jax.page import Table as PageTable
 from fiqa_jax.page import render
+from input_pipeline.datasetsource import dataset_source
 from input_pipeline.table import QUALITY, Table, strings
 
 
@@ -175,6 +178,16 @@ def test_the_page_holds_every_finding():
     ]
     html = render("t", "l", [section])
     assert "1 of 3 patients in test (33%)" in html
+
+
+def test_the_data_of_a_recipe(tmp_path):
+    source = dataset_source("eyeq", dummy_sets.write("eyeq", tmp_path), side=64, counts="any")
+    found = audit.of_source(source)
+    assert found.name == "eyeq"
+    assert found.copies.pairs == 10  # dummy photographs differ in brightness alone
+    assert audit.of_source(source, limit=4).copies is None
+    nowhere = dataclasses.replace(source.table, path=strings([""] * 5))
+    assert audit.of_source(dataclasses.replace(source, table=nowhere)).copies is None
 
 
 def test_the_command_on_a_data_set(tmp_path, capsys):

@@ -14,19 +14,6 @@ from input_pipeline import batches, readers, sources
 from input_pipeline.builders import crops, records
 from input_pipeline.table import TableError
 
-SETS = [
-    "eyeq",
-    "eyeq_d",
-    "deepdrid",
-    "mshf",
-    "drimdb",
-    "funpiq",
-    "iqad/EYEQ",
-    "iqad/IQAD-CT",
-    "vessels/hrf",
-    "vessels/folder",
-]
-
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
@@ -54,7 +41,7 @@ def settings(source, path, name, **changes):
     return data | {"modality": readers.modality(name)} | changes
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", dummy_sets.SETS)
 def test_what_is_packed_is_what_the_set_gives(name, tmp_path):
     root, builder = packed(name, tmp_path)
     direct = sources.make_source(settings(name, root, name))

@@ -10,20 +10,6 @@ from input_pipeline.datasetsource import dataset_source
 from input_pipeline.photo import read_photo
 from input_pipeline.table import TableError
 
-SETS = [
-    "eyeq",
-    "eyeq_d",
-    "deepdrid",
-    "mshf",
-    "drimdb",
-    "funpiq",
-    "iqad/EYEQ",
-    "iqad/IQAD-CT",
-    "vessels/hrf",
-    "vessels/chase_db1",
-    "vessels/folder",
-]
-
 
 def settings(name, root, **changes):
     data = defaults.base().data.to_dict()
@@ -31,7 +17,7 @@ def settings(name, root, **changes):
     return data | own | {"modality": readers.modality(name)} | changes
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", dummy_sets.SETS)
 def test_every_set_is_read_by_name(name, tmp_path):
     root = dummy_sets.write(name, tmp_path)
     source = sources.make_source(settings(name, root))
