@@ -35,7 +35,9 @@ def main(argv: Sequence[str]) -> None:
     from fiqa_jax import parallel, recipe
 
     config = _CONFIG.value
-    workdir = _WORKDIR.value or default_workdir(_CONFIG.config_filename)
+    workdir = _WORKDIR.value or default_workdir(
+        config_flags.get_config_filename(flags.FLAGS["config"])
+    )
     workdir = os.path.abspath(workdir)
     parallel.prepare(config.deterministic, os.path.join(workdir, "cache", "compiled"))
     parallel.initialise_pod(_DISTRIBUTED.value)

@@ -93,7 +93,7 @@ def run(
     """
     if config.select and evaluate is None:
         raise ValueError(f"train.select={config.select!r} needs a validation split; there is none")
-    init = jax.jit(lambda: method.init(stream(seed, "init", "rbg")))
+    init = jax.jit(lambda: method.init(stream(seed, "init")))
     with contextlib.ExitStack() as closing:
         checkpoints = Checkpoints(directory / "checkpoints", config.keep, devices)
         closing.callback(checkpoints.close)

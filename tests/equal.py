@@ -15,7 +15,7 @@ PATHS = (("jit", 8), ("pmap", 8), ("pmap", 1))
 def train(method, batches, kind, devices, seed=0):
     """Final state and the scalars of every step, as numpy, after one step per batch."""
     place = parallel.make(kind, jax.devices()[:devices])
-    now = place.place(method.init(jax.random.key(seed, impl="rbg")))
+    now = place.place(method.init(jax.random.key(seed)))
     step = place.step(method.step)
     key = place.place(state.stream(seed, "train"))
     scalars = []

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -12,7 +13,7 @@ ORDER = """
 defaults command
 parallel
 augment spec losses optim state
-models.norm models.pool models.resnet models.heads models.unet models.wnet models
+models.initial models.norm models.pool models.resnet models.heads models.unet models.wnet models
 torchpickle torchfile pretrained formats.rules formats.torchvision_resnet formats.lwnet formats
 methods.base methods.multitask methods.vessels methods
 advice calibration overlay paired reliability
@@ -116,6 +117,17 @@ def test_input_pipeline_is_ours():
     import input_pipeline
 
     assert Path(input_pipeline.__file__).parent == ROOT / "input_pipeline"
+
+
+def test_the_wheel_holds_every_package():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        listed = set(tomllib.load(file)["tool"]["setuptools"]["packages"])
+    there = {
+        p.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        for package in ("fiqa_jax", "input_pipeline")
+        for p in (ROOT / package).rglob("__init__.py")
+    }
+    assert listed == there | {"fiqa_jax._configs"}
 
 
 def test_the_order_names_every_module_and_no_other():

@@ -31,7 +31,7 @@ def saved(tmp_path_factory):
         c.data.std,
     )
     method = methods.build("multitask", c, data)
-    state = method.init(jax.random.key(3, impl="rbg"))
+    state = method.init(jax.random.key(3))
     variables = {"params": state.params, **state.model_state}
     directory = tmp_path_factory.mktemp("model")
     stage = defaults.resolved(c)

@@ -86,7 +86,7 @@ def test_every_step_is_logged_once(tmp_path):
 
 def test_first_logged_loss_is_the_first_batch(tmp_path):
     result = run(tmp_path, steps=1)
-    w = np.asarray(jax.jit(method().init)(train.stream(0, "init", "rbg")).params["w"])
+    w = np.asarray(jax.jit(method().init)(train.stream(0, "init")).params["w"])
     batch = next(batches(0))
     want = float(np.mean((batch["x"] @ w - batch["y"]) ** 2))
     assert lines(tmp_path)[0]["loss"] == pytest.approx(want, rel=1e-5)

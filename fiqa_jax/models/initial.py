@@ -24,6 +24,12 @@ def he_normal(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float
     return draw(quick_key(key), shape, dtype)
 
 
+def he_fan_in(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> jax.Array:
+    """Normal of variance 2 / fan-in (He et al. 2015, equation 10), for U-Nets."""
+    draw = jax.nn.initializers.variance_scaling(2.0, "fan_in", "normal")
+    return draw(quick_key(key), shape, dtype)
+
+
 def small_normal(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> jax.Array:
     """Normal of deviation 0.01, for linear heads: first probabilities are near uniform."""
     return 0.01 * jax.random.normal(quick_key(key), shape, dtype)

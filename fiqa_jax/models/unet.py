@@ -5,9 +5,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from fiqa_jax.models.initial import he_fan_in
 from fiqa_jax.models.norm import BatchNorm, parameter_dtype
-
-_HE = jax.nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 
 
 class Conv(nn.Module):
@@ -27,7 +26,7 @@ class Conv(nn.Module):
             padding=((pad, pad), (pad, pad)),
             dtype=self.dtype,
             param_dtype=parameter_dtype(self.dtype),
-            kernel_init=_HE,
+            kernel_init=he_fan_in,
             name="conv",
         )(x)
 
@@ -47,7 +46,7 @@ class Up(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps `[B, H, W, C]` to `[B, 2H, 2W, features]`, compute dtype."""
         exact = parameter_dtype(self.dtype)
-        kernel = self.param("kernel", _HE, (x.shape[-1], 4 * self.features), exact)
+        kernel = self.param("kernel", he_fan_in, (x.shape[-1], 4 * self.features), exact)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), exact)
         batch, height, width, _ = x.shape
         y = jnp.dot(x.astype(self.dtype), kernel.astype(self.dtype))
