@@ -135,22 +135,24 @@ def _whole(directory: Path, names: Sequence[str]) -> list[bool]:
 
 
 def _pack(args: argparse.Namespace, out: Path) -> Path:
-    from input_pipeline.builders.pack import pack  # TensorFlow Datasets
+    from input_pipeline.builders import pack  # TensorFlow Datasets
 
+    shared = {"side": args.side, "store": str(out), "workers": args.workers}
+    if args.drawn:
+        own = {"count": args.drawn, "seed": args.seed, "style": args.style}
+        return pack.pack_drawn(args.tfds, lq_ratio=args.lq_ratio, **own, **shared)
     if not args.dataset:
-        raise ValueError("--tfds packs a data set; name one")
-    return pack(
+        raise ValueError("--tfds packs data sets and drawings; name one, or read the store itself")
+    return pack.pack(
         args.dataset,
         args.tfds,
-        side=args.side,
         manual_dir=args.manual_dir,
         lists=args.lists,
         counts=args.counts,
         no_field=args.no_field,
         erase=tuple(args.erase),
-        store=str(out),
         on_bad=args.on_bad,
-        workers=args.workers,
+        **shared,
     )
 
 

@@ -115,6 +115,20 @@ def test_packing_from_the_command_line(tmp_path, capsys):
     assert len(sources.make_source(data).table) == 5
 
 
+def test_packing_drawings(tmp_path, capsys):
+    tfds.disable_progress_bar()
+    what = ["--drawn", "2", "--style", "b", "--seed", "3", "--side", "32", "--workers", "1"]
+    where = ["--out", str(tmp_path / "out"), "--tfds", str(tmp_path / "tfds")]
+    assert prepare.main([*what, *where]) == 0
+    folder = tmp_path / "tfds" / "drawn" / "b-3-2-32" / "1.0.0"
+    assert f"--config.data.path={folder}" in capsys.readouterr().out
+    data = defaults.base().data.to_dict() | {"source": "tfds", "path": str(folder), "side": 32}
+    assert sorted(sources.make_source(data).table.id.tolist()) == ["b3-000000", "b3-000001"]
+    folder_of_files = ["--folder", str(tmp_path), "--side", "32", *where]
+    assert prepare.main(folder_of_files) == 1
+    assert "no photographs in this folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

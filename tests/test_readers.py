@@ -7,7 +7,7 @@ import numpy as np
 import openpyxl
 import pytest
 
-from input_pipeline import readers
+from input_pipeline import readers, splits
 from input_pipeline.readers import eyeq, iqad
 from input_pipeline.readers.tree import photographs, tree
 from input_pipeline.table import TableError
@@ -247,6 +247,10 @@ def test_mkcnet_counts_upwards(tmp_path):
     assert t.labels["diagnosis"].tolist() == [0, 0, 1, 2, 1]  # 1 to 3 merged, 4 is 2
     assert t.split.tolist() == ["train", "train", "val", "test", "test"]
     assert t.shares_patients  # patient 10 is in train and in test
+    np.testing.assert_array_equal(splits.assign(t, (0.7, 0.1, 0.2), 0), t.split)
+    unaware = dataclasses.replace(t, shares_patients=False)
+    with pytest.raises(TableError, match="1 patients have photographs in more than one split"):
+        splits.assign(unaware, (0.7, 0.1, 0.2), 0)
 
 
 def test_the_official_split_of_mkcnets_photographs_is_eyeqs(tmp_path):

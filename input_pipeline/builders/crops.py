@@ -93,6 +93,22 @@ def crops(name: str, side: int, **settings: Any) -> Crops:
     return config
 
 
+def drawings(side: int, style: str, count: int, seed: int, lq_ratio: float, **how: Any) -> Drawings:
+    """A config of drawn photographs, named after all that decides them; `how`: store, workers."""
+    name = f"{style}-{seed}-{count}-{side}" + ("" if lq_ratio == 0.5 else f"-lq{lq_ratio:g}")
+    about = f"{count} drawings of style {style}, {side} x {side} pixels"
+    return Drawings(
+        name=name,
+        description=about,
+        side=side,
+        style=style,
+        count=count,
+        seed=seed,
+        lq_ratio=lq_ratio,
+        **how,
+    )
+
+
 def dataset_builder(name: str, module: str, side: int = 512) -> type:
     """The builder class of a data set.
 
@@ -112,10 +128,7 @@ def dataset_builder(name: str, module: str, side: int = 512) -> type:
 
 def drawn_builder(name: str, module: str) -> type:
     """The builder class of drawn photographs."""
-    configs = [
-        Drawings(name=f"{style}-128", style=style, description=f"600 drawings of style {style}")
-        for style in synthetic.STYLES
-    ]
+    configs = [drawings(128, style, 600, 0, 0.5) for style in synthetic.STYLES]
     return _builder(name, module, "Drawn fundus photographs with known quality", configs, None)
 
 

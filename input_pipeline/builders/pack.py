@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from input_pipeline.builders.crops import crops
+from input_pipeline.builders.crops import crops, drawings
 
 
 def pack(name: str, data_dir: str, *, side: int, manual_dir: str, **settings: Any) -> Path:
@@ -31,4 +31,18 @@ def pack(name: str, data_dir: str, *, side: int, manual_dir: str, **settings: An
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=Path(manual_dir).expanduser())
     )
+    return Path(builder.data_dir)
+
+
+def pack_drawn(data_dir: str, **settings: Any) -> Path:
+    """Prepares the builder of drawn photographs; see `pack`.
+
+    Args:
+      data_dir: TFDS's folder.
+      **settings: see `crops.drawings`.
+    """
+    from input_pipeline.builders import drawn
+
+    builder = drawn.BUILDER(data_dir=data_dir, config=drawings(**settings))
+    builder.download_and_prepare()
     return Path(builder.data_dir)
