@@ -1,27 +1,16 @@
 """The recipes on real photographs: who reads what, and one of them whole, on drawn stand-ins."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from recipes import load
 
 from fiqa_jax import plan, predictions, recipe
 from input_pipeline import sources, splits, synthetic
 from input_pipeline.table import TableError
-
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-
-
-def load(name, argument):
-    spec = importlib.util.spec_from_file_location(name, CONFIGS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = module.get_config(argument).lock()
-    config.data.driver = "threads"
-    return config
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +41,7 @@ def with_paths(config, eyes):
 
 
 def test_every_set_serves_its_purpose_alone(eyes):
-    config = with_paths(load("multitask", "photos"), eyes)
+    config = with_paths(load("photos"), eyes)
     paths = {name: Path(config.stage[name].data.path).name for name in config.stages}
     assert {name for name, path in paths.items() if path == "hrf.csv"} == {"teacher"}
     external = {name for name, path in paths.items() if path == "drimdb.csv"}
@@ -64,7 +53,7 @@ def test_every_set_serves_its_purpose_alone(eyes):
 
 
 def test_children_are_split_as_such(eyes):
-    section = with_paths(load("multitask", "photos,tiny"), eyes).stage.student.data
+    section = with_paths(load("photos,tiny"), eyes).stage.student.data
     source = sources.make_source(section)
     split = splits.assign(source.table, section.split, section.seed)
     assert {*split} == {"train", "val", "test"}
@@ -73,7 +62,7 @@ def test_children_are_split_as_such(eyes):
 
 
 def test_the_external_test_leaves_outliers_out_and_paints_the_stamp(eyes):
-    section = with_paths(load("multitask", "photos,tiny"), eyes).stage.student_drimdb.data
+    section = with_paths(load("photos,tiny"), eyes).stage.student_drimdb.data
     source = sources.make_source(section)
     np.testing.assert_array_equal(source.table.labels["ungradable"], [0] * 6)
     (box,) = source.reader.erase
@@ -84,7 +73,7 @@ def test_the_external_test_leaves_outliers_out_and_paints_the_stamp(eyes):
 
 
 def test_a_path_that_is_not_given_is_asked_for(tmp_path):
-    config = load("multitask", "photos,tiny")
+    config = load("photos,tiny")
     config.data.path = "chase.csv"  # the teacher does not fall back on the students' photographs
     with pytest.raises(TableError, match=r"data\.path is empty"):
         recipe.run(config, tmp_path)
@@ -92,7 +81,7 @@ def test_a_path_that_is_not_given_is_asked_for(tmp_path):
 
 @pytest.mark.slow
 def test_details_run_from_photographs_to_the_test_of_others(eyes, tmp_path):
-    config = load("details", "tiny")
+    config = load("tiny", "details")
     config.stage.photos.data.path = str(eyes / "hrf.csv")
     config.stage.elsewhere.data.path = str(eyes / "chase.csv")
     recipe.run(config, tmp_path)

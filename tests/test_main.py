@@ -7,22 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recipes import load
 
 from fiqa_jax import main, model_dir, predictions, recipe
 from fiqa_jax.plan import RecipeError
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def load(argument=""):
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("multitask", ROOT / "configs" / "multitask.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = module.get_config(argument).lock()
-    config.data.driver = "threads"
-    return config
 
 
 @pytest.fixture(scope="module")
