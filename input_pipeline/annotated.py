@@ -131,8 +131,11 @@ def _check_field(path: str, photo: Photo) -> None:
 
 
 def shows_frame(fov: np.ndarray) -> bool:
-    """Whether a field of view [S, S] uint8 is a whole frame: a rectangle without corners cut."""
+    """Whether a field of view [S, S] uint8 is a whole frame: its corners are not cut.
+
+    One corner may be missing, as a stamp that was painted black leaves it.
+    """
     rows, columns = np.flatnonzero(fov.any(axis=1)), np.flatnonzero(fov.any(axis=0))
     if not len(rows):
         return False
-    return bool(fov[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all())
+    return int(fov[np.ix_(rows[[0, -1]], columns[[0, -1]])].sum()) >= 3

@@ -125,6 +125,9 @@ def test_frames_and_fields():
     band[4:28] = 1
     assert shows_frame(band)
     assert shows_frame(np.ones((32, 32), np.uint8))
+    band[4:9, 20:] = 0  # a stamp in a corner
+    band[12:15, 3:9] = 0
+    assert shows_frame(band)
     assert not shows_frame(disc)
     disc[:4] = 0  # cut above, as many cameras do
     assert not shows_frame(disc)
