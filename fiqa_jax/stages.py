@@ -11,6 +11,7 @@ import numpy as np
 
 from fiqa_jax import (
     advice,
+    audit,
     calibrate,
     compare,
     earlier,
@@ -19,8 +20,10 @@ from fiqa_jax import (
     methods,
     metrics,
     model_dir,
+    page,
     parallel,
     predictions,
+    report_audit,
     tensorboard,
     train,
 )
@@ -44,11 +47,19 @@ class Context:
     opened: dict[str, Data] = dataclasses.field(default_factory=dict)
 
     def data(self, job: Job) -> Data:
-        """A job's data; stages with the same `data` section and fold share one source."""
+        """A job's data; stages with the same `data` section and fold share one source.
+
+        The first to open it prints the audit and leaves it in its folder for the report.
+        """
         section = job.config.data
         key = f"{section.to_json_best_effort(sort_keys=True)} {job.fold} {job.folds}"
         if key not in self.opened:
-            self.opened[key] = open_data(section, self.workdir, job.fold, job.folds)
+            data = open_data(section, self.workdir, job.fold, job.folds)
+            if jax.process_index() == 0:
+                found = audit.of_source(data.source, data.split, section.workers)
+                log.info("%s", audit.text(found))
+                page.save_section(job.directory, report_audit.section(found))
+            self.opened[key] = data
         return self.opened[key]
 
 
