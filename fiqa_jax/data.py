@@ -69,6 +69,21 @@ class Data:
         """The same data with further per-row arrays `[N, ...]` in every batch."""
         return dataclasses.replace(self, source=sources.with_columns(self.source, dict(columns)))
 
+    def facts(self) -> dict[str, Any]:
+        """What a model card says of the data: source, splits with patients, the loader's notes."""
+        table = self.source.table
+        splits_of: dict[str, tuple[int, int]] = {}
+        for name in ("train", "val", "test"):
+            rows = self.rows(name)
+            if len(rows):
+                splits_of[name] = (len(rows), len(np.unique(table.patient[rows])))
+        return {
+            "source": self.source.name,
+            "splits": splits_of,
+            "patients_known": bool((table.patient != table.id).any()),
+            "notes": table.notes,
+        }
+
     def spec(self, steps: int, batch: int, details: tuple[str, ...] = ()) -> DataSpec:
         """What a method may know before the first batch.
 

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from fiqa_jax import model_dir, parallel, plan, report, stages
+from fiqa_jax import card, model_dir, parallel, plan, report, stages
 from fiqa_jax.defaults import resolved
 from fiqa_jax.plan import Job, RecipeError
 
@@ -94,7 +94,7 @@ def _write_run(config: ConfigDict, workdir: Path) -> None:
 
 
 def _deliver(config: ConfigDict, jobs: Sequence[Job], workdir: Path) -> None:
-    """Copies the chosen stage's model to WORKDIR/model, replacing an older one in whole."""
+    """Copies the chosen stage's model to WORKDIR/model, in whole, and writes its card."""
     name = config.deliver
     chosen = [j for j in jobs if j.stage == name and (j.directory / "model").is_dir()]
     if not chosen:
@@ -107,6 +107,9 @@ def _deliver(config: ConfigDict, jobs: Sequence[Job], workdir: Path) -> None:
     shutil.copytree(chosen[0].directory / "model", part)
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)
+    job = chosen[0]
+    trained = job.directory if job.kind == "train" else job.needs[job.config.of][0]
+    card.write(target, trained, config.seed)
 
 
 def _together(name: str) -> None:

@@ -109,6 +109,7 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
         "input_wait": result.input_wait,
         "data": data.source.digest,
         "train_rows": spec.train_rows,
+        **data.facts(),
     }
     if jax.process_index() == 0:
         stage = resolved(config)

@@ -52,6 +52,18 @@ def test_delivered_model_predicts_as_the_test_file_says(workdir):
     np.testing.assert_allclose(outputs["p_quality"], found.outputs["p_quality"][rows], atol=1e-5)
 
 
+def test_model_card_says_what_the_run_knows(workdir):
+    text = (workdir / "model" / "model_card.md").read_text()
+    facts = json.loads((workdir / "student" / "stage.json").read_text())["facts"]
+    photographs, patients = facts["splits"]["test"]
+    assert f"| test | {photographs} | {patients} |" in text
+    assert "not a medical device" in text
+    assert "pseudo-labels of stage `labels`" in text
+    assert "disjoint by photograph: patients were not known" in text
+    accuracy = facts["test"]["quality_accuracy"]
+    assert f"| quality | {photographs} | {accuracy:.3f} [" in text
+
+
 def test_student_learns_from_the_teachers_probabilities(workdir):
     stored = np.load(workdir / "labels" / "outputs.npz", allow_pickle=False)
     assert stored["p_details"].shape == (len(stored["id"]), 3)
