@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from fiqa_jax.audit import Audit, findings
+from fiqa_jax.findings import Audit, findings
 from fiqa_jax.page import Item, Section, Table
 
 

@@ -6,7 +6,7 @@ import dummy_sets
 import numpy as np
 import pytest
 
-from fiqa_jax import audit, evaluate, report_audit
+from fiqa_jax import audit, evaluate, findings, report_audit
 from fiqa_jax.page import Table as PageTable
 from fiqa_jax.page import render
 from input_pipeline.datasetsource import dataset_source
@@ -54,7 +54,7 @@ def test_patients_and_eyes_in_two_splits():
         ("eyes", "val", "train"): (0, 1, 0),
     }
     assert found.leaks
-    lines = audit.findings(found)
+    lines = findings.findings(found)
     assert lines[0].startswith("LEAKAGE: 1 of 3 patients in test (33%) are in train as well")
     assert "val and train share no patients" in " ".join(lines)
 

@@ -19,7 +19,7 @@ methods.base methods.multitask methods.vessels methods
 advice calibration overlay paired reliability
 metrics bootstrap stats
 predictions
-checkpoints tensorboard record infer audit data
+checkpoints tensorboard record infer findings audit data
 model_dir
 train
 judge labelled join thresholds assess
