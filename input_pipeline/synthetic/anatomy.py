@@ -165,11 +165,11 @@ def _blood(
 
     Densities are those of HRF's photographs: in green 0.5 at the centre of the widest veins, 0.25
     of arteries, less than in proportion to their calibre; veins absorb red too. The reflex along
-    an artery is a third of its calibre wide (Brinchmann-Hansen and Heier, Acta Ophthalmol 64
-    Suppl 179:29, 1986).
+    an artery is about a third of its calibre wide (Brinchmann-Hansen and Heier, Acta Ophthalmol
+    Suppl 179, 1986).
     """
     side = at.side
-    uneven = 1 + 0.16 * fields.smooth(rng, side, background.side_cells(at, 3.0))
+    uneven = 1 + 0.2 * fields.smooth(rng, side, background.side_cells(at, 3.0))
     total = np.zeros((side, side, 3), np.float32)
     shine = np.zeros((side, side), np.float32)
     dense: list[np.ndarray] = []

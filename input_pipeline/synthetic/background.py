@@ -66,8 +66,8 @@ def paint(
         drift = rng.uniform(0.0, 0.08) * fields.smooth(rng, side, side_cells(at, 16.0))
         log[..., channel] += drift
 
-    # a third of all eyes is clearly tessellated, most a little
-    tessellated = rng.uniform(0.12, 0.3) if rng.random() < 0.35 else rng.uniform(0.0, 0.12)
+    # two of five eyes are clearly tessellated, the others a little
+    tessellated = rng.uniform(0.12, 0.33) if rng.random() < 0.42 else rng.uniform(0.0, 0.12)
     through = np.array([rng.uniform(0.35, 0.9), 1.0, rng.uniform(0.5, 0.9)], np.float32)
     log += (tessellated * _choroid(rng, at))[..., None] * through
 
