@@ -6,16 +6,18 @@ one metric per seed, Student's t. Folds of one seed are joined before anything i
 """
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fiqa_jax import calibrate, metrics, model_dir, predictions, stats
+from fiqa_jax import bootstrap, metrics, stats
+from fiqa_jax.runs import RULES, Runs, by_rule, join, prior_corrected
+from fiqa_jax.stats import Interval
 from input_pipeline import atomic
 
+GRADED = ("quality", "ungradable", "diagnosis")  # every other head is a detail
 PRIOR = " + prior"  # control C3: the same probabilities divided by the training prior
 COLUMNS = (
     "stage",
@@ -48,17 +50,6 @@ class Comparison:
     reference: str
 
 
-@dataclasses.dataclass(frozen=True)
-class _Runs:
-    """One stage: the same photographs in the same order, predicted by every seed."""
-
-    id: np.ndarray  # [N]
-    patient: np.ndarray  # [N]
-    truth: dict[str, np.ndarray]  # head -> [N] int, -1 absent
-    prob: dict[str, np.ndarray]  # head -> [seeds, N, C] or [seeds, N]
-    names: dict[str, tuple[str, ...]]
-
-
 def table(
     files: Mapping[str, Sequence[Path]],
     wanted: Sequence[str],
@@ -69,21 +60,28 @@ def table(
 
     Args:
       files: stage -> its prediction files, one per repetition (`.../seed0-fold1/predictions_*`).
-      wanted: `<head>_<metric>` in order, e.g. `quality_macro_f1`; () for macro-F1, accuracy and
-        AUROC of every head. A stage without a head has no row for it.
+      wanted: `<head>_<metric>` in order, e.g. `quality_macro_f1`; `details_<metric>` is the mean
+        over the details, for metrics of the confusion matrix. () for macro-F1, accuracy and AUROC
+        of every head. A stage without a head has no row for it. Where the reference has details
+        and the true grade is known, two rules that read it are compared as well.
       reference: stage that the others are compared with.
       seed: of the bootstrap.
 
     Raises:
       ValueError: files of different photographs, or no reference among the stages.
     """
-    runs = {name: _join(name, paths) for name, paths in files.items()}
+    runs = {name: join(name, paths) for name, paths in files.items()}
     if reference not in runs:
         raise ValueError(f"compare: the reference {reference!r} is none of {sorted(runs)}")
     for name, paths in files.items():
-        corrected = _prior_corrected(runs[name], paths)
+        corrected = prior_corrected(runs[name], paths)
         if corrected is not None:
             runs[name + PRIOR] = corrected
+    details = tuple(h for h in runs[reference].prob if h not in GRADED)
+    for name, worst in RULES.items():
+        told = by_rule(runs[reference], details, worst)
+        if told is not None:
+            runs[name] = told
     rows: list[dict[str, Any]] = []
     for name, run in runs.items():
         for head in run.prob:
@@ -92,6 +90,9 @@ def table(
                 kinds = ["macro_f1", "accuracy", "auroc"]
             if kinds:
                 rows += _rows(name, head, kinds, run, runs[reference], seed)
+        kinds = [w.removeprefix("details_") for w in wanted if w.startswith("details_")]
+        if kinds and details and set(details) <= set(run.prob):
+            rows += mean_rows(name, details, kinds, run, runs[reference], seed)
     return Comparison(tuple(rows), reference)
 
 
@@ -107,7 +108,7 @@ def _short(value: Any) -> Any:
 
 
 def _rows(
-    name: str, head: str, kinds: Sequence[str], run: _Runs, other: _Runs, seed: int
+    name: str, head: str, kinds: Sequence[str], run: Runs, other: Runs, seed: int
 ) -> list[dict[str, Any]]:
     truth, classes = run.truth[head], run.names[head]
     mean = run.prob[head].mean(0)
@@ -128,88 +129,89 @@ def _rows(
     for kind in kinds:
         if kind not in whole:
             raise ValueError(f"compare: no metric {kind!r} of {head!r}; known: {sorted(whole)}")
-        seeds = stats.seed_interval([e[kind] for e in each])
-        row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
-        row |= {"stage": name, "head": head, "metric": kind, "seeds": len(each)}
-        row |= {"n": int((truth >= 0).sum()), "patients": whole[kind].units}
-        row |= {"value": whole[kind].value, "low": whole[kind].low, "high": whole[kind].high}
-        row |= {"seed_mean": seeds.value, "seed_low": seeds.low, "seed_high": seeds.high}
-        if shared:
-            d = gap[kind]
-            row |= {"difference": d.value, "difference_low": d.low, "difference_high": d.high}
-            row |= {"p": d.p}
-            if len(theirs) == len(each):
-                s = stats.seed_interval(
-                    [a[kind] - b[kind] for a, b in zip(each, theirs, strict=True)]
-                )
-                row |= {"seed_difference": s.value}
-                row |= {"seed_difference_low": s.low, "seed_difference_high": s.high}
-        out.append(row)
-    return out
-
-
-def _join(name: str, paths: Sequence[Path]) -> _Runs:
-    """The files of a stage: folds put together, seeds stacked, rows in the order of their ids."""
-    by_seed: dict[str, list[predictions.Predictions]] = {}
-    for path in paths:
-        repeat = (
-            re.sub(r"-?fold\d+", "", path.parent.name)
-            if "fold" in path.parent.name
-            else (path.parent.name)
+        paired = [b[kind] for b in theirs] if shared else []
+        out.append(
+            _row(
+                (name, head, kind, int((truth >= 0).sum())),
+                whole[kind],
+                gap[kind] if shared else None,
+                [e[kind] for e in each],
+                paired,
+            )
         )
-        by_seed.setdefault(repeat, []).append(predictions.load(path))
-    heads: list[dict[str, np.ndarray]] = []
-    first: tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]] | None = None
-    one = next(iter(by_seed.values()))[0]
-    for parts in by_seed.values():
-        ids = np.concatenate([p.id for p in parts])
-        if len(np.unique(ids)) < len(ids):
-            raise ValueError(f"compare: {name!r} predicts photographs in more than one fold")
-        order = np.argsort(ids)
-        patient = np.concatenate([p.patient for p in parts])[order]
-        truth = {k: v[order] for k, v in _by_head(parts, "truth", one.details).items()}
-        if first is not None and not np.array_equal(first[0], ids[order]):
-            raise ValueError(f"compare: the repetitions of {name!r} tested different photographs")
-        first = first or (ids[order], patient, truth)
-        heads.append({k: v[order] for k, v in _by_head(parts, "outputs", one.details).items()})
-    assert first is not None
-    ids, patient, truth = first
-    prob = {h: np.stack([run[h] for run in heads]) for h in heads[0] if h in truth}
-    names = {
-        h: {
-            "quality": metrics.QUALITY,
-            "ungradable": metrics.GRADABLE,
-            "diagnosis": one.diagnosis,
-        }.get(h, metrics.DETAIL)
-        for h in prob
-    }
-    return _Runs(ids, patient, truth, prob, names)
-
-
-def _by_head(
-    parts: Sequence[predictions.Predictions], what: str, details: Sequence[str]
-) -> dict[str, np.ndarray]:
-    keys = set.intersection(*(set(getattr(p, what)) for p in parts))
-    joined = {k: np.concatenate([getattr(p, what)[k] for p in parts]) for k in keys}
-    out = {}
-    for head in ("quality", "ungradable", "diagnosis"):
-        key = head if what == "truth" else f"p_{head}"
-        if key in joined:
-            out[head] = joined[key]
-    block = joined.get("details" if what == "truth" else "p_details")
-    if block is not None:
-        out |= {name: block[:, k] for k, name in enumerate(details)}
     return out
 
 
-def _prior_corrected(run: _Runs, paths: Sequence[Path]) -> _Runs | None:
-    """Control C3 for the three-class grade, with the training prior of the model beside it."""
-    config = paths[0].parent / "model" / model_dir.CONFIG
-    if "quality" not in run.prob or not config.is_file():
-        return None
-    counts = model_dir.read_config(config.parent)["data"]["class_counts"].get("quality")
-    if not counts or not all(counts):
-        return None
-    prior = np.asarray(counts, np.float64) / sum(counts)
-    corrected = np.stack([calibrate.prior_correction(p, prior, 1.0) for p in run.prob["quality"]])
-    return dataclasses.replace(run, prob={"quality": corrected})
+def mean_rows(
+    name: str, details: Sequence[str], kinds: Sequence[str], run: Runs, other: Runs, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of the mean over details, all details resampled together.
+
+    Args:
+      name: of the stage.
+      details: heads to average.
+      kinds: metrics of the confusion matrix, see `metrics.count_scores`.
+      run, other: the stage and the reference.
+      seed: of the bootstrap.
+
+    Raises:
+      ValueError: a metric that does not follow from a confusion matrix.
+    """
+    ones = np.ones((1, len(run.id)))
+    weights = np.concatenate(list(bootstrap.patient_weights(run.patient, stats.COUNT_DRAWS, seed)))
+    people = len(np.unique(run.patient))
+    shared = run is not other and set(details) <= set(other.prob)
+    out = []
+    for kind in kinds:
+
+        def mean(which: Runs, weight: np.ndarray, prob: int | None, kind: str = kind) -> np.ndarray:
+            found = [_weighted(which, head, weight, prob, kind) for head in details]
+            return np.mean(found, axis=0)
+
+        value, draws = float(mean(run, ones, None)[0]), mean(run, weights, None)
+        each = [float(mean(run, ones, k)[0]) for k in range(len(run.prob[details[0]]))]
+        gap, theirs = None, []
+        if shared:
+            base, others = float(mean(other, ones, None)[0]), mean(other, weights, None)
+            gap = stats.percentile(value - base, draws - others, people, stats.LEVEL)
+            gap = dataclasses.replace(gap, p=stats.two_sided(draws - others))
+            theirs = [float(mean(other, ones, k)[0]) for k in range(len(other.prob[details[0]]))]
+        whole = stats.percentile(value, draws, people, stats.LEVEL)
+        out.append(_row((name, "details", kind, len(run.id)), whole, gap, each, theirs))
+    return out
+
+
+def _weighted(run: Runs, head: str, weight: np.ndarray, seed: int | None, kind: str) -> np.ndarray:
+    """A metric of one detail under weights [D, N]: of one seed, or of the seeds' mean."""
+    prob = run.prob[head].mean(0) if seed is None else run.prob[head][seed]
+    truth = run.truth[head]
+    cell = 2 * np.maximum(truth, 0) + (prob >= 0.5)
+    known = (truth >= 0)[:, None] * np.eye(4)[cell]
+    scores = metrics.count_scores((weight @ known).reshape(-1, 2, 2), metrics.DETAIL)
+    if kind not in scores:
+        raise ValueError(f"compare: details_{kind} is not known; known: {sorted(scores)}")
+    return scores[kind]
+
+
+def _row(
+    key: tuple[str, str, str, int],
+    whole: Interval,
+    gap: Interval | None,
+    each: Sequence[float],
+    theirs: Sequence[float],
+) -> dict[str, Any]:
+    """One row of COLUMNS: a value over patients and over seeds, and its paired difference."""
+    name, head, kind, n = key
+    seeds = stats.seed_interval(each)
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    row |= {"stage": name, "head": head, "metric": kind, "seeds": len(each), "n": n}
+    row |= {"patients": whole.units, "value": whole.value, "low": whole.low, "high": whole.high}
+    row |= {"seed_mean": seeds.value, "seed_low": seeds.low, "seed_high": seeds.high}
+    if gap is not None:
+        row |= {"difference": gap.value, "p": gap.p}
+        row |= {"difference_low": gap.low, "difference_high": gap.high}
+        if len(theirs) == len(each):
+            s = stats.seed_interval([a - b for a, b in zip(each, theirs, strict=True)])
+            row |= {"seed_difference": s.value}
+            row |= {"seed_difference_low": s.low, "seed_difference_high": s.high}
+    return row

@@ -67,7 +67,7 @@ class Photographs:
             try:
                 # Fields that are newer than the run have their defaults.
                 whole = {**defaults.base().data.to_dict(), **data}
-                source = sources.make_source(whole, self._workdir / "cache")
+                source = sources.make_source(whole, self._workdir)
                 if source.digest not in self._digests:
                     raise TableError("they are not those of the run")
                 place = {name: i for i, name in enumerate(source.table.id.tolist())}

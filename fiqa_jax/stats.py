@@ -98,7 +98,7 @@ def differences(
     for name in one:
         gap = one[name] - two[name]
         whole = percentile(point[0][name] - point[1][name], gap, found.patients, level)
-        out[name] = dataclasses.replace(whole, p=_two_sided(gap))
+        out[name] = dataclasses.replace(whole, p=two_sided(gap))
     return out
 
 
@@ -127,7 +127,7 @@ def mean_interval(
     weights = bootstrap.patient_weights(who, draws, seed)
     means = np.concatenate([w @ x / w.sum(-1) for w in weights])
     whole = percentile(float(x.mean()), means, len(np.unique(who)), level)
-    return dataclasses.replace(whole, p=_two_sided(means))
+    return dataclasses.replace(whole, p=two_sided(means))
 
 
 def seed_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
@@ -176,7 +176,8 @@ def non_inferior(name: str, difference: Interval, margin: float) -> bool:
     return bool(difference.low > -margin)
 
 
-def _two_sided(draws: Floats) -> float:
+def two_sided(draws: Floats) -> float:
+    """p of a difference from 0 by its [D] bootstrap draws; see `differences`."""
     here = draws[np.isfinite(draws)]
     side = (1 + min((here <= 0).sum(), (here >= 0).sum())) / (1 + len(here))
     return min(1.0, float(2 * side))

@@ -120,3 +120,61 @@ def test_file(tmp_path):
         rows = list(csv.DictReader(file))
     assert {r["metric"] for r in rows} == {"macro_f1", "accuracy", "auroc"}
     assert tuple(rows[0]) == compare.COLUMNS
+
+
+DETAILS = ("clarity", "contrast")
+
+
+def write_details(directory, prob, truth, grade):
+    directory.mkdir(parents=True)
+    rows = judge.rows_from_outputs(
+        {"p_details": np.asarray(prob, float)},
+        path=IDS,
+        id=IDS,
+        details=DETAILS,
+        thresholds=Thresholds(),
+        model="m",
+        truth={"details": np.asarray(truth), "quality": np.asarray(grade)},
+    )
+    path = directory / "predictions_test.csv"
+    predictions.write_csv(path, rows, predictions.columns(DETAILS, truth=True))
+    return path
+
+
+def test_mean_over_details_and_rules_that_read_the_grade(tmp_path):
+    """Six photographs; macro-F1 of each detail by hand, then their mean."""
+    labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [1, 1], [1, 1]])
+    right = np.where(labels == 1, 0.9, 0.1)
+    worse = right.copy()
+    worse[0, 0] = 0.8  # one fine photograph called unclear
+    files = {
+        "teacher": [write_details(tmp_path / "t", worse, labels, TRUTH)],
+        "student": [write_details(tmp_path / "s", right, labels, TRUTH)],
+    }
+    found = compare.table(files, ("details_macro_f1", "clarity_macro_f1"), "teacher")
+    student = rows_of(found, stage="student", head="details")[0]
+    teacher = rows_of(found, stage="teacher", head="details")[0]
+    # clarity of the teacher: fine 1 of 2 found, F1 2/3; defect 4 found and 1 too many, F1 8/9
+    want = ((2 / 3 + 8 / 9) / 2 + 1.0) / 2
+    assert teacher["value"] == pytest.approx(want)
+    assert student["value"] == 1.0
+    assert student["difference"] == pytest.approx(1 - want)
+    assert student["difference_low"] <= student["difference"] <= student["difference_high"]
+    # "fine if good": defect exactly where the grade is 1 or 2, rows 2 to 5: clarity is told right
+    rule = rows_of(found, stage="rule: fine if good", head="clarity")[0]
+    assert rule["value"] == 1.0
+    # "fine if usable": defect in rows 4 and 5 only. fine: 2 of 2, 4 said, F1 2/3; defect 2 of 4
+    rule = rows_of(found, stage="rule: fine if usable", head="clarity")[0]
+    assert rule["value"] == pytest.approx((2 / 3 + 2 / 3) / 2)
+
+
+def test_mean_over_details_needs_a_count_metric(tmp_path):
+    files = {
+        "t": [
+            write_details(
+                tmp_path / "t", np.full((6, 2), 0.4), np.eye(2, dtype=int)[[0, 1] * 3], TRUTH
+            )
+        ]
+    }
+    with pytest.raises(ValueError, match="details_auroc is not known"):
+        compare.table(files, ("details_auroc",), "t")

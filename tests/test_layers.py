@@ -25,7 +25,7 @@ train
 judge labelled join thresholds assess
 inputs predictor
 reading calibrate
-plan earlier compare card
+plan earlier runs compare card
 figures page examples report_stage report_compare report_audit report
 stages
 recipe
