@@ -214,7 +214,7 @@ def test_disc_is_bright_fovea_dark_and_on_the_side_of_the_eye():
 
 
 def test_styles_differ_in_field_and_light():
-    y, x = fields.disc(96)
+    y, x = fields.axes(96)
     circle = float((np.hypot(y, x) < 1 - 2 / 96).mean())  # a black pixel all round
     by_style = {s: [synthetic.draw(k, 96, s, 0) for k in range(4)] for s in STYLES}
     share = {s: np.mean([shot.fov.mean() for shot in v]) for s, v in by_style.items()}

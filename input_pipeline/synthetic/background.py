@@ -27,7 +27,7 @@ def grid(side: int, degrees: float, centre: tuple[float, float], mirror: float) 
       centre: (x, y) in degrees of a right eye.
       mirror: 1 for a right eye, -1 for a left one.
     """
-    y, x = fields.disc(side)
+    y, x = fields.axes(side)
     half = degrees / 2
     return Grid(centre[0] + mirror * x * half, centre[1] + y * half, side / degrees, side)
 

@@ -96,7 +96,7 @@ def shoot(rng: np.random.Generator, style: Style) -> Camera:
 
 def field_of_view(camera: Camera, side: int) -> np.ndarray:
     """Share of each pixel inside the field, [S, S] float32; the circle touches the frame."""
-    y, x = fields.disc(side)
+    y, x = fields.axes(side)
     pixel = 2 / side
     r = np.hypot(y, x)
     rim = 1 - pixel  # one pixel of black all round
@@ -117,7 +117,7 @@ def light(rng: np.random.Generator, camera: Camera, side: int) -> np.ndarray:
     Returns:
       [S, S] float32, factor with mean near 1.
     """
-    y, x = fields.disc(side)
+    y, x = fields.axes(side)
     oy, ox = rng.normal(0, 0.12, 2)
     power = rng.uniform(1.6, 3.5)
     r = np.hypot(y - oy, x - ox)
@@ -154,7 +154,7 @@ def expose(
     fine = rng.standard_normal((side, side, 4), dtype=np.float32)
     noise = 0.8 * fine[..., :1] + 0.6 * fine[..., 1:]
     noise = camera.noise * ndimage.uniform_filter(noise, (2, 2, 0)) * 1.8
-    y, x = fields.disc(side)
+    y, x = fields.axes(side)
     soft = np.clip((1 - np.hypot(y, x)) / max(camera.edge, 1e-6), 0, 1) * 0.7 + 0.3
     gate = (field * soft)[..., None].astype(np.float32)
     out = []

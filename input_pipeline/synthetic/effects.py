@@ -37,7 +37,7 @@ def scene_of(image: np.ndarray, fov: np.ndarray) -> Scene:
     if not inside.any():
         raise ValueError("the field of view is empty: nothing to degrade")
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    y, x = fields.disc(len(image))
+    y, x = fields.axes(len(image))
     middle = y[[rows[0], rows[-1]], 0].mean(), x[0, [columns[0], columns[-1]]].mean()
     colour = image[inside].mean(0).astype(np.float32)
     return Scene(len(image), inside, colour, y - middle[0], x - middle[1])

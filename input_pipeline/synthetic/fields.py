@@ -50,7 +50,7 @@ def streaks(
     return ndimage.map_coordinates(tile, at, order=1, mode="nearest") / 0.67
 
 
-def disc(side: int) -> tuple[np.ndarray, np.ndarray]:
+def axes(side: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows [S, 1] and columns [1, S] float32 of pixel centres, 0 in the middle, -1..1 across."""
     line = (np.arange(side, dtype=np.float32) + 0.5) / (side / 2) - 1
     return line[:, None], line[None, :]
