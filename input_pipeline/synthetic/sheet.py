@@ -89,11 +89,14 @@ def _square(path: Path, side: int) -> np.ndarray:
 
 
 def degradations(style: str, seed: int, side: int) -> Image.Image:
-    """Every degradation at three severities, each with its map."""
-    rows, words = [], []
+    """Every degradation at three severities, each with its map; two degradations a row."""
+    rows: list[list[np.ndarray]] = []
+    words: list[list[str]] = []
     for k, (name, kind) in enumerate(KINDS.items()):
         drawn = draw(seed + k, side, style, 0)
-        row, text = [], []
+        if k % 2 == 0:
+            rows.append([])
+            words.append([])
         for severity, area in ((0.3, 0.15), (0.6, 0.35), (0.9, 0.6)):
             part = COVERS[name] * area / 0.6 if name in COVERS else area
             item = Degradation(name, severity, part if kind.local else 1.0, seed + 7 * k)
@@ -106,12 +109,10 @@ def degradations(style: str, seed: int, side: int) -> Image.Image:
                 drawn.vessels,
                 max(8, side // 16),
             )
-            row += [done.image, colour_map(done.map, side)]
-            spoilt = ", ".join(n for n, v in done.details.items() if v) or "no detail"
-            text += [
-                f"{name} {severity} ({kind.cause})",
-                f"{('good', 'usable', 'reject')[done.quality]}; {spoilt}",
+            rows[-1] += [done.image, colour_map(done.map, side)]
+            spoilt = "".join(f", {n}" for n, v in done.details.items() if v)
+            words[-1] += [
+                f"{name.replace('_', ' ')} {severity}",
+                f"{('good', 'usable', 'reject')[done.quality]}{spoilt}",
             ]
-        rows.append(row)
-        words.append(text)
     return mosaic(rows, words)
