@@ -114,17 +114,23 @@ def _table(done: Mapping[str, Any], output: str) -> str:
     metadata = done["metadata"]
     rows = {
         "written": output,
-        "model": f"{metadata['model']}, width {metadata.get('width', 1.0):g}",
+        "model": _words(metadata),
         "tensors": f"{done['read']} read, {done['dropped']} dropped",
         "parameters": f"{done['parameters']:,}",
         "of them": f"{done['optional']:,} in a head, left out where a model has no place for it",
         "statistics": f"{done['statistics']:,}",
         "sha256": done["sha256"],
-        "use": f"--config.model.name={metadata['model']} --config.model.weights={output}",
+        "use": FORMATS[metadata["format"]].use.format(output=output, **metadata),
     }
     if not done["optional"]:
         del rows["of them"]
     return "\n".join(f"{name:<12}{value}" for name, value in rows.items())
+
+
+def _words(metadata: Mapping[str, Any]) -> str:
+    given = ("model", "optional", "format", "source", "source_sha256")
+    sizes = {k: v for k, v in metadata.items() if k not in given}
+    return ", ".join([str(metadata["model"]), *(f"{k} {v}" for k, v in sizes.items())])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -36,8 +36,8 @@ def only(job: Job) -> Path:
 def warm_start(job: Job) -> Callable[[TrainState], TrainState] | None:
     """Puts the weights of `model.init` (a stage) or `model.weights` (a file) into a fresh state.
 
-    A stage gives everything the two networks share, heads included; a file gives the trunk. Heads
-    that only one side has start fresh.
+    A stage gives everything the two networks share, heads included; a file gives the trunk, or
+    the whole of a network that has no such part. Heads that only one side has start fresh.
 
     Raises:
       RecipeError: both are set.
@@ -47,13 +47,15 @@ def warm_start(job: Job) -> Callable[[TrainState], TrainState] | None:
         raise RecipeError(f"stage {job.title!r}: set model.init or model.weights, not both")
     if not (section.init or section.weights):
         return None
-    rename: tuple[tuple[str, str], ...] = ()
     if section.init:
         path = job.needs[section.init][0] / "model" / model_dir.WEIGHTS
     else:
-        path, rename = Path(section.weights), ((r"^(params|batch_stats)/", r"\1/trunk/"),)
+        path = Path(section.weights)
 
     def load(state: TrainState) -> TrainState:
+        rename: tuple[tuple[str, str], ...] = ()
+        if section.weights and "trunk" in state.params:
+            rename = ((r"^(params|batch_stats)/", r"\1/trunk/"),)
         like = {"params": state.params, **state.model_state}
         fresh = _unshared_heads(path, state.params) if section.init else (r".*/heads/.*",)
         found = pretrained.load(like, path, rename, (*fresh, *section.skip))

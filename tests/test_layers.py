@@ -13,8 +13,11 @@ ORDER = """
 defaults command
 parallel
 augment spec losses optim state
-models.initial models.norm models.pool models.resnet models.heads models.unet models.wnet models
-torchpickle torchfile pretrained formats.rules formats.torchvision_resnet formats.lwnet formats
+models.initial models.norm models.pool models.resnet models.heads models.unet models.wnet
+models.rrwnet models
+torchpickle torchfile pretrained formats.rules formats.fits formats.torchvision_resnet formats.lwnet
+formats.vuad formats.rrwnet
+formats
 methods.base methods.multitask methods.vessels methods
 advice calibration overlay paired reliability
 metrics bootstrap stats

@@ -1,10 +1,12 @@
 """Published weights that `python -m fiqa_jax.convert` understands, one file a family."""
 
-from fiqa_jax.formats import lwnet, torchvision_resnet
+from fiqa_jax.formats import lwnet, rrwnet, torchvision_resnet, vuad
 from fiqa_jax.formats.rules import Format
 
 # what --format takes
 FORMATS: dict[str, Format] = {
     "lwnet": lwnet.FORMAT,
     "torchvision_resnet": torchvision_resnet.FORMAT,
+    "rrwnet": rrwnet.FORMAT,
+    "vuad": vuad.FORMAT,
 }

@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from fiqa_jax.formats.rules import Format, FormatError, Rule, batch_norm, conv_kernel, translate
-
-
-def up_kernel(x: np.ndarray) -> np.ndarray:
-    """ConvTranspose2d's `[I, O, 2, 2]` to `[I, 4 * O]`, places in reading order."""
-    inputs, outputs, height, width = x.shape
-    if (height, width) != (2, 2):
-        raise ValueError(f"a 2x2 transposed convolution was expected, this is {height}x{width}")
-    return x.transpose(0, 2, 3, 1).reshape(inputs, 4 * outputs)
+from fiqa_jax.formats import fits
+from fiqa_jax.formats.rules import (
+    Format,
+    FormatError,
+    Rule,
+    batch_norm,
+    conv_kernel,
+    translate,
+    up_kernel,
+)
 
 
 def _conv(name: str, path: str) -> tuple[Rule, ...]:
@@ -63,9 +64,6 @@ def convert(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], d
     Raises:
       FormatError: names that are no W-Net's.
     """
-    import jax
-
-    from fiqa_jax import pretrained
     from fiqa_jax.models.wnet import WNet
 
     firsts = ["unet1.first", *(f"unet1.down_path.{i}" for i in range(len(tensors)))]
@@ -79,11 +77,7 @@ def convert(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], d
     out = translate(tensors, _rules(len(widths)))
     classes = tensors["unet1.final.weight"].shape[0]
     net = WNet(classes, tuple(widths))
-    image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
-    template = jax.eval_shape(lambda x: net.init(jax.random.key(0), x, False), image)
-    problems = pretrained.differences(template, out)
-    if problems:
-        raise FormatError(f"not a W-Net of layers {widths}: {'; '.join(problems.values())}")
+    fits.check(net, (1, 64, 64, 3), out, f"a W-Net of layers {widths}")
     return out, {"model": "wnet", "layers": widths, "out": classes}
 
 
@@ -91,4 +85,5 @@ FORMAT = Format(
     description="W-Net for vessels (1 class) or arteries and veins (4 classes)",
     origin="github.com/agaldran/lwnet, experiments/*/model_checkpoint.pth (--key model_state_dict)",
     convert=convert,
+    use="python -m fiqa_jax.benchmark vessels --wnet {output}",
 )

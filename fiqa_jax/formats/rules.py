@@ -23,11 +23,14 @@ class Format:
         `batch_stats/...`) and JSON metadata. Metadata has `model` (a key of MODELS) and what else
         rebuilds it, and may have `optional`, a regex of paths that a model need not have (a
         classifier's head). Raises FormatError.
+      use: how a converted file is used, one line; `{output}` and the metadata's names are filled
+        in.
     """
 
     description: str
     origin: str
     convert: Callable[[Mapping[str, np.ndarray]], tuple[dict[str, np.ndarray], dict[str, Any]]]
+    use: str = "--config.model.name={model} --config.model.weights={output}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,14 @@ def conv_kernel(x: np.ndarray) -> np.ndarray:
 def linear_kernel(x: np.ndarray) -> np.ndarray:
     """`[O, I]` to `[I, O]`."""
     return x.transpose(1, 0)
+
+
+def up_kernel(x: np.ndarray) -> np.ndarray:
+    """ConvTranspose2d's `[I, O, 2, 2]` to `[I, 4 * O]`, places in reading order."""
+    inputs, outputs, height, width = x.shape
+    if (height, width) != (2, 2):
+        raise ValueError(f"a 2x2 transposed convolution was expected, this is {height}x{width}")
+    return x.transpose(0, 2, 3, 1).reshape(inputs, 4 * outputs)
 
 
 def batch_norm(pattern: str, path: str) -> tuple[Rule, ...]:

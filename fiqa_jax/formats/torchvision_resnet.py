@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fiqa_jax.formats import fits
 from fiqa_jax.formats.rules import (
     Format,
     FormatError,
@@ -48,9 +49,7 @@ def convert(
     Raises:
       FormatError: no such network, or tensors that are missing, too many or of another shape.
     """
-    import jax
-
-    from fiqa_jax import models, pretrained
+    from fiqa_jax import models
 
     out = translate(tensors, _RULES)
     if "params/stem/conv/kernel" not in out:
@@ -65,11 +64,7 @@ def convert(
     _, _, colours, stem = out["params/stem/conv/kernel"].shape
     width = stem / 64
     model = models.make(name, width=width)
-    image = jax.ShapeDtypeStruct((1, 64, 64, colours), np.float32)
-    template = jax.eval_shape(lambda x: model.init(jax.random.key(0), x, train=False), image)
-    problems = pretrained.differences(template, out, optional=_HEAD)
-    if problems:
-        raise FormatError(f"not {name} of width {width:g}: {'; '.join(problems.values())}")
+    fits.check(model, (1, 64, 64, colours), out, f"{name} of width {width:g}", _HEAD)
     return out, {"model": name, "width": width, "optional": _HEAD}
 
 
