@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from tqdm import tqdm
 
 from fiqa_jax import command, inputs, overlay, predictions
 from fiqa_jax.inputs import Item, as_text
 from fiqa_jax.predictions import Row
 from fiqa_jax.predictor import Judged, Predictor
-from input_pipeline import atomic
+from input_pipeline import atomic, progress
 from input_pipeline.photo import Photo, PhotoError
 
 LOG, TABLE, RUN, MAPS = "predictions.jsonl", "predictions.csv", "run.json", "maps"
@@ -153,7 +152,7 @@ def _read(
 
 
 def _progress(batches: Iterator[list[Row]], total: int, done: int) -> Iterator[list[Row]]:
-    with tqdm(total=total, initial=done, unit="photo", disable=None, dynamic_ncols=True) as bar:
+    with progress.bar(total, "photo", done=done) as bar:
         for rows in batches:
             yield rows
             bar.update(len(rows))

@@ -10,7 +10,6 @@ import dataclasses
 import itertools
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from fiqa_jax.parallel import Devices
 from fiqa_jax.record import Record
 from fiqa_jax.state import TrainState, stream
 from fiqa_jax.tensorboard import Writer
+from input_pipeline import progress
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class _Loop:
         evaluations = every(self.config.eval_every, self.steps) if evaluate else set()
         saves = every(self.config.save_every, self.steps) | evaluations
         source = batches(start)
-        bar = progress(start, self.steps)
+        bar = progress.bar(self.steps, "step", done=start, hide=jax.process_index() != 0)
         try:
             for now in itertools.count(start):
                 if now > start or now == self.steps:
@@ -243,16 +243,3 @@ def every(share: float, steps: int) -> set[int]:
     """Steps at which something happens `share` of the run apart; always the last one too."""
     gap = max(1, round(share * steps)) if share > 0 else steps
     return {*range(gap, steps + 1, gap), steps}
-
-
-def progress(start: int, steps: int) -> tqdm:
-    """A progress bar with rate and time left; one line every half minute where no one watches."""
-    watched = sys.stderr.isatty()
-    return tqdm(
-        total=steps,
-        initial=start,
-        unit="step",
-        mininterval=0.5 if watched else 30.0,
-        dynamic_ncols=True,
-        disable=jax.process_index() != 0,
-    )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tqdm import tqdm
+from input_pipeline import progress
 
 # A process per worker is enough: more threads inside would only take each other's time.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -38,7 +38,7 @@ def run_chunks(
     """
     chunks = [range(i, min(i + _CHUNK, len(items))) for i in range(0, len(items), _CHUNK)]
     workers = min(workers, len(items) // _WORTH)
-    with tqdm(total=len(items), desc=what, unit="image", dynamic_ncols=True) as bar:
+    with progress.bar(len(items), "image", what) as bar:
         for places, results in _run(function, items, chunks, workers):
             yield from zip(places, results, strict=True)
             bar.update(len(places))

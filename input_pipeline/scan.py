@@ -10,9 +10,8 @@ import os
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from input_pipeline import atomic
+from input_pipeline import atomic, progress
 from input_pipeline.photo import PhotoError
 from input_pipeline.table import Source
 
@@ -41,7 +40,7 @@ def scan(
     bad = {}
     with concurrent.futures.ThreadPoolExecutor(workers, "scan") as pool:
         reasons = pool.map(lambda row: _reason(source, row), rows.tolist())
-        bar = tqdm(reasons, f"checking {source.name}", len(rows), unit="image", dynamic_ncols=True)
+        bar = progress.bar(len(rows), "image", f"checking {source.name}", reasons)
         for row, reason in zip(rows.tolist(), bar, strict=True):
             if reason:
                 bad[row] = reason
