@@ -1,6 +1,6 @@
 """Published weights that `python -m fiqa_jax.convert` understands, one file a family."""
 
-from fiqa_jax.formats import lwnet, rrwnet, torchvision_resnet, vuad
+from fiqa_jax.formats import lwnet, rrwnet, torchvision_resnet, vit, vuad
 from fiqa_jax.formats.rules import Format
 
 # what --format takes
@@ -9,4 +9,5 @@ FORMATS: dict[str, Format] = {
     "torchvision_resnet": torchvision_resnet.FORMAT,
     "rrwnet": rrwnet.FORMAT,
     "vuad": vuad.FORMAT,
+    **vit.FORMATS,
 }

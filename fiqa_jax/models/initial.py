@@ -33,3 +33,8 @@ def he_fan_in(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float
 def small_normal(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> jax.Array:
     """Normal of deviation 0.01, for linear heads: first probabilities are near uniform."""
     return 0.01 * jax.random.normal(quick_key(key), shape, dtype)
+
+
+def vit_normal(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> jax.Array:
+    """Normal of deviation 0.02, a transformer's usual start."""
+    return 0.02 * jax.random.normal(quick_key(key), shape, dtype)
