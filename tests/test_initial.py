@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from fiqa_jax.models.initial import he_normal, quick_key, small_normal
+from fiqa_jax.models.initial import he_normal, quick_key, small_normal, xavier
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -16,6 +16,12 @@ def test_he_normal_is_normal_of_the_stated_variance(seed):
     # The seeds are fixed: a p-value below 1e-3 would mean a wrong distribution, not bad luck.
     assert scipy.stats.kstest(z, "norm").pvalue > 1e-3
     assert np.abs(z).max() > 3  # 18,432 draws, not truncated at 2
+
+
+def test_xavier_is_uniform_of_the_stated_variance():
+    kernel = np.asarray(xavier(jax.random.key(0), (3, 3, 16, 128)), np.float64)
+    edge = np.sqrt(6 / (9 * (16 + 128)))
+    assert scipy.stats.kstest(kernel.ravel(), "uniform", (-edge, 2 * edge)).pvalue > 1e-3
 
 
 def test_small_normal():

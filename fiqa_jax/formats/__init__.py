@@ -1,11 +1,14 @@
 """Published weights that `python -m fiqa_jax.convert` understands, one file a family."""
 
-from fiqa_jax.formats import lwnet, rrwnet, torchvision_resnet, vit, vuad
+from fiqa_jax.formats import lwnet, mkcnet, rrwnet, torchvision_resnet, vit, vuad
 from fiqa_jax.formats.rules import Format
 
 # what --format takes
 FORMATS: dict[str, Format] = {
     "lwnet": lwnet.FORMAT,
+    "mkcnet_meta_q2": mkcnet.META[2],
+    "mkcnet_meta_q3": mkcnet.META[3],
+    "mkcnet_task": mkcnet.TASK,
     "torchvision_resnet": torchvision_resnet.FORMAT,
     "rrwnet": rrwnet.FORMAT,
     "vuad": vuad.FORMAT,

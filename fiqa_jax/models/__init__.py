@@ -5,7 +5,7 @@ from typing import Any
 
 import flax.linen as nn
 
-from fiqa_jax.models import resnet
+from fiqa_jax.models import resnet, vgg
 
 # name -> builder(width=, dtype=, axis_name=) of a trunk:
 # `(x [B, H, W, C] float32, train) -> (features [B, F], intermediates)`.
@@ -14,6 +14,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet34": resnet.resnet34,
     "resnet50": resnet.resnet50,
     "tiny": resnet.tiny,
+    "vgg16": vgg.vgg16,
 }
 
 

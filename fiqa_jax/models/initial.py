@@ -6,10 +6,13 @@ Its numbers are the same in every run and on any number of devices of one platfo
 platforms; initial weights need no more.
 """
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import traverse_util
 from jax.typing import DTypeLike
 
 
@@ -38,3 +41,27 @@ def small_normal(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.fl
 def vit_normal(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> jax.Array:
     """Normal of deviation 0.02, a transformer's usual start."""
     return 0.02 * jax.random.normal(quick_key(key), shape, dtype)
+
+
+def xavier(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> jax.Array:
+    """Uniform of variance 2 / (fan-in + fan-out) (Glorot and Bengio 2010, equation 16)."""
+    return jax.nn.initializers.xavier_uniform()(quick_key(key), shape, dtype)
+
+
+def like_torch(key: jax.Array, params: Any) -> Any:
+    """New values for the convolutions of a tree, as PyTorch draws them: kernels and biases uniform
+    in +-1 / sqrt(fan-in).
+
+    Args:
+      key: of all of them.
+      params: nested dict of modules with `kernel` and `bias`; `[h, w, I, O]` kernels, or
+        `[I, 4 O]` of a transposed 2 x 2 convolution, whose fan-in PyTorch takes from its output.
+    """
+    flat = traverse_util.flatten_dict(params)
+    out = {}
+    for place, (path, value) in enumerate(sorted(flat.items())):
+        shape = flat[(*path[:-1], "kernel")].shape
+        bound = (shape[1] if len(shape) == 2 else math.prod(shape[:-1])) ** -0.5
+        draw = jax.random.fold_in(key, place)
+        out[path] = jax.random.uniform(quick_key(draw), value.shape, value.dtype, -bound, bound)
+    return traverse_util.unflatten_dict(out)

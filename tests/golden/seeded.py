@@ -1,5 +1,6 @@
 """Weights and images from a seed rule that both sides of a comparison can follow without files."""
 
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 
@@ -28,6 +29,20 @@ def tensor(name: str, shape: Sequence[int]) -> np.ndarray:
 def state_dict(shapes: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
     """Tensors for all names."""
     return {name: tensor(name, shape) for name, shape in shapes.items()}
+
+
+def louder(state: Mapping[str, np.ndarray], names: str, factor: float) -> dict[str, np.ndarray]:
+    """The state with larger kernels: a deep stack behind ReLUs forgets its image otherwise.
+
+    Args:
+      state: from `state_dict`.
+      names: regex of the beginning of the names whose kernels (two axes or more) are multiplied.
+      factor: by this.
+    """
+    return {
+        name: x * np.float32(factor) if x.ndim > 1 and re.match(names, name) else x
+        for name, x in state.items()
+    }
 
 
 def images(batch: int, height: int, width: int) -> np.ndarray:

@@ -1,0 +1,107 @@
+"""VGG-16 with batch normalisation (Simonyan and Zisserman 2015, configuration D), MKCNet's trunk.
+
+Laid out as MKCNet's released code has it: five blocks of 3x3 convolutions with a bias, each
+followed by batch normalisation and ReLU, and 2x2 max pooling after every block. The classifier is
+not part of it.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from fiqa_jax.models.initial import xavier
+from fiqa_jax.models.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.resnet import channels
+from fiqa_jax.models.unet import halve
+
+BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convolutions
+
+
+class Block(nn.Module):
+    """Convolution, normalisation, ReLU, some times; then 2x2 max pooling.
+
+    Attributes:
+      features: channels.
+      convolutions: how often.
+      dtype: as in `VGG`.
+      axis_name: as in `VGG`.
+    """
+
+    features: int
+    convolutions: int
+    dtype: DTypeLike = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """Maps `[B, H, W, C]` to `[B, H/2, W/2, features]`, compute dtype; H and W even."""
+        for i in range(1, self.convolutions + 1):
+            x = nn.Conv(
+                self.features,
+                (3, 3),
+                padding=((1, 1), (1, 1)),
+                dtype=self.dtype,
+                param_dtype=parameter_dtype(self.dtype),
+                kernel_init=xavier,
+                name=f"conv{i}",
+            )(x)
+            x = BatchNorm(train, self.dtype, self.axis_name, name=f"norm{i}")(x)
+            x = nn.relu(x)
+        return halve(x)
+
+
+class VGG(nn.Module):
+    """The trunk, up to the pooled features.
+
+    Attributes:
+      width: factor on every channel count, see `resnet.channels`.
+      dtype: compute dtype; parameters and statistics stay float32 (float64 under float64).
+      axis_name: mapped axis that batch statistics are averaged over; None under jit.
+      remat: blocks are computed again in the backward pass instead of being kept.
+    """
+
+    width: float = 1.0
+    dtype: DTypeLike = jnp.float32
+    axis_name: str | None = None
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Features of normalised images.
+
+        Args:
+          x: `[B, H, W, C] float32`; H and W multiples of 32.
+          train: normalise by the batch's statistics and update the running ones.
+
+        Returns:
+          `[B, F] float32` pooled features (F 512 at width 1), and the intermediates `stage1` to
+          `stage5` (`[B, H/2, W/2, 64]` to `[B, H/32, W/32, F]`, compute dtype) and `features`.
+
+        Raises:
+          ValueError: sides that cannot be halved five times.
+        """
+        if x.shape[1] % 32 or x.shape[2] % 32:
+            raise ValueError(
+                f"vgg16 halves an image five times: sides {x.shape[1:3]} must be multiples of 32"
+            )
+        block = nn.remat(Block, static_argnums=(2,)) if self.remat else Block
+        out: dict[str, jax.Array] = {}
+        for i, (features, convolutions) in enumerate(BLOCKS, start=1):
+            x = out[f"stage{i}"] = block(
+                channels(features, self.width),
+                convolutions,
+                self.dtype,
+                self.axis_name,
+                name=f"stage{i}",
+            )(x, train)
+        # The mean over many pixels is taken in the parameters' precision.
+        out["features"] = jnp.mean(x.astype(parameter_dtype(self.dtype)), axis=(1, 2))
+        return out["features"], out
+
+
+def vgg16(**kw: Any) -> VGG:
+    """VGG-16-BN trunk; keywords are `VGG`'s width, dtype, axis_name, remat."""
+    return VGG(**kw)
