@@ -124,6 +124,15 @@ METHODS: dict[str, dict[str, Any]] = {
         "base": 12,  # channels of its first level
         "dice": 0.5,  # weight of the soft Dice loss beside cross-entropy
     },
+    "inpaint": {
+        "side": 256,  # pixels the network sees; data.side are those of the stored vessel maps
+        "base": 64,  # channels of its first level
+        "levels": 5,  # resolutions
+        "crop": True,  # crops, and with them flips and rotations
+        "floor": 50.0,  # in use, pixels of no more than this grey level are black; below 0: off
+        "grid": 16,  # cells along an edge of the labels
+        "threshold": 0.02,  # of anomaly; fitted anew for every network (fit stage)
+    },
 }
 
 

@@ -12,7 +12,8 @@ from fiqa_jax.parallel import Devices
 Predictor = Callable[[Any, Any], Mapping[str, jax.Array]]
 
 
-LARGE = ("vessels", "inpainted", "features")  # whole pictures: only an apply stage stores them
+# Whole pictures: only an apply stage stores them.
+LARGE = ("vessels", "inpainted", "anomaly", "features")
 
 
 def predictor(method: Method, devices: Devices, leave_out: Sequence[str] = ()) -> Predictor:

@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 from fiqa_jax.methods.base import DataSpec, Method
 
 METHODS = {
+    "inpaint": "fiqa_jax.methods.inpaint",
     "multitask": "fiqa_jax.methods.multitask",
     "vessels": "fiqa_jax.methods.vessels",
 }
