@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
         if os.environ.get("FIQA_TRACEBACK"):
             raise
         raise SystemExit(f"\n{type(error).__name__}: {error}") from None
-    print(f"report: {page}", flush=True)
+    print(f"{'results' if _STAGE.value else 'report'}: {page}", flush=True)
 
 
 def default_workdir(config_path: str) -> str:
