@@ -14,9 +14,10 @@ defaults command
 parallel
 augment spec losses optim state masks anomaly
 models.initial models.norm models.pool models.resnet models.heads models.unet models.wnet
-models.position models.vit models.rrwnet models.vgg models.cbam models models.mkcnet
+models.mobilenet models.position models.vit models.rrwnet models.vgg models.cbam models
+models.mkcnet
 torchpickle torchfile pretrained formats.rules formats.fits formats.torchvision_resnet formats.lwnet
-formats.vit formats.vuad formats.rrwnet formats.mkcnet
+formats.mobilenet formats.vit formats.vuad formats.rrwnet formats.mkcnet
 formats
 methods.base methods.inpaint methods.multitask methods.vessels methods
 advice calibration overlay paired reliability

@@ -1,6 +1,6 @@
 """Published weights that `python -m fiqa_jax.convert` understands, one file a family."""
 
-from fiqa_jax.formats import lwnet, mkcnet, rrwnet, torchvision_resnet, vit, vuad
+from fiqa_jax.formats import lwnet, mkcnet, mobilenet, rrwnet, torchvision_resnet, vit, vuad
 from fiqa_jax.formats.rules import Format
 
 # what --format takes
@@ -10,6 +10,7 @@ FORMATS: dict[str, Format] = {
     "mkcnet_meta_q3": mkcnet.META[3],
     "mkcnet_task": mkcnet.TASK,
     "torchvision_resnet": torchvision_resnet.FORMAT,
+    "mobilenet": mobilenet.FORMAT,
     "rrwnet": rrwnet.FORMAT,
     "vuad": vuad.FORMAT,
     **vit.FORMATS,
