@@ -2,12 +2,11 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from recipes import load
+from recipes import LOADS, load, run_main
 
 from fiqa_jax import main, model_dir, predictions, recipe
 from fiqa_jax.plan import RecipeError
@@ -137,20 +136,6 @@ def test_default_workdir():
 
 
 # ml_collections 1.1 loads configs by a call that Python 3.12 no longer has a use for.
-LOADS = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
-
-
-def run_main(arguments, monkeypatch):
-    """main.main as the command line calls it; ml_collections reads overrides off sys.argv."""
-    from absl import flags
-    from absl.testing import flagsaver
-
-    monkeypatch.setattr(sys, "argv", ["x", *arguments])
-    with flagsaver.flagsaver():
-        flags.FLAGS(sys.argv)
-        main.main(["x"])
-
-
 BAD = [
     f"--config={ROOT / 'configs' / 'multitask.py'}:tiny,single",
     "--config.data.source=csv",

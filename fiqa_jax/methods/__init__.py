@@ -7,18 +7,33 @@ from ml_collections import ConfigDict
 from fiqa_jax.methods.base import DataSpec, Method
 
 METHODS = {
+    "adapter": "fiqa_jax.methods.adapter",
     "inpaint": "fiqa_jax.methods.inpaint",
+    "mkcnet": "fiqa_jax.methods.mkcnet",
     "multitask": "fiqa_jax.methods.multitask",
+    "pretrain": "fiqa_jax.methods.pretrain",
     "vessels": "fiqa_jax.methods.vessels",
 }
 
 
 def build(name: str, config: ConfigDict, data: DataSpec) -> Method:
-    """The method called `name`, built from a stage's config and the shape of its data.
+    """A method, built from a stage's config and the shape of its data.
+
+    Args:
+      name: a key of `METHODS`, or a module of your own that Python can import, with `build`.
+      config: the stage's.
+      data: shapes, names and counts.
 
     Raises:
-      ValueError: a name that is not known.
+      ValueError: a name that is neither.
     """
-    if name not in METHODS:
-        raise ValueError(f"no method {name!r}; known: {sorted(METHODS)}")
-    return importlib.import_module(METHODS[name]).build(config, data)
+    try:
+        module = importlib.import_module(METHODS.get(name, name))
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0]:
+            raise  # the module is there; something that it imports is not
+        raise ValueError(
+            f"no method {name!r}; there are {sorted(METHODS)}, and modules with a function `build` "
+            "in this folder or on PYTHONPATH"
+        ) from None
+    return module.build(config, data)
