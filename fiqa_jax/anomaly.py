@@ -127,10 +127,10 @@ def threshold(
       ValueError: too few cells to tell such a share, or a network that adds nothing anywhere.
     """
     inside = np.asarray(values, np.float64)[np.asarray(seen) >= 0.5]
-    if len(inside) * alarms < 10:
+    if len(inside) * alarms < 1:
         raise ValueError(
-            f"a threshold at {alarms:.1%} of false alarms needs {10 / alarms:,.0f} cells of good "
-            f"maps, there are {len(inside):,}: validate on more photographs"
+            f"a threshold at {alarms:.1%} of false alarms needs {1 / alarms:,.0f} cells of good "
+            f"maps or more, there are {len(inside):,}: validate on more photographs"
         )
     found = float(np.quantile(inside, 1 - alarms, method="higher"))
     if not found > 0:

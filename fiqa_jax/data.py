@@ -50,7 +50,11 @@ class Data:
 
     def once(self, name: str, batch: int) -> Iterator[dict[str, np.ndarray]]:
         """This process's share of a whole split, padded and masked."""
-        return batches.eval_batches(self.source, self.rows(name), batch=batch, **self._how())
+        return self.some(self.rows(name), batch)
+
+    def some(self, rows: np.ndarray, batch: int) -> Iterator[dict[str, np.ndarray]]:
+        """This process's share of some rows `[n] int`, padded and masked."""
+        return batches.eval_batches(self.source, rows, batch=batch, **self._how())
 
     def _how(self) -> dict[str, Any]:
         return {

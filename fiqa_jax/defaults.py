@@ -133,6 +133,10 @@ METHODS: dict[str, dict[str, Any]] = {
         "grid": 16,  # cells along an edge of the labels
         "threshold": 0.02,  # of anomaly; fitted anew for every network (fit stage)
     },
+    "adapter": {
+        "pos_weight": 9.58,  # factor on the loss of bad cells; published: 20 and 9.58
+        "field": True,  # cells outside the field are no examples; published: they are, not bad
+    },
 }
 
 

@@ -1,6 +1,6 @@
 """Runs a compiled predict over batches and gathers what every process saw, without padding."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,20 +13,25 @@ Predictor = Callable[[Any, Any], Mapping[str, jax.Array]]
 
 
 # Whole pictures: only an apply stage stores them.
-LARGE = ("vessels", "inpainted", "anomaly", "features")
+LARGE = ("vessels", "inpainted", "anomaly", "features", "embedding")
 
 
-def predictor(method: Method, devices: Devices, leave_out: Sequence[str] = ()) -> Predictor:
+def predictor(
+    method: Method, devices: Devices, leave_out: Sequence[str] = (), keep: Sequence[str] = ()
+) -> Predictor:
     """A method's predict, compiled; its outputs carry the rows they belong to.
 
     Args:
       method: any.
       devices: where it runs.
       leave_out: outputs that are not wanted; what only they need is not computed.
+      keep: arrays of the batch that come out as they are, where the batch has them and the method
+        gives none of that name.
     """
 
     def outputs(variables: Any, batch: Any, *, axis: Any) -> dict[str, jax.Array]:
-        out = method.predict(variables, batch, axis=axis)
+        out = {k: batch[k] for k in keep if k in batch}
+        out |= method.predict(variables, batch, axis=axis)
         wanted = {k: v for k, v in out.items() if k not in leave_out}
         return {**wanted, "index": batch["index"], "mask": batch["mask"]}
 
@@ -51,20 +56,35 @@ def run(
       Arrays `[N, ...]`: the method's outputs and `index [N]`, padding removed. Equal on every
       process.
     """
-    parts: list[dict[str, np.ndarray]] = []
+    return join(stream(predict, variables, batches, devices))
+
+
+def stream(
+    predict: Predictor,
+    variables: Any,
+    batches: Iterable[Mapping[str, np.ndarray]],
+    devices: Devices,
+) -> Iterator[dict[str, np.ndarray]]:
+    """The parts of `run`, one for each batch, for outputs too large to hold together."""
     pending: Mapping[str, jax.Array] | None = None
 
-    def take(outputs: Mapping[str, jax.Array]) -> None:
+    def taken(outputs: Mapping[str, jax.Array]) -> dict[str, np.ndarray]:
         host = {k: np.asarray(v) for k, v in jax.device_get(dict(outputs)).items()}
         rows = host.pop("mask") > 0
-        parts.append({k: v[rows] for k, v in host.items()})
+        return {k: v[rows] for k, v in host.items()}
 
     for batch in batches:
         outputs = predict(variables, devices.put(batch))
         if pending is not None:  # fetched while the next batch computes
-            take(pending)
+            yield taken(pending)
         pending = outputs
-    if pending is None:
+    if pending is not None:
+        yield taken(pending)
+
+
+def join(parts: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Parts of equal names behind each other. Raises: ValueError where there is none."""
+    found = list(parts)
+    if not found:
         raise ValueError("nothing to predict: the split has no rows")
-    take(pending)
-    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+    return {k: np.concatenate([p[k] for p in found]) for k in found[0]}

@@ -83,6 +83,6 @@ def test_threshold_gives_one_percent_of_false_alarms():
 
 def test_threshold_needs_enough_cells_and_a_trained_network():
     with pytest.raises(ValueError, match="validate on more photographs"):
-        anomaly.threshold(np.ones((1, 8, 8)), np.ones((1, 8, 8)))
+        anomaly.threshold(np.ones((1, 8, 8)), np.ones((1, 8, 8)))  # 64 < 100
     with pytest.raises(ValueError, match="hardly trained"):
         anomaly.threshold(np.zeros((9, 16, 16)), np.ones((9, 16, 16)))

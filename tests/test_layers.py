@@ -19,9 +19,10 @@ models.mkcnet
 torchpickle torchfile pretrained formats.rules formats.fits formats.torchvision_resnet formats.lwnet
 formats.mobilenet formats.vit formats.vuad formats.rrwnet formats.mkcnet
 formats
-methods.base methods.inpaint methods.multitask methods.vessels methods
+methods.base methods.adapter methods.inpaint methods.multitask methods.vessels methods
 advice calibration overlay paired reliability
-metrics bootstrap stats
+metrics bootstrap stats localise
+pooling
 predictions
 checkpoints tensorboard record infer findings audit data
 model_dir

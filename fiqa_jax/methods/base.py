@@ -34,6 +34,7 @@ class DataSpec:
       steps: updates of the run.
       batch: examples of an update, over all devices.
       mean, std: of the channels in [0, 1].
+      features: (h, w, C) of the stored features that take the photograph's place; () for none.
     """
 
     side: int
@@ -47,6 +48,7 @@ class DataSpec:
     batch: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    features: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,161 @@
+"""EFIQA's adapter: one linear unit on the patch tokens of a frozen encoder (Wang et al. 2026).
+
+A cell of the grid is an example: its token, and the pseudo-label that inpainting gave it (1 where
+vessels are missing). Binary cross-entropy with the positives weighted, AdamW. A batch holds the
+cells of some photographs; the release shuffles cells over all photographs, 4096 to a batch, which
+is as many as 16 photographs of 16 x 16 cells have.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from fiqa_jax import anomaly, losses, optim, state
+from fiqa_jax.methods import base
+from fiqa_jax.models.norm import parameter_dtype
+from fiqa_jax.parallel import Axis
+
+
+class Linear(nn.Module):
+    """A linear unit per cell: `[B, h, w, C]` features to `[B, h, w, out]` logits."""
+
+    out: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, features: jax.Array) -> jax.Array:
+        """Logits in the parameters' dtype."""
+        exact = parameter_dtype(self.dtype)
+        zeros = nn.initializers.zeros
+        layer = nn.Dense(
+            self.out, dtype=self.dtype, param_dtype=exact, kernel_init=zeros, name="linear"
+        )
+        return layer(features.astype(self.dtype)).astype(exact)
+
+
+def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
+    """The method for one stage.
+
+    Args:
+      config: the stage's sections model (precision), optim and method.
+      data: gives the shape of the features.
+
+    Raises:
+      ValueError: data without features.
+    """
+    own = config.method
+    if len(data.features) != 3:
+        raise ValueError(
+            "the adapter reads features of an encoder; give its stage inputs=(('features', an "
+            f"apply stage with an encoder, 'features'), ...). Seen: {data.features or 'none'}"
+        )
+    net = Linear(1, jnp.dtype(config.model.precision))
+
+    def start(key: jax.Array) -> Any:
+        return net.init(key, jnp.zeros((1, *data.features), net.dtype))["params"]
+
+    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), data.steps)
+
+    def init(key: jax.Array) -> state.TrainState:
+        params = start(key)
+        return state.create(params, {}, tx.init(params), config.optim.ema > 0)
+
+    def logits(params: Any, batch: base.Batch) -> jax.Array:
+        out: Any = net.apply({"params": params}, batch["features"])
+        return out[..., 0]
+
+    def loss(
+        params: Any, model_state: Any, batch: base.Batch, key: jax.Array, axis: Axis
+    ) -> tuple[dict[str, losses.Term], Any]:
+        del key, axis  # nothing is drawn, every cell stands alone
+        value, weight = cell_loss(logits(params, batch), batch["bad"], own.pos_weight, own.field)
+        # Weighted by the number of cells: the mean is over cells, whosever they are.
+        return {"bce": losses.Term(*per_example(value, weight), 1.0)}, model_state
+
+    def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
+        del axis
+        z = logits(variables["params"], batch)
+        quality = jax.nn.sigmoid(z)
+        seen = seen_cells(batch, quality)
+        out = {"map": jnp.where(seen >= 0.5, quality, 0.0), "score": mean_of_map(quality, seen)}
+        if "bad" in batch:
+            value, weight = cell_loss(z, batch["bad"], own.pos_weight, own.field)
+            out["row_bce"] = per_example(value, weight)[0]
+            flagged = (batch["bad"] == 1).sum((1, 2)) / jnp.maximum(weight.sum((1, 2)), 1.0)
+            out["row_flagged"] = flagged
+        if "map" in batch:
+            out["row_map_auroc"] = map_auroc(quality, batch["map"])
+        return out
+
+    return base.Method(init, base.gradient_step(loss, tx, config.optim.ema), predict)
+
+
+def cell_loss(
+    logits: jax.Array, bad: jax.Array, pos_weight: float, field: bool
+) -> tuple[jax.Array, jax.Array]:
+    """Cross-entropy of each cell, positives weighted, as PyTorch's BCEWithLogitsLoss.
+
+    Args:
+      logits: `[B, h, w] float`.
+      bad: `[B, h, w] uint8`: 1 bad, 0 not, 255 outside the field of view.
+      pos_weight: factor on the loss of bad cells.
+      field: cells outside count not at all; False takes them as not bad, as published.
+
+    Returns:
+      Value and weight, `[B, h, w]` each; the weight is 1 or 0.
+    """
+    y = (bad == 1).astype(logits.dtype)
+    value = pos_weight * y * jax.nn.softplus(-logits) + (1.0 - y) * jax.nn.softplus(logits)
+    known = (bad != anomaly.ABSENT) if field else jnp.ones_like(bad, bool)
+    return value, known.astype(logits.dtype)
+
+
+def per_example(value: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Means over cells and their number, `[B]` each: their weighted mean is that of all cells."""
+    count = weight.sum((1, 2))
+    return (value * weight).sum((1, 2)) / jnp.maximum(count, 1.0), count
+
+
+def seen_cells(batch: base.Batch, cells: jax.Array) -> jax.Array:
+    """Share of each cell inside the field `[B, h, w]`: stored, of the field mask, or all."""
+    if "seen" in batch:
+        return batch["seen"].astype(cells.dtype)
+    if "fov" in batch:
+        return anomaly.mean_cells((batch["fov"] > 0).astype(cells.dtype), cells.shape[1])
+    return jnp.ones_like(cells)
+
+
+def mean_of_map(quality: jax.Array, seen: jax.Array) -> jax.Array:
+    """The score without training: the mean over the field `[B]`, higher = worse."""
+    return (quality * seen).sum((1, 2)) / jnp.maximum(seen.sum((1, 2)), 1e-6)
+
+
+def map_auroc(quality: jax.Array, truth: jax.Array) -> jax.Array:
+    """AUROC of each photograph's cells, bad against good and usable, ties counted half.
+
+    Args:
+      quality: `[B, h, w] float`, higher = worse; resized to the truth's cells where they differ.
+      truth: `[B, H, W] uint8`: 0 background, 1 good, 2 usable, 3 bad, 255 not known.
+
+    Returns:
+      `[B]`, NaN where a photograph has cells of one kind only.
+    """
+    if quality.shape != truth.shape:
+        quality = jax.image.resize(quality, truth.shape, "linear")
+
+    def one(value: jax.Array, code: jax.Array) -> jax.Array:
+        positive, negative = code == 3, (code == 1) | (code == 2)
+        below = jnp.sort(jnp.where(negative, value, jnp.inf))
+        rank = (
+            jnp.searchsorted(below, value, side="left")
+            + jnp.searchsorted(below, value, side="right")
+        ) / 2.0
+        pairs = positive.sum() * negative.sum()
+        hits = (rank * positive).sum()
+        return jnp.where(pairs > 0, hits / jnp.maximum(pairs, 1), jnp.nan)
+
+    batch = len(quality)
+    return jax.vmap(one)(quality.reshape(batch, -1), truth.reshape(batch, -1))

@@ -1,0 +1,98 @@
+"""The adapter: PyTorch's weighted loss, cells outside the field, maps and scores, equality."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from equal import assert_equal_over_devices, train
+from sklearn.metrics import roc_auc_score
+
+from fiqa_jax import defaults
+from fiqa_jax.methods import adapter, base
+
+
+def build(precision="float32", steps=5, features=(4, 4, 6), **own):
+    c = defaults.base()
+    c.method.update({**defaults.METHODS["adapter"], **own})
+    c.model.precision = precision
+    c.optim.update({"lr": 1e-2, "schedule": "constant", "weight_decay": 0.01, "clip": 0.0})
+    c.optim.decay = ((".*", 1.0),)
+    data = base.DataSpec(
+        8, 3, (), (), (), {}, 8, steps, 8, (0.0,) * 3, (1.0,) * 3, features=features
+    )
+    return adapter.build(c, data)
+
+
+def batches(steps):
+    """Cells are bad where the first feature is large; the field is spread unevenly over rows."""
+    rng = np.random.default_rng(0)
+    for step in range(steps):
+        features = rng.normal(size=(8, 4, 4, 6)).astype(np.float16)
+        bad = (features[..., 0] > 0.5).astype(np.uint8)
+        bad[:3, 1:] = 255
+        yield {
+            "features": features,
+            "bad": bad,
+            "seen": (bad != 255).astype(np.float32),
+            "index": (np.arange(8) + 8 * step).astype(np.int32),
+        }
+
+
+def test_equal_over_devices():
+    with jax.enable_x64(True):
+        assert_equal_over_devices(build("float64"), list(batches(5)), 1e-9)
+
+
+def test_learns_a_linear_rule():
+    method = build(steps=200)
+    state, _ = train(method, list(batches(200)), "jit", 1)
+    batch = next(batches(1))
+    out = method.predict({"params": state.params}, batch, axis=None)
+    known = batch["bad"] != 255
+    assert roc_auc_score(batch["bad"][known], np.asarray(out["map"])[known]) > 0.98
+    assert np.asarray(out["map"])[~known].max() == 0.0
+
+
+def test_loss_is_pytorchs():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, 3, (2, 3, 3)).astype(np.float32)
+    y = rng.integers(0, 2, (2, 3, 3)).astype(np.uint8)
+    value, weight = adapter.cell_loss(jnp.asarray(z), jnp.asarray(y), 9.58, True)
+    want = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(9.58))(
+        torch.tensor(z), torch.tensor(y.astype(np.float32))
+    )
+    assert float((value * weight).sum() / weight.sum()) == pytest.approx(float(want), rel=1e-6)
+
+
+def test_cells_outside_the_field():
+    z = jnp.zeros((1, 1, 3))
+    bad = jnp.array([[[1, 0, 255]]], jnp.uint8)
+    value, weight = adapter.cell_loss(z, bad, 2.0, True)
+    np.testing.assert_allclose(value[0, 0], np.log(2) * np.array([2, 1, 1]), rtol=1e-6)
+    np.testing.assert_array_equal(weight[0, 0], [1, 1, 0])
+    assert float(adapter.cell_loss(z, bad, 2.0, False)[1].sum()) == 3
+
+
+def test_score_is_the_mean_over_the_field():
+    quality = jnp.array([[[0.2, 0.8], [0.6, 0.0]]])
+    seen = jnp.array([[[1.0, 0.5], [0.0, 0.5]]])
+    assert float(adapter.mean_of_map(quality, seen)[0]) == pytest.approx(0.3)
+
+
+def test_map_auroc_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    quality = rng.integers(0, 6, (3, 8, 8)).astype(np.float32) / 5  # with ties
+    truth = rng.choice([0, 1, 2, 3, 255], (3, 8, 8)).astype(np.uint8)
+    truth[2][truth[2] == 3] = 1
+    got = np.asarray(adapter.map_auroc(jnp.asarray(quality), jnp.asarray(truth)))
+    for k in (0, 1):
+        known = np.isin(truth[k], [1, 2, 3])
+        want = roc_auc_score(truth[k][known] == 3, quality[k][known])
+        assert got[k] == pytest.approx(want, abs=1e-6)
+    assert np.isnan(got[2])
+
+
+def test_features_are_needed():
+    with pytest.raises(ValueError, match="reads features of an encoder"):
+        build(features=())
