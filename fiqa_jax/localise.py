@@ -64,7 +64,7 @@ def in_part(known: NDArray[np.bool_], bad: NDArray[np.bool_]) -> bool:
 
 
 def enlarged(quality: NDArray[np.floating], side: int) -> NDArray[np.float32]:
-    """A map `[h, w]` at `[side, side]`, bilinear between the centres of its cells."""
+    """A map `[h, w]` of any range at `[side, side]`, bilinear between the centres of its cells."""
     image = Image.fromarray(np.asarray(quality, np.float32))
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
 

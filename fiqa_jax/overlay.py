@@ -10,11 +10,16 @@ STRENGTH = 0.6  # of the colour where the map is 1
 Bytes = NDArray[np.uint8]
 
 
-def bare(quality_map: NDArray[np.floating], side: int) -> Bytes:
-    """[h, w] float in [0, 1] -> [side, side] uint8 grey, 255 = bad, bilinear."""
+def enlarged(quality_map: NDArray[np.floating], side: int) -> NDArray[np.float32]:
+    """[h, w] float -> [side, side] in [0, 1], bilinear between the centres of cells."""
     clipped = np.clip(np.asarray(quality_map, np.float32), 0, 1)
     large = Image.fromarray(clipped).resize((side, side), Image.Resampling.BILINEAR)
-    return np.rint(np.asarray(large) * 255).astype(np.uint8)
+    return np.asarray(large)
+
+
+def bare(quality_map: NDArray[np.floating], side: int) -> Bytes:
+    """[h, w] float in [0, 1] -> [side, side] uint8 grey, 255 = bad, bilinear."""
+    return np.rint(enlarged(quality_map, side) * 255).astype(np.uint8)
 
 
 def over(image: Bytes, quality_map: NDArray[np.floating], fov: Bytes) -> Bytes:

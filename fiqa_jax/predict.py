@@ -17,9 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from fiqa_jax import command, inputs, overlay, predictions
+from fiqa_jax import command, inputs, map_files, predictions
 from fiqa_jax.inputs import Item, as_text
 from fiqa_jax.predictions import Row
 from fiqa_jax.predictor import Judged, Predictor
@@ -27,6 +25,7 @@ from input_pipeline import atomic, progress
 from input_pipeline.photo import Photo, PhotoError
 
 LOG, TABLE, RUN, MAPS = "predictions.jsonl", "predictions.csv", "run.json", "maps"
+REGIONS = "regions.csv"  # of every map: how much of each quadrant, of disc and macula is bad
 _AHEAD = 2  # batches of photographs read before the model asks for them
 
 
@@ -95,6 +94,8 @@ def run(args: argparse.Namespace) -> None:
     rows += [row for name, row in done.items() if name not in asked]
     columns = predictions.columns(predictor.details, predictor.diagnosis)
     predictions.write_csv(out / TABLE, rows, columns)
+    if args.maps:
+        map_files.table(out / MAPS, out / REGIONS)
     print(summary(rows, out, len(todo), time.monotonic() - began))
 
 
@@ -130,7 +131,7 @@ def _predicted(
         )
         if args.maps:
             for item, photo, one in zip(group, photos, judged, strict=True):
-                _draw(out, item, photo, one)
+                _draw(predictor, out, item, photo, one)
         yield [one.row for one in judged]
 
 
@@ -158,7 +159,9 @@ def _progress(batches: Iterator[list[Row]], total: int, done: int) -> Iterator[l
             bar.update(len(rows))
 
 
-def _draw(out: Path, item: Item, photo: Photo | PhotoError, judged: Judged) -> None:
+def _draw(
+    predictor: Predictor, out: Path, item: Item, photo: Photo | PhotoError, judged: Judged
+) -> None:
     if judged.row["status"] != "ok" or not isinstance(photo, Photo):
         return
     if judged.map is None:
@@ -166,11 +169,9 @@ def _draw(out: Path, item: Item, photo: Photo | PhotoError, judged: Judged) -> N
     # Two photographs may have the same file name: the path's digest keeps them apart.
     tag = hashlib.sha256(item.id.encode()).hexdigest()[:8]
     name = f"{as_text(Path(item.path).stem)}_{tag}"
-    (out / MAPS).mkdir(exist_ok=True)
-    side = photo.image.shape[0]
-    Image.fromarray(overlay.bare(judged.map, side)).save(out / MAPS / f"{name}.png")
-    drawn = overlay.over(photo.image, judged.map, photo.fov)
-    Image.fromarray(drawn).save(out / MAPS / f"{name}_overlay.png")
+    fine = predictor.read(item.path, map_files.own_side(photo))
+    shown = fine if isinstance(fine, Photo) else photo
+    map_files.write(out / MAPS, name, photo, shown, judged.map, predictor.thresholds.map)
     judged.row["map"] = f"{MAPS}/{name}.png"
 
 

@@ -76,12 +76,14 @@ class Predictor:
         photo = self.read(source)
         return self.judge([photo], [path], [path], [""])[0].row
 
-    def read(self, source: str | os.PathLike[str] | bytes | np.ndarray) -> Photo | PhotoError:
-        """The photograph as the model sees it, or why it cannot be read."""
+    def read(
+        self, source: str | os.PathLike[str] | bytes | np.ndarray, side: int = 0
+    ) -> Photo | PhotoError:
+        """The photograph as the model sees it, or at another side; or why it cannot be read."""
         data = self.model.config["data"]
         erase = tuple(tuple(box) for box in data["erase"])
         try:
-            return read_photo(source, data["side"], modality=data["modality"], erase=erase)
+            return read_photo(source, side or data["side"], modality=data["modality"], erase=erase)
         except PhotoError as error:
             return error
 

@@ -20,7 +20,7 @@ torchpickle torchfile pretrained formats.rules formats.fits formats.torchvision_
 formats.mobilenet formats.vit formats.vuad formats.rrwnet formats.mkcnet
 formats
 methods.base methods.adapter methods.inpaint methods.multitask methods.vessels methods
-advice calibration overlay paired reliability
+advice calibration overlay landmarks map_files paired reliability
 metrics bootstrap stats localise
 pooling
 predictions

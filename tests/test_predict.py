@@ -172,12 +172,19 @@ def test_maps_are_drawn(here):
     root, _ = here
     assert run(root, "--maps") == 0
     rows = read(root)
-    bare = np.asarray(Image.open(root / "out" / rows["b.png"]["map"]))
-    np.testing.assert_array_equal(bare, np.full((SIDE, SIDE), 245))
-    with Image.open(root / "out" / rows["b.png"]["map"].replace(".png", "_overlay.png")) as drawn:
-        assert (drawn.size, drawn.mode) == ((SIDE, SIDE), "RGB")
+    file = root / "out" / rows["b.png"]["map"]
+    bare = np.asarray(Image.open(file))
+    np.testing.assert_allclose(bare, np.full((SIDE, SIDE), 245 * 257), atol=1)  # 16 bits
+    np.testing.assert_allclose(np.load(file.with_suffix(".npy")), 245 / 255, atol=1e-6)
+    with Image.open(file.with_name(f"{file.stem}_overlay.png")) as drawn:
+        assert drawn.mode == "RGB"
+        assert drawn.height >= SIDE  # the photograph's own resolution
+        assert drawn.width > drawn.height  # the bar of colours
     assert rows["broken.jpg"]["map"] == ""
-    assert len(list((root / "out" / "maps").iterdir())) == 2 * 3
+    assert len(list((root / "out" / "maps").iterdir())) == 4 * 3
+    regions = (root / "out" / "regions.csv").read_text().splitlines()
+    assert regions[0] == "map,field,upper_left,upper_right,lower_left,lower_right,disc,macula"
+    assert len(regions) == 1 + 3
 
 
 def test_maps_of_a_model_without_any(here, monkeypatch, capsys):

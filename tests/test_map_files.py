@@ -1,0 +1,96 @@
+"""Maps as files: what comes back from them, the overlay's size, shares by region."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fiqa_jax import landmarks, map_files, overlay
+from input_pipeline import synthetic
+from input_pipeline.photo import read_photo
+
+
+@pytest.fixture(scope="module")
+def eye():
+    return synthetic.draw(1001, 200, "a")
+
+
+def test_files(tmp_path, eye):
+    quality = np.repeat(np.array([0, 0, 1, 1], np.float32)[:, None], 4, 1)
+    padded = np.pad(eye.image, ((4, 4), (4, 4), (0, 0)))
+    photo, fine = read_photo(padded, 64), read_photo(padded, 200)
+    map_files.write(tmp_path / "maps", "x", photo, fine, quality, 0.5)
+    np.testing.assert_array_equal(np.load(tmp_path / "maps" / "x.npy"), quality)
+    with Image.open(tmp_path / "maps" / "x.png") as bare:
+        assert bare.size == (64, 64)
+        values = np.asarray(bare)
+    assert values.dtype == np.uint16
+    np.testing.assert_allclose(values / 65535, overlay.enlarged(quality, 64), atol=1e-5)
+    with Image.open(tmp_path / "maps" / "x_overlay.png") as drawn:
+        assert drawn.height == 200
+        assert drawn.width > 200
+    shares = json.loads((tmp_path / "maps" / "x.json").read_text())
+    assert shares["lower_left"] > 0.95
+    assert shares["upper_left"] < 0.05
+    assert map_files.table(tmp_path / "maps", tmp_path / "regions.csv") == 1
+    assert (tmp_path / "regions.csv").read_text().splitlines()[1].startswith("x.png,")
+
+
+def test_own_side(eye):
+    padded = np.pad(eye.image, ((4, 4), (4, 4), (0, 0)))
+    assert map_files.own_side(read_photo(padded, 64)) == pytest.approx(200, abs=4)
+    assert map_files.own_side(read_photo(padded, 256)) == 256  # never smaller than the model's
+
+
+def test_bar_shows_the_overlays_colours():
+    drawn = map_files.with_bar(np.zeros((240, 240, 3), np.uint8))
+    bar = drawn[:, 240 + 10 : 240 + 20].reshape(-1, 3).astype(int)
+    full = 128 * (1 - overlay.STRENGTH) + np.array(overlay.COLOUR) * overlay.STRENGTH
+    assert np.abs(bar - np.rint(full)).sum(1).min() <= 1
+    assert np.abs(bar - 128).sum(1).min() <= 1
+
+
+def test_shares_of_regions():
+    fov = np.ones((100, 100), np.uint8)
+    fov[:, :20] = 0
+    quality = np.zeros((100, 100))
+    quality[:50, 60:] = 1  # the upper right quadrant of the field begins at column 60
+    found = landmarks.Landmarks((0.25, 0.8), None, 0.05)
+    got = landmarks.shares(quality, fov, found, 0.5)
+    assert got["upper_right"] == 1.0
+    assert got["upper_left"] == got["lower_left"] == got["lower_right"] == 0.0
+    assert got["field"] == pytest.approx(0.25)
+    assert got["disc"] == 1.0
+    assert np.isnan(got["macula"])
+
+
+def test_disc_and_macula_of_drawn_eyes():
+    """Where a disc is found it is the disc; a macula is found for most eyes turned to it."""
+    found = discs = maculae = eyes = 0
+    for seed in range(1000, 1010):
+        eye = synthetic.draw(seed, 192, "ab"[seed % 2])
+        marks = landmarks.find(eye.image, eye.fov)
+        if marks is None:
+            continue
+        found += 1
+        y, x, radius = eye.disc
+        off = np.hypot(marks.disc[0] * 192 - y, marks.disc[1] * 192 - x)
+        discs += off < radius
+        if eye.centre == "macula":
+            eyes += 1
+            if marks.macula:
+                off = np.hypot(
+                    marks.macula[0] * 192 - eye.fovea[0], marks.macula[1] * 192 - eye.fovea[1]
+                )
+                maculae += off < 2 * radius
+    assert found >= 7
+    assert discs == found
+    assert maculae >= 0.7 * eyes
+
+
+def test_nothing_is_found_in_a_flat_picture():
+    rng = np.random.default_rng(0)
+    flat = rng.integers(100, 110, (128, 128, 3), dtype=np.uint8)
+    assert landmarks.find(flat, np.ones((128, 128), np.uint8)) is None
+    assert landmarks.find(flat, np.zeros((128, 128), np.uint8)) is None
