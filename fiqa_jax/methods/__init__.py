@@ -8,6 +8,7 @@ from fiqa_jax.methods.base import DataSpec, Method
 
 METHODS = {
     "adapter": "fiqa_jax.methods.adapter",
+    "cell_grades": "fiqa_jax.methods.cell_grades",
     "inpaint": "fiqa_jax.methods.inpaint",
     "mkcnet": "fiqa_jax.methods.mkcnet",
     "multitask": "fiqa_jax.methods.multitask",
