@@ -7,6 +7,7 @@ of `fiqa_jax.metrics`.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -143,7 +144,11 @@ def weighted_scores(
     out["ap"] = np.mean([ap for _, ap in each], axis=0)
     for name, (auroc, ap) in zip(names, each, strict=True):
         out |= {f"auroc_{name}": auroc, f"ap_{name}": ap}
-    return out
+    pairs = []
+    for i, j in itertools.permutations(range(classes), 2):
+        here = (truth == i) | (truth == j)
+        pairs.append(_ranked(truth[here] == i, prob[here, i], weight[:, here])[0])
+    return out | {"auroc_ovo": np.mean(pairs, axis=0)}
 
 
 def _ranked(hit: NDArray[np.bool_], score: Floats, weight: Floats) -> tuple[Floats, Floats]:

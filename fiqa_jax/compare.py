@@ -17,7 +17,8 @@ from fiqa_jax.runs import RULES, Runs, by_rule, join, prior_corrected
 from fiqa_jax.stats import Interval
 from input_pipeline import atomic
 
-GRADED = ("quality", "ungradable", "diagnosis")  # every other head is a detail
+# Every other head is a detail. The diagnosis is also judged on photographs of high and low quality.
+GRADED = ("quality", "ungradable", "diagnosis", "hq_diagnosis", "lq_diagnosis")
 PRIOR = " + prior"  # control C3: the same probabilities divided by the training prior
 COLUMNS = (
     "stage",

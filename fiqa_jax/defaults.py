@@ -29,6 +29,7 @@ def base() -> ConfigDict:
     c.data.root = ""  # csv: folder that relative paths start from; the table's folder when empty
     c.data.columns = ()  # csv: pairs (what for: path, patient, quality ..., column name)
     c.data.quality_codes = ()  # csv: pairs (what stands in the table, class name); for bare numbers
+    c.data.patient = ""  # csv: regex whose groups are the patient in an id; without a column for it
     c.data.detail_code = ""  # csv: what 1 means in a detail's column: defect | good
     # Data sets: eyeq, eyeq_d, deepdrid, mshf, drimdb, funpiq, iqad/EYEQ, vessels/hrf, ... (see
     # input_pipeline.readers). Where to get them: `python -m input_pipeline.prepare eyeq --help`.
@@ -49,6 +50,7 @@ def base() -> ConfigDict:
     c.data.classes = 3  # quality classes: 3 good/usable/reject | 2 gradable/ungradable | 0 none
     c.data.details = ("illumination", "clarity", "contrast")  # defects with a label; () for none
     c.data.diagnosis = ()  # names of diagnosis classes; () for none
+    c.data.merge = ()  # drawn: class of each of the five grades, e.g. (0, 1, 1, 1, 2); () as it is
     c.data.mean = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; ImageNet's
     c.data.std = (0.229, 0.224, 0.225)
     c.data.count = 600  # drawn: how many photographs
@@ -205,7 +207,7 @@ STAGE_FIELDS: dict[str, dict[str, Any]] = {
     "train": {"uses": "multitask", "labels": "", "shuffle_labels": False},
     "apply": {"of": "", "split": "train"},
     "fit": {"of": "", "split": "val", "artefact": ""},
-    "compare": {"of": (), "split": "test", "metrics": (), "reference": ""},
+    "compare": {"of": (), "split": "test", "metrics": (), "reference": "", "sweep": ()},
 }
 
 

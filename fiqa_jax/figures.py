@@ -19,13 +19,16 @@ _WIDTH, DPI = 4.6, 160  # inches: two side by side on a desk, one on a phone
 Series = Sequence[tuple[float, float]]  # (step, value)
 
 
-def curves(panel: Mapping[str, Sequence[Series]], title: str, best: int | None) -> bytes:
-    """Curves over training steps.
+def curves(
+    panel: Mapping[str, Sequence[Series]], title: str, best: int | None, along: str = "step"
+) -> bytes:
+    """Curves over training steps, or over something else.
 
     Args:
       panel: name -> one series per repetition, in one colour.
       title: of the drawing.
       best: the step whose weights are used, marked; None for no mark.
+      along: what the first axis shows.
     """
     figure = Figure((_WIDTH, 2.5 + 0.17 * -(-len(panel) // 2)), dpi=DPI, layout="constrained")
     axis = figure.subplots()
@@ -44,7 +47,7 @@ def curves(panel: Mapping[str, Sequence[Series]], title: str, best: int | None) 
             )
     if best is not None:
         axis.axvline(best, color=_GREY, lw=0.8, ls=":", label="weights used")
-    axis.set_xlabel("step")
+    axis.set_xlabel(along)
     axis.set_title(title, fontsize=9, color=_INK, loc="left")
     axis.margins(x=0.02)
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -126,6 +129,45 @@ def intervals(rows: Sequence[tuple[str, float, float, float]], zero: bool, label
     axis.set_xlabel(label, color=_GREY)
     _plain(axis)
     axis.grid(False, axis="y")
+    return _png(figure)
+
+
+def scatter(
+    points: ArrayLike, group: NDArray[np.integer], names: Sequence[str], marked: NDArray[np.bool_]
+) -> bytes:
+    """Points in a plane, coloured by group.
+
+    Args:
+      points: [N, 2].
+      group: [N] places in `names`; negative ones are left out.
+      names: of the groups.
+      marked: [N], drawn as crosses.
+    """
+    figure = Figure((_WIDTH, _WIDTH * 0.85), dpi=DPI, layout="constrained")
+    axis = figure.subplots()
+    p = np.asarray(points, np.float64)
+    for k, name in enumerate(names):
+        colour = COLOURS[k % len(COLOURS)]
+        here = group == k
+        x, y = p[here & ~marked].T
+        axis.scatter(x, y, s=9, color=colour, lw=0, alpha=0.75, label=name)
+        x, y = p[here & marked].T
+        axis.scatter(x, y, s=13, color=colour, lw=0.9, alpha=0.75, marker="x")
+    axis.set_xlabel("first component")
+    axis.set_ylabel("second component")
+    _plain(axis)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
+    return _png(figure)
+
+
+def histogram(values: ArrayLike, span: tuple[float, float], label: str) -> bytes:
+    """How often values [N] occur, in 20 bins over `span`, with 0 marked; `label` of the axis."""
+    figure = Figure((_WIDTH, 2.4), dpi=DPI, layout="constrained")
+    axis = figure.subplots()
+    axis.hist(np.asarray(values, np.float64), bins=20, range=span, color=COLOURS[0])
+    axis.axvline(0, color=_GREY, lw=0.8, ls=":")
+    axis.set(xlim=span, xlabel=label, ylabel="photographs")
+    _plain(axis)
     return _png(figure)
 
 

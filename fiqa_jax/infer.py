@@ -13,7 +13,7 @@ Predictor = Callable[[Any, Any], Mapping[str, jax.Array]]
 
 
 # Whole pictures: only an apply stage stores them.
-LARGE = ("vessels", "inpainted", "anomaly", "features", "embedding")
+LARGE = ("vessels", "inpainted", "anomaly", "features")
 
 
 def predictor(

@@ -7,13 +7,15 @@ scikit-learn's. A metric that the data cannot define (one class only) is NaN, wi
 
 Definitions used throughout:
   macro: unweighted mean over the classes that occur in truth or prediction (as scikit-learn).
-  AUROC, AP of more than two classes: unweighted mean of one class against the rest.
+  AUROC, AP of more than two classes: unweighted mean of one class against the rest; `auroc_ovo`:
+    of one class against another, over all pairs in both directions (Hand and Till 2001).
   Brier: sum over classes of (p - y)^2 for several classes (0..2), (p - y)^2 for two (0..1).
   ECE: 15 equal-width bins, see `fiqa_jax.reliability`.
   NLL: natural logarithm, probabilities clipped at float64's epsilon.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -84,6 +86,8 @@ def count_scores(confusion: ArrayLike, names: Sequence[str]) -> dict[str, Floats
         out["sensitivity"] = recall[..., 1]
         out["specificity"] = recall[..., 0]
         out["precision"] = ratio(hit[..., 1], predicted[..., 1])
+        # The area under the ROC curve of hard predictions, which some papers print (MKCNet's).
+        out["auroc_hard"] = recall.mean(-1)
     out.update({f"f1_{name}": f1[..., k] for k, name in enumerate(names)})
     return out
 
@@ -99,7 +103,7 @@ def scores(truth: ArrayLike, prob: ArrayLike, names: Sequence[str]) -> Scores:
 
     Returns:
       Scores. Values: those of `count_scores`, `auroc`, `ap` (macro one-vs-rest for more than two
-      classes, with `auroc_<name>` and `ap_<name>` beside), `nll`, `brier`, `ece`.
+      classes, with `auroc_<name>`, `ap_<name>` and `auroc_ovo` beside), `nll`, `brier`, `ece`.
 
     Raises:
       ValueError: shapes that do not fit, a label outside the classes, a non-finite probability.
@@ -168,7 +172,11 @@ def _ranked(y: NDArray[np.int64], p: Floats, names: Sequence[str]) -> dict[str, 
     }
     for name, (auroc, ap) in zip(names, each, strict=True):
         out |= {f"auroc_{name}": auroc, f"ap_{name}": ap}
-    return out
+    pairs = [
+        both(y[(y == i) | (y == j)] == i, p[(y == i) | (y == j), i])[0]
+        for i, j in itertools.permutations(range(len(names)), 2)
+    ]
+    return out | {"auroc_ovo": float(np.mean(pairs))}
 
 
 def _probabilistic(y: NDArray[np.int64], p: Floats, classes: int) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,15 +47,29 @@ def join(name: str, paths: Sequence[Path]) -> Runs:
     assert first is not None
     ids, patient, truth = first
     prob = {h: np.stack([run[h] for run in heads]) for h in heads[0] if h in truth}
+    for group, rows in by_quality(truth).items():
+        if "diagnosis" in prob:
+            prob[f"{group}_diagnosis"] = prob["diagnosis"]
+            truth[f"{group}_diagnosis"] = np.where(rows, truth["diagnosis"], -1)
     names = {
         h: {
             "quality": metrics.QUALITY,
             "ungradable": metrics.GRADABLE,
-            "diagnosis": one.diagnosis,
+            **dict.fromkeys(("diagnosis", "hq_diagnosis", "lq_diagnosis"), one.diagnosis),
         }.get(h, metrics.DETAIL)
         for h in prob
     }
     return Runs(ids, patient, truth, prob, names)
+
+
+def by_quality(truth: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Rows `[N] bool` of high ('hq': good, gradable) and low quality ('lq': the rest).
+
+    Args:
+      truth: head -> labels; {} comes back where neither quality nor ungradable is among them.
+    """
+    grade = truth.get("quality", truth.get("ungradable"))
+    return {} if grade is None else {"hq": grade == 0, "lq": grade > 0}
 
 
 def _by_head(

@@ -15,6 +15,7 @@ from fiqa_jax import (
     calibrate,
     compare,
     earlier,
+    embedding,
     infer,
     judge,
     methods,
@@ -24,6 +25,7 @@ from fiqa_jax import (
     parallel,
     predictions,
     report_audit,
+    sweep,
     tensorboard,
     train,
 )
@@ -184,6 +186,8 @@ def compare_stage(job: Job, context: Context) -> dict[str, Any]:
     }
     found = compare.table(files, job.config.metrics, job.config.reference)
     compare.write(found, job.directory)
+    if job.config.sweep:
+        page.save_section(job.directory, sweep.section(files, tuple(job.config.sweep)))
     return {"rows": len(found.rows)}
 
 
@@ -206,7 +210,10 @@ KINDS: dict[str, Callable[[Job, Context], dict[str, Any]]] = {
     "fit": fit_stage,
     "compare": compare_stage,
 }
-FITS: dict[str, Callable[[Job, Path], dict[str, Any]]] = {"calibration": calibrate_fit}
+FITS: dict[str, Callable[[Job, Path], dict[str, Any]]] = {
+    "calibration": calibrate_fit,
+    "embedding": embedding.pictures,
+}
 
 
 def predict_split(

@@ -43,6 +43,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         columns=words.as_pairs(data["columns"], "data.columns"),
         quality_codes=words.as_pairs(data["quality_codes"], "data.quality_codes"),
         detail_code=data["detail_code"],
+        patient=data["patient"],
         require_labels=require_labels,
         require_files=data["on_bad"] == "error",
     )
@@ -59,6 +60,7 @@ def csv_source(
     columns: Mapping[str, str] | None = None,
     quality_codes: Mapping[str, str] | None = None,
     detail_code: str = "",
+    patient: str = "",
     require_labels: bool = False,
     require_files: bool = True,
 ) -> Source:
@@ -75,6 +77,8 @@ def csv_source(
         calls it otherwise.
       quality_codes: see `labels.quality`.
       detail_code: see `labels.detail`.
+      patient: regex that finds the patient in an id, where there is no such column: what its groups
+        hold, joined; an id that it does not match is a patient of its own.
       require_labels: an unlabelled table is an error.
       require_files: a path where there is no file is an error.
 
@@ -114,7 +118,7 @@ def csv_source(
         lines = [sheet.lines[i] for i in kept]
         cells = {purpose: [values[i] for i in kept] for purpose, values in cells.items()}
         labels = {name: values[kept] for name, values in labels.items()}
-        table = _table(cells, lines, labels, details, diagnosis, notes)
+        table = _table(cells, lines, labels, details, diagnosis, notes, patient)
         base = Path(root).expanduser() if root else sheet.file.parent
         items = strings([os.path.abspath(base / Path(p).expanduser()) for p in table.path])
         if require_files:
@@ -188,6 +192,7 @@ def _table(
     details: Sequence[str],
     diagnosis: Sequence[str],
     notes: tuple[str, ...],
+    patient: str,
 ) -> Table:
     paths = [local_path(cell, line) for cell, line in zip(cells["path"], lines, strict=True)]
     ids = list(cells.get("id", paths))
@@ -202,7 +207,8 @@ def _table(
                 "photograph stands once"
             )
         first[name] = line
-    patients = [p or i for p, i in zip(cells.get("patient", ids), ids, strict=True)]
+    given = cells.get("patient") or [_patient(patient, name) for name in ids]
+    patients = [p or i for p, i in zip(given, ids, strict=True)]
     split = []
     for cell, line in zip(cells.get("split", [""] * len(ids)), lines, strict=True):
         if cell.lower() not in _SPLIT_WORDS:
@@ -226,6 +232,11 @@ def _table(
         path=strings(paths),
         notes=notes,
     )
+
+
+def _patient(pattern: str, name: str) -> str:
+    found = re.search(pattern, name) if pattern else None
+    return "".join(filter(None, found.groups())) if found else ""
 
 
 def local_path(cell: str, line: int) -> str:

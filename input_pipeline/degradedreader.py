@@ -14,6 +14,9 @@ from input_pipeline.table import QUALITY, Arrays
 
 FINE_SIDE = 512  # pixels, at least; vessels are removed at this size
 
+# What also happens to slices: nothing that light does in an eye or on a lens.
+SLICE = ("defocus", "motion", "dark", "bright", "low_contrast", "noise", "jpeg")
+
 _VERSION = 1  # raised whenever the same photograph would give other copies
 
 
@@ -51,7 +54,7 @@ class DegradedReader:
         """One copy with its labels.
 
         Returns:
-          'image' `[S, S, 3] uint8`, 'fov' `[S, S] uint8`, 'map' `[h, w] uint8`, with masks also
+          'image' `[S, S, C] uint8`, 'fov' `[S, S] uint8`, 'map' `[h, w] uint8`, with masks also
           'vessels' `[S, S, 3] uint8` and 'vessels_valid' `[3] float32`; 'quality' `[] int32`,
           'ungradable' `[] int32`, 'details' `[4] int8` in the order of `synthetic.DETAILS`.
 
@@ -59,12 +62,14 @@ class DegradedReader:
           PhotoError: the photograph or its mask cannot be read, or they do not fit.
         """
         base = _opened(self.photo, item.path, item.vessels, self._touched(item))
+        grey = self.photo.modality == "slice"
+        kinds = SLICE if grey else tuple(synthetic.KINDS)
         name = np.frombuffer(hashlib.sha256(item.id.encode()).digest(), "<u4").tolist()
         what, how = np.random.SeedSequence([self.seed, item.number, *name]).spawn(2)
-        plan = synthetic.plan(np.random.default_rng(what), self.lq_ratio, self.severity_mix)
+        plan = synthetic.plan(np.random.default_rng(what), self.lq_ratio, self.severity_mix, kinds)
         known = item.vessels != ""
         done = synthetic.degrade(
-            base["image"],
+            np.repeat(base["image"], 3, -1) if grey else base["image"],
             base["fov"],
             np.random.default_rng(how),
             plan,
@@ -73,7 +78,7 @@ class DegradedReader:
             self.cells,
         )
         example = {
-            "image": done.image,
+            "image": done.image[..., 1:2] if grey else done.image,
             "fov": base["fov"],
             "map": done.map,
             "quality": np.asarray(done.quality, np.int32),

@@ -42,10 +42,6 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
     """
     if data["base"] not in BASES:
         raise TableError(f"data.base is {data['base']!r}, expected one of {sorted(BASES)}")
-    if data["modality"] != "fundus":
-        raise TableError(
-            f"data.modality is {data['modality']!r}; only 'fundus' photographs are degraded"
-        )
     columns = words.as_pairs(data["columns"], "data.columns")
     own = {purpose: name for purpose, name in columns.items() if purpose != "vessels"}
     base = BASES[data["base"]](
@@ -63,6 +59,11 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         )
     else:
         found = [""] * len(base.table)
+    if data["modality"] != "fundus" and any(found):
+        raise TableError(
+            f"data.modality is {data['modality']!r}, and there are masks of vessels; only 'fundus' "
+            "photographs have such: leave data.vessels and the column vessels out"
+        )
     return degraded_source(
         base,
         found,

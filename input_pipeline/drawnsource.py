@@ -65,6 +65,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),
+        merge=tuple(data["merge"]),
         workers=data["workers"],
         store=store if data["cache"] in ("disk", "auto") else "",
     )
@@ -81,6 +82,7 @@ def drawn_source(
     details: Sequence[str],
     diagnosis: Sequence[str],
     workers: int,
+    merge: Sequence[int] = (),
     severity_mix: tuple[float, float] = (0.5, 0.5),
     store: str = "",
     cells: int = 16,
@@ -95,7 +97,8 @@ def drawn_source(
       lq_ratio: share of low quality (usable or reject).
       classes: 3 for good / usable / reject, 2 for gradable / ungradable, 0 for no overall grade.
       details: defects with a label, from `synthetic.DETAILS`.
-      diagnosis: names of the five ICDR grades; () for no diagnosis.
+      diagnosis: names of the five ICDR grades, or of their classes after `merge`; () for none.
+      merge: class of each of the five grades; () for the grades themselves.
       workers: processes that draw.
       severity_mix: shares of usable and reject among those of low quality.
       store: folder that keeps the drawings; '' keeps them in this process only.
@@ -108,9 +111,11 @@ def drawn_source(
       TableError: settings that do not exist.
     """
     made.check_details(details)
-    if diagnosis and len(diagnosis) != _GRADES:
+    merge = tuple(merge) or tuple(range(_GRADES))
+    if diagnosis and (len(merge) != _GRADES or {*merge} != {*range(len(diagnosis))}):
         raise TableError(
-            f"data.diagnosis names {len(diagnosis)} classes, drawn eyes have {_GRADES} grades"
+            f"data.diagnosis names {len(diagnosis)} classes, drawn eyes have {_GRADES} grades; "
+            f"data.merge is {merge}, expected the class of each grade, every class among them"
         )
     if count < 1:
         raise TableError(f"data.count is {count}, expected at least 1")
@@ -132,5 +137,5 @@ def drawn_source(
     known, fetch = made.make_all(drawn, store, workers)
     labels = made.label_columns(known, classes, details)
     if diagnosis:
-        labels["diagnosis"] = known["diagnosis"].astype(np.int32)
+        labels["diagnosis"] = np.asarray(merge, np.int32)[known["diagnosis"]]
     return dataclasses.replace(drawn, table=dataclasses.replace(table, labels=labels), fetch=fetch)

@@ -123,6 +123,13 @@ def test_columns_by_other_names(write):
     assert table.patient.tolist() == ["p", "p"]
 
 
+def test_patients_by_a_pattern_in_the_id(write):
+    text = "path,quality\na.jpg,good\nb.jpg,good\nc.jpg,good\n"
+    assert read(write(text), patient=r"([ab])|x(y)").table.patient.tolist() == ["a", "b", "c.jpg"]
+    text = "path,quality,patient\na.jpg,good,p\nb.jpg,good,\nc.jpg,good,p\n"
+    assert read(write(text), patient="(.)").table.patient.tolist() == ["p", "b.jpg", "p"]
+
+
 def test_dropped_codes_need_no_files(write):
     text = "path,quality\na.jpg,good\nnot there.jpg,outlier\nb.jpg,bad\n"
     source = read(write(text), quality_codes={"outlier": "drop"})

@@ -326,7 +326,7 @@ def test_what_is_degraded_travels_in_batches(photographs):
     ("changes", "message"),
     [
         ({"base": "drawn"}, r"data.base is 'drawn', expected one of \['csv', 'folder'\]"),
-        ({"modality": "slice"}, "only 'fundus' photographs are degraded"),
+        ({"modality": "slice", "vessels": "vessels"}, "masks of vessels; only 'fundus'"),
         ({"copies": 0}, "data.copies is 0, expected at least 1"),
         ({"lq_ratio": 1.5}, "data.lq_ratio or data.severity_mix: lq_ratio 1.5"),
         ({"severity_mix": (0.0, 0.0)}, "data.lq_ratio or data.severity_mix"),
@@ -381,3 +381,28 @@ def test_children_stay_together_and_good_photographs_stay_good(shared_data):
             good.append((example["map"][example["map"] > 0] == 1).mean())
     assert len(good) > 10
     assert np.mean(good) > 0.99
+
+
+def test_slices(tmp_path):
+    """Grey pictures stay grey, keep their diagnosis, and only what a figure can suffer happens."""
+    rng = np.random.default_rng(0)
+    lines = ["path,diagnosis"]
+    for i in range(4):
+        grey = Image.fromarray(rng.integers(40, 200, (12, 16), dtype=np.uint8))
+        grey.resize((80, 60), Image.Resampling.BICUBIC).save(tmp_path / f"{i}.png")
+        lines.append(f"{i}.png,{i % 2}")
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    section = a_section(tmp_path, "csv", modality="slice", diagnosis=("no", "yes"), copies=8)
+    section.update({"path": str(tmp_path / "t.csv"), "details": (), "lq_ratio": 0.5})
+    source = sources.make_source(section)
+    assert source.table.labels["diagnosis"].tolist() == [i % 2 for i in range(4) for _ in range(8)]
+    quality = source.table.labels["quality"]
+    assert 0 < (quality > 0).mean() < 1
+    plain = source.reader.photo.read(str(tmp_path / "0.png"))["image"]
+    for row in range(8):
+        one = source.read(row)
+        assert one["image"].shape == (48, 48, 1)
+        assert one["image"].dtype == np.uint8
+        assert (one["image"][one["fov"] == 0] == 0).all()
+        if quality[row] == 2:
+            assert np.abs(one["image"].astype(int) - plain).mean() > 2

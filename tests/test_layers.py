@@ -32,6 +32,7 @@ inputs predictor
 reading calibrate
 plan earlier runs compare card
 figures page examples report_stage report_compare report_audit report
+sweep embedding
 stages
 recipe
 main predict audit_command evaluate convert

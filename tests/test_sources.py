@@ -122,6 +122,18 @@ def test_drawings_carry_their_labels(tmp_path):
     assert len(set(source.table.patient)) == 6
 
 
+def test_drawn_grades_merged():
+    kw = {"count": 12, "seed": 3, "side": 32, "style": "a", "lq_ratio": 0.5, "classes": 0}
+    kw |= {"details": (), "workers": 1}
+    grades = drawn_source(**kw, diagnosis=tuple("01234")).table.labels["diagnosis"]
+    merge = (0, 1, 1, 1, 2)
+    merged = drawn_source(**kw, diagnosis=("no", "some", "much"), merge=merge).table
+    assert merged.diagnosis_names == ("no", "some", "much")
+    assert merged.labels["diagnosis"].dtype == np.int32
+    assert merged.labels["diagnosis"].tolist() == [merge[g] for g in grades.tolist()]
+    assert len(set(grades.tolist())) > 2
+
+
 def test_drawings_are_drawn_once_into_the_folder(tmp_path, monkeypatch):
     section = a_section(count=4, side=32, details=("clarity",))
     first = sources.make_source(section, tmp_path)
@@ -145,6 +157,7 @@ def test_drawings_are_drawn_once_into_the_folder(tmp_path, monkeypatch):
     [
         ({"details": ("glare",)}, r"details \['glare'\] are not drawn"),
         ({"diagnosis": ("ill", "well")}, "names 2 classes, drawn eyes have 5"),
+        ({"diagnosis": ("ill", "well"), "merge": (0, 1, 1, 1, 2)}, "every class among them"),
         ({"count": 0}, "data.count is 0"),
         ({"source": "zip"}, "data.source is 'zip'"),
         ({"cache": "yes"}, "data.cache is 'yes'"),
