@@ -121,6 +121,16 @@ METHODS: dict[str, dict[str, Any]] = {
         "tau": 0.2,  # masked: ignore 0.5 - tau < p < 0.5 + tau
         "freeze_trunk": False,  # only the heads learn, on running statistics
     },
+    "pretrain": {
+        "dim": 192,  # channels of a token of the encoder
+        "depth": 6,  # blocks
+        "heads": 3,
+        "patch": 8,  # pixels
+        "mask": 0.75,  # share of hidden patches
+        "decoder_dim": 96,
+        "decoder_depth": 2,
+        "decoder_heads": 3,
+    },
     "vessels": {
         "levels": 4,  # resolutions of the U-Net
         "base": 12,  # channels of its first level

@@ -15,16 +15,17 @@ parallel
 augment spec losses meta optim state masks anomaly
 models.initial models.norm models.pool models.resnet models.heads models.unet models.wnet
 models.mobilenet models.position models.vit models.rrwnet models.vgg models.cbam models
-models.mkcnet
+models.mkcnet models.mae
 torchpickle torchfile pretrained formats.rules formats.fits formats.torchvision_resnet formats.lwnet
 formats.mobilenet formats.vit formats.vuad formats.rrwnet formats.mkcnet
 formats
-methods.base methods.adapter methods.cell_grades methods.inpaint methods.multitask methods.vessels methods
+methods.base methods.adapter methods.cell_grades methods.inpaint methods.multitask methods.pretrain methods.vessels methods
 advice calibration overlay landmarks map_files paired reliability
 metrics bootstrap stats localise
 pooling
 predictions
 checkpoints tensorboard record infer findings audit data
+hub encoders
 model_dir
 train
 judge labelled join thresholds assess

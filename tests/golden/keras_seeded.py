@@ -2,9 +2,11 @@
 
 import itertools
 import zlib
+from pathlib import Path
 
 import numpy as np
 
+GOLDEN = Path(__file__).with_name("mobilenet.npz")
 BLOCKS, WIDTH, SIDES = 13, 0.25, (64, 96)
 
 

@@ -1,0 +1,305 @@
+"""Frozen encoders by name: a file, a folder, a Hugging Face id, or something built in.
+
+    encoder = encoders.load("facebook/dinov3-vitl16-pretrain-lvd1689m")
+    cells = encoder.features(images)  # [B, S, S, 3] uint8 -> [B, S / patch, S / patch, C] float32
+
+`python -m fiqa_jax.encoders NAME OUTPUT` writes any of them as one file.
+The weights never enter a training state: features are computed once and stored.
+"""
+
+import argparse
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import traverse_util
+from jax.typing import ArrayLike
+
+from fiqa_jax import hub, models, pretrained
+from fiqa_jax.formats import FORMATS
+from fiqa_jax.methods.base import unit
+from fiqa_jax.methods.pretrain import encoder_settings
+from fiqa_jax.models import vit
+from fiqa_jax.models.mobilenet import MobileNet
+
+SHIPPED = Path(__file__).parent / "weights" / "encoder.safetensors"
+PIXELS = "pixels"  # statistics of raw pixels: what any encoder has to beat
+RANDOM = "random"  # random:vit_s, a network with initial weights: the other floor
+CELL = 16  # pixels of a cell of `pixels`, and stride of the convolutional networks' map
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoder:
+    """A frozen network that turns images into cells.
+
+    Attributes:
+      name: as it was asked for.
+      patch: pixels of a cell's edge; sides of images are multiples of it.
+      channels: of a cell's features.
+      mean, std: of RGB in [0, 1], subtracted and divided inside `apply`.
+      digest: hex; changes with weights, settings, statistics and precision, not with the place.
+      metadata: what rebuilds it, beside its weights.
+      variables: weights, numpy.
+      apply: (variables, `[B, H, W, 3]` uint8 or float in [0, 1]) -> `[B, h, w, C] float32`.
+    """
+
+    name: str
+    patch: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    digest: str
+    metadata: dict[str, Any]
+    variables: Any
+    apply: Callable[[Any, jax.Array], jax.Array]
+
+    def grid(self, side: int) -> int:
+        """Cells along an edge of `side` pixels.
+
+        Raises:
+          ValueError: a side that is no multiple of `patch`.
+        """
+        if side % self.patch:
+            near = max(round(side / self.patch), 1) * self.patch
+            raise ValueError(
+                f"encoder {self.name} needs a side that is a multiple of {self.patch} pixels, not"
+                f" {side}; the nearest is {near}"
+            )
+        return side // self.patch
+
+    @functools.cached_property
+    def features(self) -> Callable[[ArrayLike], np.ndarray]:
+        """Compiled `apply` with the weights on the default device; numpy in and out."""
+        placed = jax.device_put(self.variables)
+        run = jax.jit(self.apply)
+        return lambda images: np.asarray(run(placed, jnp.asarray(images)))
+
+
+def load(
+    name: str,
+    *,
+    precision: str = "float32",
+    revision: str = "",
+    statistics: Statistics | None = None,
+    flag: str = "the encoder's setting",
+) -> Encoder:
+    """The encoder called `name`.
+
+    Args:
+      name: a .safetensors file from `python -m fiqa_jax.convert`; a model directory of the method
+        `pretrain`; a folder laid out as on the Hugging Face hub; an id there (`owner/repository`,
+        extra `hub`); 'shipped'; 'pixels' (statistics of raw pixels); 'random:vit_ti' and so on (a
+        key of `models.vit.SIZES`, 'mobilenet', or a key of `models.MODELS` with stages).
+      precision: compute dtype, float32 or bfloat16; features are float32 either way.
+      revision: of a hub id; empty for a pinned or the newest one.
+      statistics: mean and std that replace those of the file.
+      flag: the setting that holds `name`, for messages.
+
+    Raises:
+      FileNotFoundError: nothing of that name; the message says where encoders come from.
+      ValueError: weights that are damaged, partial or of an unknown network.
+    """
+    if name == PIXELS:
+        return _pixels(statistics)
+    if name.startswith(f"{RANDOM}:"):
+        return _random(name, precision, statistics)
+    path = SHIPPED if name == "shipped" else Path(name)
+    if path.is_file():
+        tensors, metadata = _converted(path)
+        return _build(name, metadata, tensors, precision, statistics)
+    if path.is_dir():
+        config = hub.read_json(path / "config.json")
+        if "schema" in config:  # a model directory of ours
+            tensors, metadata = _pretrained(path, config)
+            return _build(name, metadata, tensors, precision, statistics)
+        found = hub.read(path)
+    elif hub.ID.fullmatch(name):
+        found = hub.read(hub.download(name, revision), name)
+    else:
+        raise FileNotFoundError(
+            f"no encoder at {name!r}. Give {flag} a .safetensors file from `python -m"
+            " fiqa_jax.convert` (its --list says where weights come from), a Hugging Face id such"
+            " as facebook/dinov3-vitl16-pretrain-lvd1689m, the model directory of"
+            " configs/pretrain.py, 'shipped' or 'pixels'"
+        )
+    try:
+        tensors, metadata = FORMATS[found.format].convert(found.tensors)
+    except ValueError as error:
+        raise ValueError(f"{name} as {found.format}: {error}") from error
+    chosen = statistics or found.statistics
+    return _build(name, metadata, tensors, precision, chosen)
+
+
+def save(encoder: Encoder, output: str | os.PathLike[str], dtype: str = "float32") -> None:
+    """Writes an encoder as one file that `load` reads, whatever it came from.
+
+    Args:
+      encoder: any but `pixels`, which has no weights.
+      output: .safetensors.
+      dtype: float32, or float16 for half the size.
+    """
+    small = jax.tree.map(lambda x: np.asarray(x).astype(dtype), encoder.variables)
+    pretrained.save(output, small, encoder.metadata)
+
+
+def _converted(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    tensors, metadata = pretrained.read(path)
+    if "model" not in metadata:
+        raise ValueError(
+            f"{path} was not written by `python -m fiqa_jax.convert`: convert it first, `python -m"
+            " fiqa_jax.convert --list` names the formats"
+        )
+    head = metadata.get("optional", "")
+    return {n: x for n, x in tensors.items() if not re.fullmatch(head, n)}, metadata
+
+
+def _build(
+    name: str,
+    metadata: Mapping[str, Any],
+    tensors: Mapping[str, np.ndarray],
+    precision: str,
+    statistics: Statistics | None,
+) -> Encoder:
+    net, patch, cells = _network(metadata, precision)
+    example = jax.ShapeDtypeStruct((1, 2 * patch, 2 * patch, 3), np.float32)
+    template = jax.eval_shape(lambda x: net.init(jax.random.key(0), x, False), example)
+    variables = pretrained.fit(template, tensors, name)
+    mean, std = statistics or (
+        tuple(metadata.get("mean", IMAGENET[0])),
+        tuple(metadata.get("std", IMAGENET[1])),
+    )
+
+    def apply(variables: Any, images: jax.Array) -> jax.Array:
+        x = _normalised(images, mean, std)
+        return cells(net.apply(variables, x, False)).astype(jnp.float32)
+
+    image = jax.ShapeDtypeStruct(example.shape, np.uint8)
+    channels = jax.eval_shape(apply, template, image).shape[-1]
+    known = {k: metadata[k] for k in ("model", "settings", "width") if k in metadata}
+    known |= {"mean": list(mean), "std": list(std)}
+    digest = _digest({**known, "precision": precision}, tensors)
+    return Encoder(name, patch, channels, mean, std, digest, known, variables, apply)
+
+
+def _network(metadata: Mapping[str, Any], precision: str) -> tuple[Any, int, Callable[[Any], Any]]:
+    """Module, pixels of a cell, and how cells come out of what the module returns."""
+    kind, settings = metadata["model"], dict(metadata.get("settings", {}))
+    dtype = jnp.dtype(precision)
+    if kind == "vit":
+        net = vit.ViT(**settings, dtype=dtype)
+        return net, net.patch, lambda out: out[0]
+    if kind == "mobilenet":
+        return MobileNet(**settings, dtype=dtype), CELL, lambda out: out[1]["stride16"]
+    if kind in models.MODELS:
+        made = models.make(kind, width=metadata.get("width", 1.0), dtype=dtype)
+        return made, CELL, lambda out: out[1]["stage3"]
+    raise ValueError(f"{kind!r} is no encoder; vit, mobilenet and {', '.join(models.MODELS)} are")
+
+
+def _random(
+    name: str,
+    precision: str,
+    statistics: Statistics | None,
+) -> Encoder:
+    kind = name.partition(":")[2]
+    metadata: dict[str, Any] = {"model": kind}
+    if kind in vit.SIZES:
+        metadata = {"model": "vit", "settings": {**vit.SIZES[kind], "position": "sines"}}
+    elif kind not in ("mobilenet", *models.MODELS):
+        known = ", ".join([*vit.SIZES, "mobilenet", *models.MODELS])
+        raise ValueError(f"{name!r}: {kind!r} is none of {known}")
+    net, patch, _ = _network(metadata, precision)
+    image = jnp.zeros((1, 2 * patch, 2 * patch, 3))
+    # Not compiled as a whole: blocks are alike, so that each operation compiles once for all.
+    variables = jax.device_get(net.init(jax.random.key(0), image, False))
+    paths = traverse_util.flatten_dict(variables, sep="/")
+    return _build(name, metadata, paths, precision, statistics)
+
+
+def _pretrained(
+    path: Path, config: Mapping[str, Any]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Tensors and metadata of the encoder in a model directory."""
+    if config["method"] != "pretrain":
+        raise ValueError(
+            f"{path} holds a model of the method {config['method']!r}; encoders come from"
+            " `pretrain` (configs/pretrain.py)"
+        )
+    tensors, _ = pretrained.read(path / "model.safetensors")
+    start = "params/encoder/"
+    own = {f"params/{n.removeprefix(start)}": x for n, x in tensors.items() if n.startswith(start)}
+    settings = encoder_settings(config["settings"]["method"])
+    data = config["data"]
+    return own, {"model": "vit", "settings": settings, "mean": data["mean"], "std": data["std"]}
+
+
+def _pixels(statistics: Statistics | None) -> Encoder:
+    """Of every cell and colour: mean, deviation, and mean size of steps right, down and of both."""
+    mean, std = statistics or ((0.0,) * 3, (1.0,) * 3)
+
+    def apply(variables: Any, images: jax.Array) -> jax.Array:
+        del variables
+        x = _normalised(images, mean, std)
+        right = jnp.abs(jnp.diff(x, axis=2, append=x[:, :, -1:]))
+        down = jnp.abs(jnp.diff(x, axis=1, append=x[:, -1:]))
+        parts = [vit.patchify(part, CELL) for part in (x, right, down, right * down)]
+        cells = [p.reshape(*p.shape[:3], CELL * CELL, 3) for p in parts]
+        found = [c.mean(3) for c in cells]
+        return jnp.concatenate([*found, cells[0].std(3)], -1)
+
+    known = {"model": PIXELS, "mean": list(mean), "std": list(std)}
+    digest = _digest(known, {})
+    return Encoder(PIXELS, CELL, 15, tuple(mean), tuple(std), digest, known, {}, apply)
+
+
+def _normalised(images: jax.Array, mean: Iterable[float], std: Iterable[float]) -> jax.Array:
+    mean, std = (np.array(v, np.float32).reshape(1, 1, 1, -1) for v in (tuple(mean), tuple(std)))
+    return (unit(images).astype(jnp.float32) - mean) / std
+
+
+def _digest(known: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
+    """Of what decides the features and nothing else, so that it survives a copy or a new name."""
+    found = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = np.ascontiguousarray(tensors[name], np.float32)
+        found.update(f"{name} {value.shape}".encode())
+        found.update(value.data)
+    return found.hexdigest()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line: writes an encoder as one file. Returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fiqa_jax.encoders",
+        description="Writes an encoder as one file: that of configs/pretrain.py, for example.",
+    )
+    parser.add_argument("model", metavar="NAME", help="a model directory, or any encoder's name")
+    parser.add_argument("output", help=".safetensors to write")
+    parser.add_argument("--dtype", choices=("float32", "float16"), default="float32")
+    args = parser.parse_args(argv)
+    try:
+        save(load(args.model), args.output, args.dtype)
+        found = load(args.output)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    size = Path(args.output).stat().st_size / 1e6
+    print(f"{args.output}: {size:.1f} MB, cells of {found.patch} px, {found.channels} channels")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
