@@ -326,7 +326,6 @@ def test_what_is_degraded_travels_in_batches(photographs):
     ("changes", "message"),
     [
         ({"base": "drawn"}, r"data.base is 'drawn', expected one of \['csv', 'folder'\]"),
-        ({"modality": "slice", "vessels": "vessels"}, "masks of vessels; only 'fundus'"),
         ({"copies": 0}, "data.copies is 0, expected at least 1"),
         ({"lq_ratio": 1.5}, "data.lq_ratio or data.severity_mix: lq_ratio 1.5"),
         ({"severity_mix": (0.0, 0.0)}, "data.lq_ratio or data.severity_mix"),
@@ -406,3 +405,10 @@ def test_slices(tmp_path):
         assert (one["image"][one["fov"] == 0] == 0).all()
         if quality[row] == 2:
             assert np.abs(one["image"].astype(int) - plain).mean() > 2
+
+
+def test_slices_have_no_vessels(photographs):
+    with pytest.raises(TableError, match="there are masks of vessels; only 'fundus'"):
+        sources.make_source(
+            a_section(photographs, modality="slice", vessels=str(photographs / "vessels"))
+        )

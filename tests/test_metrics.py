@@ -55,6 +55,7 @@ def test_counts_equal_scikit_learn(classes):
             "sensitivity": sk.recall_score(truth, guess),
             "specificity": sk.recall_score(truth, guess, pos_label=0),
             "precision": sk.precision_score(truth, guess),
+            "auroc_hard": sk.roc_auc_score(truth, guess),
         }
     want |= dict(
         zip((f"f1_{n}" for n in names), sk.f1_score(truth, guess, average=None), strict=True)
