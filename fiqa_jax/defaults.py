@@ -115,6 +115,18 @@ def base() -> ConfigDict:
 
 
 METHODS: dict[str, dict[str, Any]] = {
+    "mkcnet": {
+        "row": "second_order",  # vanilla | multitask | no_meta | first_order | second_order
+        "psi": 5,  # outputs of a joint class (one grade with one diagnosis)
+        "entropy": 0.2,  # weight of the mean soft label's negative entropy
+        "meta_lr": 1e-3,  # of the Meta Learner; the schedule is that of optim
+        "alternate": "step",  # step: both stages on every batch | epoch: an epoch each, in turn
+        "way": "nested",  # second_order: nested gradients | forward (equal, faster; not resnets)
+        "eps": 0.01,  # first_order: reach of the central difference
+        "pool_before_attention": False,  # True: the released layout; False: the paper's
+        "adjust": 0.0,  # logit adjustment of the diagnosis by this times the log of the prior
+        "remat": False,  # blocks are computed again instead of kept: less memory, slower (vgg16)
+    },
     "multitask": {
         "heads": (),  # any of quality, ungradable, details, diagnosis; (): all the data has
         "pseudo": "hard",  # labels from stored probabilities: hard | soft | masked

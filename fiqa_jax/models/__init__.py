@@ -15,6 +15,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet50": resnet.resnet50,
     "tiny": resnet.tiny,
     "vgg16": vgg.vgg16,
+    "vgg_tiny": vgg.vgg_tiny,
 }
 
 

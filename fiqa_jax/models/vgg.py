@@ -57,12 +57,14 @@ class VGG(nn.Module):
     """The trunk, up to the pooled features.
 
     Attributes:
+      blocks: channels at width 1 and convolutions of each block.
       width: factor on every channel count, see `resnet.channels`.
       dtype: compute dtype; parameters and statistics stay float32 (float64 under float64).
       axis_name: mapped axis that batch statistics are averaged over; None under jit.
       remat: blocks are computed again in the backward pass instead of being kept.
     """
 
+    blocks: tuple[tuple[int, int], ...] = BLOCKS
     width: float = 1.0
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
@@ -73,23 +75,25 @@ class VGG(nn.Module):
         """Features of normalised images.
 
         Args:
-          x: `[B, H, W, C] float32`; H and W multiples of 32.
+          x: `[B, H, W, C] float32`; H and W can be halved once for every block.
           train: normalise by the batch's statistics and update the running ones.
 
         Returns:
-          `[B, F] float32` pooled features (F 512 at width 1), and the intermediates `stage1` to
-          `stage5` (`[B, H/2, W/2, 64]` to `[B, H/32, W/32, F]`, compute dtype) and `features`.
+          `[B, F] float32` pooled features (F 512 at width 1), and the intermediates `stage1` ...
+          (`stage5` of VGG-16 is `[B, H/32, W/32, F]`, compute dtype) and `features`.
 
         Raises:
-          ValueError: sides that cannot be halved five times.
+          ValueError: sides that cannot be halved that often.
         """
-        if x.shape[1] % 32 or x.shape[2] % 32:
+        step = 2 ** len(self.blocks)
+        if x.shape[1] % step or x.shape[2] % step:
             raise ValueError(
-                f"vgg16 halves an image five times: sides {x.shape[1:3]} must be multiples of 32"
+                f"a VGG of {len(self.blocks)} blocks halves an image as often: sides "
+                f"{x.shape[1:3]} must be multiples of {step}"
             )
         block = nn.remat(Block, static_argnums=(2,)) if self.remat else Block
         out: dict[str, jax.Array] = {}
-        for i, (features, convolutions) in enumerate(BLOCKS, start=1):
+        for i, (features, convolutions) in enumerate(self.blocks, start=1):
             x = out[f"stage{i}"] = block(
                 channels(features, self.width),
                 convolutions,
@@ -105,3 +109,8 @@ class VGG(nn.Module):
 def vgg16(**kw: Any) -> VGG:
     """VGG-16-BN trunk; keywords are `VGG`'s width, dtype, axis_name, remat."""
     return VGG(**kw)
+
+
+def vgg_tiny(**kw: Any) -> VGG:
+    """Three blocks of one convolution, 64 to 256 channels at width 1: for tests and trials."""
+    return VGG(blocks=((64, 1), (128, 1), (256, 1)), **kw)
