@@ -128,8 +128,9 @@ def _table(done: Mapping[str, Any], output: str) -> str:
 
 
 def _words(metadata: Mapping[str, Any]) -> str:
-    given = ("model", "optional", "format", "source", "source_sha256")
-    sizes = {k: v for k, v in metadata.items() if k not in given}
+    left_out = ("model", "optional", "format", "source", "source_sha256", "settings", "mean", "std")
+    everything = {**metadata, **metadata.get("settings", {})}
+    sizes = {k: v for k, v in everything.items() if k not in left_out}
     return ", ".join([str(metadata["model"]), *(f"{k} {v}" for k, v in sizes.items())])
 
 

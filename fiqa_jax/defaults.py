@@ -144,8 +144,11 @@ METHODS: dict[str, dict[str, Any]] = {
         "decoder_heads": 3,
     },
     "vessels": {
-        "levels": 4,  # resolutions of the U-Net
+        "architecture": "unet",  # unet | rrwnet | wnet
+        "levels": 4,  # resolutions of each U-Net
         "base": 12,  # channels of its first level
+        "norm": True,  # batch normalisation; the published RRWNet has none, a W-Net always has it
+        "iterations": 5,  # rrwnet: passes of the second U-Net after its first one
         "dice": 0.5,  # weight of the soft Dice loss beside cross-entropy
     },
     "inpaint": {

@@ -15,6 +15,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from fiqa_jax import methods, pretrained
+from fiqa_jax.defaults import METHODS
 from fiqa_jax.methods.base import DataSpec, Method
 from fiqa_jax.parallel import Axis
 from input_pipeline import atomic
@@ -156,7 +157,10 @@ def build(config: Mapping[str, Any]) -> Method:
         mean=tuple(data["mean"]),
         std=tuple(data["std"]),
     )
-    stage = ConfigDict({"model": config["model"], **config["settings"]})
+    # A setting that came after the model was made takes its default, which is what the model did.
+    known = METHODS.get(config["method"], {})
+    method = {**known, **config["settings"]["method"]}
+    stage = ConfigDict({"model": config["model"], **config["settings"], "method": method})
     return methods.build(config["method"], stage, spec)
 
 

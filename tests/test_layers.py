@@ -19,7 +19,8 @@ models.mkcnet models.mae
 torchpickle torchfile pretrained formats.rules formats.fits formats.torchvision_resnet formats.lwnet
 formats.mobilenet formats.vit formats.vuad formats.rrwnet formats.mkcnet
 formats
-methods.base methods.adapter methods.cell_grades methods.inpaint methods.multitask methods.pretrain methods.vessels
+methods.base methods.adapter methods.cell_grades methods.inpaint methods.multitask methods.pretrain
+methods.vessels
 methods.mkcnet_parts methods.mkcnet methods
 advice calibration overlay landmarks map_files paired reliability
 metrics bootstrap stats localise
@@ -28,6 +29,7 @@ predictions
 checkpoints tensorboard record infer findings audit data
 hub encoders
 model_dir
+segmentors
 train
 judge labelled join thresholds assess
 inputs predictor

@@ -59,7 +59,7 @@ def test_vuad_equals_pytorch():
 def test_rrwnet_equals_pytorch_in_every_pass():
     state = seeded.state_dict(json.loads(str(GOLDEN["rrwnet_shapes"])))
     tensors, metadata = FORMATS["rrwnet"].convert(state)
-    assert metadata["channels"] == 6
+    assert (metadata["channels"], metadata["prepared"]) == (6, "rrwnet")
     net = network(metadata)
     variables = pretrained.fit(template(net, 6), tensors, "rrwnet")
     x = seeded.images(2, *SIDES)
@@ -86,7 +86,9 @@ def test_a_saved_file_with_both_names_of_each_tensor(tmp_path, name, capsys):
         1 if name == "vuad" else 2
     )
     torch.save(theirs.state_dict(), tmp_path / "net.pth")
-    done = convert(name, tmp_path / "net.pth", tmp_path / "net.safetensors")
+    done = convert(
+        {"vuad": "vuad", "rrwnet": "r2v2"}[name], tmp_path / "net.pth", tmp_path / "net.safetensors"
+    )
     assert done["parameters"] == sum(p.numel() for p in theirs.parameters())
     net = network(done["metadata"])
     variables = pretrained.load(template(net, 3), tmp_path / "net.safetensors")

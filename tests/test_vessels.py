@@ -8,6 +8,8 @@ from equal import assert_equal_over_devices
 
 from fiqa_jax import defaults
 from fiqa_jax.methods import base, vessels
+from fiqa_jax.models.wnet import WNet
+from fiqa_jax.parallel import Axis
 
 
 def batches(steps):
@@ -27,18 +29,56 @@ def batches(steps):
         }
 
 
-def method(precision="float32"):
+LINE = "flip|rotate(180)|zoom(0.8, 1.2)|patch(0.5, 16)|gamma(0.3)|noise(0.05)"
+
+
+def method(precision="float32", line=LINE, **own):
     c = defaults.base()
-    c.method.update({**defaults.METHODS["vessels"], "base": 4, "levels": 3})
+    c.method.update({**defaults.METHODS["vessels"], "base": 4, "levels": 3, **own})
     c.model.precision = precision
-    c.augment.train = "flip|rotate(180)|zoom(0.8, 1.2)|patch(0.5, 16)|gamma(0.3)|noise(0.05)"
+    c.augment.train = line
     data = base.DataSpec(32, 3, (), (), (), {}, 8, 10, 8, c.data.mean, c.data.std)
     return vessels.build(c, data)
 
 
-def test_equal_over_devices():
+@pytest.mark.parametrize(
+    "own", [{}, {"architecture": "rrwnet", "iterations": 1, "base": 2, "levels": 2}]
+)
+def test_equal_over_devices(own):
     with jax.enable_x64(True):
-        assert_equal_over_devices(method("float64"), list(batches(5)), 1e-9)
+        assert_equal_over_devices(method("float64", **own), list(batches(5)), 1e-9)
+
+
+def test_what_is_trained():
+    """RRWNet: the last of K passes weighs K times the first; all passes together weigh one."""
+    first, a, b, c = (jnp.full((1,), float(i)) for i in range(4))
+    found = vessels.supervised("rrwnet", c, {"predictions": (first, a, b, c)})
+    assert [float(p[0]) for _, p in found] == [0, 1, 2, 3]
+    np.testing.assert_allclose([w for w, _ in found], [1, 1 / 6, 2 / 6, 3 / 6])
+    assert vessels.supervised("wnet", b, {"first": a}) == [(1.0, a), (1.0, b)]
+    assert vessels.supervised("unet", b, {}) == [(1.0, b)]
+
+
+def test_the_loss_adds_what_is_trained():
+    """A W-Net's terms are sums over both halves; the network says what each predicts."""
+    own = {"architecture": "wnet", "base": 2, "levels": 2}
+    made, batch = method(line="", **own), next(batches(1))
+    state = jax.jit(made.init)(jax.random.key(0))
+    variables = {"params": state.params, **state.model_state}
+    net = WNet(3, (2, 4))
+    run = jax.jit(lambda v, x: net.apply(v, x, True, mutable=["batch_stats"]))
+    c = defaults.base()
+    x = (batch["image"] / np.float32(255) - np.float32(c.data.mean)) / np.float32(c.data.std)
+    (logits, extra), _ = run(variables, x)
+    want = sum(vessels.pixel_losses(y, batch)[0][:, 2].mean() for y in (extra["first"], logits))
+    step = jax.jit(lambda *args: made.step(*args, axis=Axis()))
+    _, scalars = step(state, batch, jax.random.key(1))
+    np.testing.assert_allclose(scalars["vessel"], want, rtol=1e-4)
+
+
+def test_unknown_architectures():
+    with pytest.raises(ValueError, match="'u' is none of"):
+        method(architecture="u")
 
 
 def test_losses_by_hand():

@@ -79,45 +79,12 @@ def ridge_filters() -> dict[str, Segment]:
     }
 
 
-def trained(directory: str) -> Segment:
-    """A model directory of the method `vessels`; photographs are padded to multiples of 32."""
-    from fiqa_jax import model_dir
+def vessel_channel(name: str) -> Segment:
+    """A segmentor of `fiqa_jax.segmentors`, its vessel probability alone."""
+    from fiqa_jax import segmentors
 
-    model = model_dir.load(directory)
-
-    def segment(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
-        seen = image * fov[..., None]
-        padded, mask = _padded(seen)[None], _padded(fov)[None]
-        out = model.predict({"image": padded, "fov": mask})["vessels"][0, ..., 2]
-        return out[: image.shape[0], : image.shape[1]]
-
-    return segment
-
-
-def released_wnet(file: str) -> Segment:
-    """A W-Net with published weights (`--format lwnet`), for comparison."""
-    import jax
-
-    from fiqa_jax import pretrained
-    from fiqa_jax.models.wnet import WNet
-
-    tensors, metadata = pretrained.read(file)
-    net = WNet(metadata["out"], tuple(metadata["layers"]))
-    example = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
-    shapes = jax.eval_shape(lambda x: net.init(jax.random.key(0), x, False), example)
-    variables = pretrained.fit(shapes, tensors, file)
-    run = jax.jit(lambda x: jax.nn.sigmoid(net.apply(variables, x, False)[0][..., 0]))
-
-    def segment(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
-        seen = _padded(image * fov[..., None])[None].astype(np.float32) / 255.0
-        return np.asarray(run(seen))[0, : image.shape[0], : image.shape[1]]
-
-    return segment
-
-
-def _padded(array: np.ndarray, multiple: int = 32) -> np.ndarray:
-    pad = [(0, -n % multiple) for n in array.shape[:2]] + [(0, 0)] * (array.ndim - 2)
-    return np.pad(array, pad)
+    segment = segmentors.load(name)
+    return lambda image, fov: segment(image, fov)[..., 2]
 
 
 def score(probability: np.ndarray, truth: np.ndarray, fov: np.ndarray) -> tuple[float, float]:
@@ -179,15 +146,21 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--participant", default="participant", help="column of the participant")
     parser.add_argument("--side", type=int, default=512, help="pixels of the longer side")
     parser.add_argument("--model", action="append", default=[], help="model directory; repeatable")
-    parser.add_argument("--wnet", action="append", default=[], help="converted W-Net; repeatable")
+    parser.add_argument(
+        "--weights",
+        "--wnet",
+        action="append",
+        default=[],
+        help="converted W-Net, RRWNet or R2-V2; repeatable",
+    )
     parser.add_argument("--no-filters", action="store_true", help="leave out Frangi and Sato")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output", default="", help="CSV of every photograph's numbers")
     args = parser.parse_args(argv)
     try:
         found = photographs(args)
-        methods = {f"model {m}": trained(m) for m in args.model}
-        methods |= {f"W-Net {Path(w).stem}": released_wnet(w) for w in args.wnet}
+        methods = {f"model {m}": vessel_channel(m) for m in args.model}
+        methods |= {f"weights {Path(w).stem}": vessel_channel(w) for w in args.weights}
         methods |= {} if args.no_filters else ridge_filters()
     except (ValueError, OSError, ImportError) as error:
         print(error, file=sys.stderr)

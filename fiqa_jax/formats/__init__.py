@@ -11,7 +11,7 @@ FORMATS: dict[str, Format] = {
     "mkcnet_task": mkcnet.TASK,
     "torchvision_resnet": torchvision_resnet.FORMAT,
     "mobilenet": mobilenet.FORMAT,
-    "rrwnet": rrwnet.FORMAT,
+    **rrwnet.FORMATS,
     "vuad": vuad.FORMAT,
     **vit.FORMATS,
 }

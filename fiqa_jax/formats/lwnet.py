@@ -85,5 +85,5 @@ FORMAT = Format(
     description="W-Net for vessels (1 class) or arteries and veins (4 classes)",
     origin="github.com/agaldran/lwnet, experiments/*/model_checkpoint.pth (--key model_state_dict)",
     convert=convert,
-    use="python -m fiqa_jax.benchmark vessels --wnet {output}",
+    use="python -m fiqa_jax.benchmark vessels --weights {output}",
 )

@@ -13,10 +13,49 @@ from ml_collections import ConfigDict
 
 from fiqa_jax import losses, optim, state
 from fiqa_jax.methods import base
+from fiqa_jax.models.rrwnet import RRWNet
 from fiqa_jax.models.unet import UNet
+from fiqa_jax.models.wnet import WNet
 from fiqa_jax.parallel import Axis
 
 CHANNELS = ("artery", "vein", "vessel")
+ARCHITECTURES = ("unet", "rrwnet", "wnet")
+
+
+def network(own: ConfigDict, dtype: Any) -> Any:
+    """The network of the method section `own`, compute dtype `dtype`.
+
+    Raises:
+      ValueError: an architecture that does not exist.
+    """
+    size = {"base": own.base, "levels": own.levels, "norm": own.norm, "dtype": dtype}
+    if own.architecture == "unet":
+        return UNet(len(CHANNELS), **size)
+    if own.architecture == "rrwnet":
+        return RRWNet(iterations=own.iterations, **size)
+    if own.architecture == "wnet":
+        return WNet(len(CHANNELS), tuple(own.base * 2**i for i in range(own.levels)), dtype)
+    raise ValueError(f"method.architecture {own.architecture!r} is none of {ARCHITECTURES}")
+
+
+def supervised(architecture: str, logits: jax.Array, extra: Any) -> list[tuple[float, jax.Array]]:
+    """Every prediction that is trained, with its weight in the loss.
+
+    W-Net: both halves alike (released code). RRWNet: the first U-Net with 1, pass k of the second
+    with k / (1 + 2 + ...), so that the last passes count most (released code, after equation 4 of
+    Mosinska et al. 2018).
+
+    Args:
+      architecture: one of ARCHITECTURES.
+      logits, extra: what the network gave.
+    """
+    if architecture == "wnet":
+        return [(1.0, extra["first"]), (1.0, logits)]
+    if architecture == "rrwnet":
+        first, *passes = extra["predictions"]
+        whole = len(passes) * (len(passes) + 1) / 2
+        return [(1.0, first), *((k / whole, p) for k, p in enumerate(passes, 1))]
+    return [(1.0, logits)]
 
 
 def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
@@ -31,7 +70,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     """
     own = config.method
     dtype = jnp.dtype(config.model.precision)
-    net = UNet(len(CHANNELS), own.base, own.levels, norm=True, dtype=dtype)
+    net = network(own, dtype)
     change = base.augmented(config.augment.train)
     start = base.initialiser(net, data)
     shapes = jax.eval_shape(start, jax.random.key(0))[0]
@@ -46,10 +85,15 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     ) -> tuple[dict[str, losses.Term], Any]:
         batch = change(batch, key)
         images = base.normalise(batch["image"], data).astype(dtype)
-        (logits, _), new = net.clone(axis_name=axis.name).apply(
+        (logits, extra), new = net.clone(axis_name=axis.name).apply(
             {"params": params, **model_state}, images, True, mutable=list(model_state)
         )
-        entropy, dice = pixel_losses(logits, batch)
+        found = supervised(own.architecture, logits, extra)
+        parts = [(share, pixel_losses(each, batch)) for share, each in found]
+        shares = jnp.array([share for share, _ in parts], logits.dtype)
+        entropy, dice = (
+            jnp.tensordot(shares, jnp.stack([p[i] for _, p in parts]), 1) for i in (0, 1)
+        )
         valid = batch["vessels_valid"].astype(logits.dtype)
         terms = {}
         for k, name in enumerate(CHANNELS):

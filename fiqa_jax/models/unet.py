@@ -68,6 +68,13 @@ def halve(x: jax.Array) -> jax.Array:
     return jnp.maximum(x[:, :, :, 0], x[:, :, :, 1])
 
 
+def check_sides(x: jax.Array, levels: int) -> None:
+    """Raises ValueError unless the sides of `[B, H, W, C]` can be halved `levels - 1` times."""
+    step = 2 ** (levels - 1)
+    if x.shape[1] % step or x.shape[2] % step:
+        raise ValueError(f"sides {x.shape[1:3]} are no multiples of {step}: pad the image")
+
+
 class Twice(nn.Module):
     """Two 3x3 convolutions, each with ReLU, and batch normalisation before it where asked for."""
 
@@ -120,9 +127,7 @@ class UNet(nn.Module):
         Raises:
           ValueError: a side that cannot be halved that often.
         """
-        step = 2 ** (self.levels - 1)
-        if x.shape[1] % step or x.shape[2] % step:
-            raise ValueError(f"sides {x.shape[1:3]} are no multiples of {step}: pad the image")
+        check_sides(x, self.levels)
         kept: dict[str, jax.Array] = {}
         for i in range(self.levels):
             x = halve(x) if i else x

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from fiqa_jax.models.norm import BatchNorm
-from fiqa_jax.models.unet import Conv, Up, halve
+from fiqa_jax.models.unet import Conv, Up, check_sides, halve
 
 
 class Block(nn.Module):
@@ -82,7 +82,11 @@ class WNet(nn.Module):
 
         Returns:
           `[B, H, W, out]` logits of the second half, and {'first': logits of the first}.
+
+        Raises:
+          ValueError: a side that cannot be halved that often.
         """
+        check_sides(x, len(self.layers))
         half = (self.out, self.layers, self.dtype, self.axis_name)
         first = Half(*half, name="unet1")(x, train)
         second = Half(*half, name="unet2")(jnp.concatenate([x, first], -1), train)
