@@ -1,10 +1,12 @@
-"""One process of a rehearsed pod: trains the multi-task method on made-up batches.
+"""One process of a rehearsed pod: trains a method on made-up batches.
 
-    python tests/pod_worker.py KIND PROCESS PROCESSES PORT DIRECTORY STEPS DIE_AT
+    python tests/pod_worker.py KIND PROCESS PROCESSES PORT DIRECTORY STEPS DIE_AT MODULE
 
-PROCESSES 0 runs alone, on four devices. The final state of process 0 goes to DIRECTORY/final.npz.
+MODULE is the test that gives `batches` and `method`. PROCESSES 0 runs alone, on four devices. The
+final state of process 0 goes to DIRECTORY/final.npz.
 """
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 import jax
 import numpy as np
 
-kind, process, processes, port, directory, steps, die_at = sys.argv[1:]
+kind, process, processes, port, directory, steps, die_at, module = sys.argv[1:]
 process, processes, steps, die_at = int(process), int(processes), int(steps), int(die_at)
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", 2 if processes else 4)
@@ -22,26 +24,27 @@ if processes:
     jax.distributed.initialize(f"localhost:{port}", processes, process)
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_parallel import batches, method
-
 from fiqa_jax import checkpoints, defaults, parallel, train
 from input_pipeline import order
+
+test = importlib.import_module(module)
+size = len(next(iter(test.batches(1)))["index"])
 
 
 def feed(start):
     """Rows of the global batch that belong to this process; stops where it shall die."""
-    for step, batch in enumerate(batches(10)):
+    for step, batch in enumerate(test.batches(10)):
         if step == die_at:
             raise SystemExit(17)
         if step >= start:
-            rows = order.local(np.arange(16), process, max(processes, 1))
+            rows = order.local(np.arange(size), process, max(processes, 1))
             yield {k: v[rows] for k, v in batch.items()}
 
 
 config = defaults.base().train
-config.update({"batch": 16, "eval_every": 0.5, "save_every": 0.25, "log_every": 1})
+config.update({"batch": size, "eval_every": 0.5, "save_every": 0.25, "log_every": 1})
 result = train.run(
-    method("float64"),
+    test.method(precision="float64"),
     feed,
     lambda state: {"step": float(state.step)},
     parallel.make(kind),

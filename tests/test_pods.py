@@ -18,7 +18,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def start(kind, directory, processes, steps, die_at, cache):
+def start(kind, directory, processes, steps, die_at, cache, module="test_parallel"):
     """Starts the workers together and returns their exit codes."""
     environment = {
         **os.environ,
@@ -33,7 +33,7 @@ def start(kind, directory, processes, steps, die_at, cache):
                 sys.executable,
                 WORKER,
                 kind,
-                *map(str, (p, processes, port, directory, steps, die_at)),
+                *map(str, (p, processes, port, directory, steps, die_at, module)),
             ],
             env=environment,
             stdout=subprocess.PIPE,
@@ -46,8 +46,8 @@ def start(kind, directory, processes, steps, die_at, cache):
     return [m.returncode for m in made], "\n".join(output)
 
 
-def run(kind, directory, processes, cache, steps=4, die_at=99):
-    codes, output = start(kind, directory, processes, steps, die_at, cache)
+def run(kind, directory, processes, cache, steps=4, die_at=99, module="test_parallel"):
+    codes, output = start(kind, directory, processes, steps, die_at, cache, module)
     assert codes == [0] * len(codes), output[-3000:]
     return dict(np.load(directory / "final.npz"))
 
@@ -69,6 +69,14 @@ def assert_close(got, want):
 def test_two_processes_equal_one(alone, kind):
     want, root = alone
     assert_close(run(kind, root / kind, 2, root / "compiled"), want)
+
+
+def test_the_two_levels_of_mkcnet_on_two_processes(tmp_path):
+    """theta, phi, both optimisers and all statistics after two steps."""
+    how = {"cache": tmp_path / "compiled", "steps": 2, "module": "test_mkcnet"}
+    want = run("jit", tmp_path / "alone", 0, **how)
+    assert any("meta" in name for name in want)
+    assert_close(run("pmap", tmp_path / "pmap", 2, **how), want)
 
 
 def test_two_processes_checkpoint_resumes_in_one(alone):
