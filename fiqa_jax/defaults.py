@@ -186,8 +186,12 @@ def add_stage(config: ConfigDict, name: str, kind: str, **settings: Any) -> Conf
       name: the stage's folder in the work directory.
       kind: train | apply | fit | compare.
       **settings: fields of the stage: `method` (train), `of` (a stage or tuple of stages that this
-        one reads), `labels` (an apply stage whose outputs become labels), `repeat` (bool),
-        and `section={'field': value}` for its own differences.
+        one reads), `labels` (an apply stage whose outputs become labels), `inputs` (triples of a
+        name in the batch, an apply stage and what it stored: taken in place of the photograph),
+        `store` (outputs, or arrays of the batch, kept for such use), `features` (apply: stores an
+        encoder's features instead of a model's outputs; of the stage `of`, else of `encoder`, at
+        `size` pixels or as they are), `path` (fit 'model': a model directory), `repeat` (bool), and
+        `section={'field': value}` for its own differences.
 
     Returns:
       The stage's ConfigDict.
@@ -206,6 +210,9 @@ def add_stage(config: ConfigDict, name: str, kind: str, **settings: Any) -> Conf
         raise ValueError(f"stage {name!r}: kind {kind!r} is none of {sorted(STAGE_FIELDS)}")
     for key, value in fields.items():
         stage[key] = value
+    for field, value in METHODS.get(settings.get("uses", ""), {}).items():
+        if field not in stage.method:  # a recipe of several methods has none of them on top
+            stage.method[field] = value
     for key, value in settings.items():
         if key in SECTIONS:
             for field, changed in value.items():
@@ -229,9 +236,17 @@ def _set(section: ConfigDict, field: str, value: Any, where: str) -> None:
 
 
 STAGE_FIELDS: dict[str, dict[str, Any]] = {
-    "train": {"uses": "multitask", "labels": "", "shuffle_labels": False},
-    "apply": {"of": "", "split": "train"},
-    "fit": {"of": "", "split": "val", "artefact": ""},
+    "train": {"uses": "multitask", "labels": "", "shuffle_labels": False, "inputs": ()},
+    "apply": {
+        "of": "",
+        "split": "train",
+        "inputs": (),
+        "store": (),
+        "features": False,
+        "encoder": "",
+        "size": 0,
+    },
+    "fit": {"of": "", "split": "val", "artefact": "", "inputs": (), "path": ""},
     "compare": {"of": (), "split": "test", "metrics": (), "reference": "", "sweep": ()},
 }
 

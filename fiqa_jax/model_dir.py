@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from fiqa_jax import methods, pretrained
+from fiqa_jax import encoders, features, methods, pretrained
 from fiqa_jax.defaults import METHODS
 from fiqa_jax.methods.base import DataSpec, Method
 from fiqa_jax.parallel import Axis
@@ -23,6 +23,7 @@ from input_pipeline import atomic
 SCHEMA = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+ENCODER = "encoder.safetensors"  # a frozen encoder in front of the model, where it has one
 PACKAGES = ("fiqa-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
@@ -82,6 +83,7 @@ def save(
             "detail_names": list(data.detail_names),
             "diagnosis_names": list(data.diagnosis_names),
             "class_counts": {k: list(v) for k, v in data.class_counts.items()},
+            "features": list(data.features),
         },
         "thresholds": {},
         "temperature": {},
@@ -134,11 +136,27 @@ def load(directory: Path | str) -> Model:
     variables = pretrained.load(like, Path(directory) / WEIGHTS)
     on_device = jax.device_put(variables)
     compiled = jax.jit(lambda v, b: method.predict(v, b, axis=Axis()))
+    encoder = _encoder(config, Path(directory)) if "encoder" in config else None
 
     def predict(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {k: np.asarray(v) for k, v in compiled(on_device, dict(batch)).items()}
+        given = dict(batch)
+        if encoder and "features" not in given:
+            image = features.sized(jax.numpy.asarray(given.pop("image")), config["encoder"]["size"])
+            given["features"] = encoder.features(image)
+        return {k: np.asarray(v) for k, v in compiled(on_device, given).items()}
 
     return Model(config, variables, predict)
+
+
+def _encoder(config: Mapping[str, Any], directory: Path) -> encoders.Encoder:
+    name, file = config["encoder"]["name"], directory / ENCODER
+    found = encoders.load(str(file) if file.is_file() else name)
+    if found.digest != config["encoder"]["digest"]:
+        raise ModelError(
+            f"{directory}: the encoder {name!r} is not the one the model was trained on; its "
+            "weights have changed since"
+        )
+    return found
 
 
 def build(config: Mapping[str, Any]) -> Method:
@@ -156,6 +174,7 @@ def build(config: Mapping[str, Any]) -> Method:
         batch=1,
         mean=tuple(data["mean"]),
         std=tuple(data["std"]),
+        features=tuple(data.get("features", ())),
     )
     # A setting that came after the model was made takes its default, which is what the model did.
     known = METHODS.get(config["method"], {})

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax.defaults import resolved
 from input_pipeline import atomic
+from input_pipeline.shards import LIST
 
 DONE = "stage.json"
 STARTED = "started.json"
@@ -63,10 +64,12 @@ class Job:
 
 
 def needs(stage: ConfigDict) -> tuple[str, ...]:
-    """Names of the stages that a stage reads: `of`, `labels` and `model.init`."""
+    """Names of the stages that a stage reads: `of`, `labels`, `inputs` and `model.init`."""
     of = stage.get("of", ())
     names = (of,) if isinstance(of, str) else tuple(of)
-    return tuple(n for n in (*names, stage.get("labels", ""), stage.model.init) if n)
+    names += tuple(other for _, other, _ in stage.get("inputs", ()))
+    found = (*names, stage.get("labels", ""), stage.model.init)
+    return tuple(dict.fromkeys(n for n in found if n))
 
 
 def unfold(config: ConfigDict, workdir: Path) -> list[Job]:
@@ -236,10 +239,13 @@ def redo(jobs: list[Job], names: Iterable[str], workdir: Path) -> list[str]:
 
 
 def digest(directory: Path) -> str:
-    """SHA-256 over a job's lasting results: model, outputs, predictions and artefacts."""
+    """SHA-256 over a job's lasting results: model, outputs, predictions and artefacts.
+
+    Of arrays in shards their list counts, which holds digests of the arrays.
+    """
     total = hashlib.sha256()
     lasting = (".safetensors", ".npz", ".csv")
-    for path in sorted(p for p in directory.rglob("*") if p.suffix in lasting):
+    for path in sorted(p for p in directory.rglob("*") if p.suffix in lasting or p.name == LIST):
         if "checkpoints" in path.relative_to(directory).parts:
             continue
         total.update(path.relative_to(directory).as_posix().encode())

@@ -16,8 +16,11 @@ from fiqa_jax import (
     compare,
     earlier,
     embedding,
+    encoders,
+    features,
     infer,
     judge,
+    map_fits,
     methods,
     metrics,
     model_dir,
@@ -25,6 +28,7 @@ from fiqa_jax import (
     parallel,
     predictions,
     report_audit,
+    stored,
     sweep,
     tensorboard,
     train,
@@ -35,7 +39,7 @@ from fiqa_jax.defaults import resolved
 from fiqa_jax.methods.base import DataSpec, Method
 from fiqa_jax.plan import Job, RecipeError
 from fiqa_jax.state import TrainState, variables
-from input_pipeline import atomic
+from input_pipeline import atomic, shards
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +81,12 @@ def run(job: Job, context: Context) -> dict[str, Any]:
 def train_stage(job: Job, context: Context) -> dict[str, Any]:
     """Trains a method; leaves `model/`, predictions of the validation and test splits, metrics."""
     config = job.config
-    data, details = earlier.with_pseudo_labels(job, context.data(job))
+    data, details = earlier.with_pseudo_labels(job, stored.data_of(job, lambda: context.data(job)))
     steps = train.count_steps(config.train, len(data.rows("train")))
     context.devices.check_batch(config.train.batch)
-    spec = data.spec(steps, config.train.batch, details)
+    spec = dataclasses.replace(
+        data.spec(steps, config.train.batch, details), features=stored.shape_of_features(data)
+    )
     method = methods.build(config.uses, config, spec)
     predict = infer.predictor(method, context.devices, infer.LARGE)
 
@@ -130,8 +136,10 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
 
 def apply_stage(job: Job, context: Context) -> dict[str, Any]:
     """Predicts with a finished stage's model and stores its outputs by id, once."""
+    if job.config.features:
+        return encode_stage(job, context)
     model = model_dir.load(earlier.only(job) / "model")
-    data = context.data(job)
+    data = stored.data_of(job, lambda: context.data(job))
     side, wanted = model.config["data"]["side"], job.config.data.side
     if side != wanted:
         raise RecipeError(
@@ -139,17 +147,24 @@ def apply_stage(job: Job, context: Context) -> dict[str, Any]:
             f"{wanted}; set --config.stage.{job.stage}.data.side={side}"
         )
     method = model_dir.build(model.config)
-    predict = infer.predictor(method, context.devices)
+    names = tuple(job.config.store)
+    large = [n for n in infer.LARGE if n not in names]
+    predict = infer.predictor(method, context.devices, large, keep=names)
     weights = context.devices.place(model.variables)
-    outputs = predict_split(predict, weights, data, job.config.split, job, context)
+    batches = data.once(job.config.split, job.config.train.batch)
+    parts: Any = infer.stream(predict, weights, batches, context.devices)
+    if names:
+        ids = data.source.table.id[data.rows(job.config.split)]
+        parts = stored.split_off(job.directory, ids, parts, names)
+    outputs = infer.join(parts)
     rows = outputs.pop("index")
-    names = np.array(model.config["data"]["detail_names"])
+    details = np.array(model.config["data"]["detail_names"])
     if jax.process_index() == 0:
         earlier.store(
-            job.directory, {"id": data.source.table.id[rows], "detail_names": names, **outputs}
+            job.directory, {"id": data.source.table.id[rows], "detail_names": details, **outputs}
         )
         if data.labels(rows):  # else there is nothing to compare the predictions with
-            spec = dataclasses.replace(data.spec(1, 1), detail_names=tuple(names.tolist()))
+            spec = dataclasses.replace(data.spec(1, 1), detail_names=tuple(details.tolist()))
             earlier.check_names(job, data, spec)
             write_predictions(
                 job.directory,
@@ -163,16 +178,37 @@ def apply_stage(job: Job, context: Context) -> dict[str, Any]:
     return {"rows": len(rows), "data": data.source.digest}
 
 
+def encode_stage(job: Job, context: Context) -> dict[str, Any]:
+    """Stores an encoder's features of all photographs, or finds them where they were computed."""
+    own = job.config
+    name = str(earlier.only(job) / "model") if own.of else own.encoder
+    flag = f"--config.stage.{job.stage}.encoder"
+    encoder = encoders.load(name, precision=own.model.precision, flag=flag)
+    data = context.data(job)
+    prepared = Path(data.section.store or context.workdir / "prepared")
+    at = (encoder, data, prepared, own.train.batch, context.devices, own.size)
+    folder = features.of(*at)
+    if jax.process_index() == 0:
+        shards.point(job.directory, folder)
+    return {
+        "rows": len(data.split),
+        "data": data.source.digest,
+        "encoder": own.of or name,
+        "channels": encoder.channels,
+        "gigabytes": features.gigabytes(encoder, data, own.size),
+    }
+
+
 def fit_stage(job: Job, context: Context) -> dict[str, Any]:
     """Fits a small artefact on a finished stage's stored predictions, and makes a model of both."""
-    del context
     if job.config.artefact not in FITS:
         raise RecipeError(
             f"stage {job.title!r}: artefact {job.config.artefact!r} is none of {sorted(FITS)}"
         )
     if jax.process_index() != 0:
         return {}
-    return FITS[job.config.artefact](job, earlier.only(job))
+    of = earlier.only(job) if job.config.of else job.directory
+    return FITS[job.config.artefact](job, of, lambda: context.data(job))
 
 
 def compare_stage(job: Job, context: Context) -> dict[str, Any]:
@@ -191,8 +227,9 @@ def compare_stage(job: Job, context: Context) -> dict[str, Any]:
     return {"rows": len(found.rows)}
 
 
-def calibrate_fit(job: Job, of: Path) -> dict[str, Any]:
+def calibrate_fit(job: Job, of: Path, data: map_fits.Opened) -> dict[str, Any]:
     """Temperature and thresholds from the validation predictions, merged into a copy of a model."""
+    del data
     found = predictions.load(of / f"predictions_{job.config.split}.csv")
     fitted = calibrate.fit(found)
     config = model_dir.read_config(of / "model")
@@ -210,9 +247,14 @@ KINDS: dict[str, Callable[[Job, Context], dict[str, Any]]] = {
     "fit": fit_stage,
     "compare": compare_stage,
 }
-FITS: dict[str, Callable[[Job, Path], dict[str, Any]]] = {
+FITS: dict[str, Callable[[Job, Path, map_fits.Opened], dict[str, Any]]] = {
     "calibration": calibrate_fit,
     "embedding": embedding.pictures,
+    "threshold": map_fits.threshold_fit,
+    "map": map_fits.map_fit,
+    "pictures": map_fits.pictures_fit,
+    "select": map_fits.select_fit,
+    "model": map_fits.model_fit,
 }
 
 

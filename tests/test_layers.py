@@ -27,20 +27,20 @@ metrics bootstrap stats localise
 pooling
 predictions
 checkpoints tensorboard record infer findings audit data
-hub encoders
+hub encoders features
 model_dir
 segmentors
 train
 judge labelled join thresholds assess
 inputs predictor
 reading calibrate
-plan earlier runs compare card
-figures page examples report_stage report_compare report_audit report
+plan earlier stored select runs compare card
+figures page examples report_stage report_compare report_audit report_maps map_fits report
 sweep embedding
 stages
 recipe
 main predict audit_command evaluate convert
-benchmark benchmark.simple benchmark.vessels benchmark.details
+benchmark benchmark.simple benchmark.vessels benchmark.details benchmark.efiqa
 benchmark.__main__
 """
 RANK = {name: i for i, row in enumerate(ORDER.strip().splitlines()) for name in row.split()}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 BENCHMARKS = {
     "simple": "fiqa_jax.benchmark.simple",
     "details": "fiqa_jax.benchmark.details",
+    "efiqa": "fiqa_jax.benchmark.efiqa",
     "vessels": "fiqa_jax.benchmark.vessels",
 }
 

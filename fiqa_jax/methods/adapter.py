@@ -106,7 +106,15 @@ def cell_loss(
 
     Returns:
       Value and weight, `[B, h, w]` each; the weight is 1 or 0.
+
+    Raises:
+      ValueError: grids that differ.
     """
+    if bad.shape != logits.shape:
+        raise ValueError(
+            f"labels have {bad.shape[1]} x {bad.shape[2]} cells, features {logits.shape[1]} x "
+            f"{logits.shape[2]}: give inpaint's method.grid that number"
+        )
     y = (bad == 1).astype(logits.dtype)
     value = pos_weight * y * jax.nn.softplus(-logits) + (1.0 - y) * jax.nn.softplus(logits)
     known = (bad != anomaly.ABSENT) if field else jnp.ones_like(bad, bool)

@@ -1,0 +1,230 @@
+"""Quality maps without one quality label: vessels, what is missing of them, a frozen encoder.
+
+    python -m fiqa_jax.main --config configs/efiqa.py
+
+EFIQA (Wang et al. 2026) on drawn photographs. A segmentor turns them into vessel maps; a network
+that only knows vessel maps of good photographs fills in what it misses; where it adds much, the
+photograph is bad; and one linear unit on an encoder's cells learns to tell such places from the
+photograph alone. `python -m fiqa_jax.benchmark efiqa --workdir runs/efiqa` scores the maps.
+
+Arguments behind a colon: `tiny` (under a minute), `train_all` (trains segmentor and encoder as
+well, where shipped ones would be used), `photos` (a folder of your own, no labels), `paper`.
+
+`photos` needs nothing but the folder. Inpainting is learned from its own best photographs where
+there are enough of them; the report says so, and ranks all:
+
+    python -m fiqa_jax.main --config configs/efiqa.py:photos --config.data.path=FOLDER
+
+`paper` has the published settings: MSHF, Messidor-2 for inpainting, DINOv3, and the directory of a
+segmentor (published: R2-V2):
+
+    python -m fiqa_jax.main --config configs/efiqa.py:paper --config.data.path=MSHF \
+        --config.stage.good.data.path=MESSIDOR2 --config.stage.segmentor.path=SEGMENTOR
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+import fiqa_jax
+from fiqa_jax import defaults
+
+SHIPPED = Path(fiqa_jax.__file__).parent / "weights"
+DINOV3 = "facebook/dinov3-vitl16-pretrain-lvd1689m"
+CELLS = ("cells", "seen")
+# Windows of the photograph at full resolution, any way round, in any light.
+LIGHT = "brightness(0.3)|contrast(0.3)|gamma(0.4)|tint(0.15)|noise(0.03)"
+WINDOWS = f"flip|rotate(180)|zoom(0.75, 1.3)|patch(0.375, 96)|{LIGHT}"
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    """The recipe; see the module's docstring for the arguments."""
+    args = defaults.parse_arg(arg, tiny=False, train_all=False, photos=False, paper=False)
+    c = defaults.base()
+    c.name = "efiqa"
+    c.data.side = 64 if args.tiny else 256
+    c.data.details = ()
+    c.data.split = (0.5, 0.1, 0.4)
+    c.data.seed = 3
+    c.augment.train = ""
+    c.optim.update({"schedule": "constant", "lr": 1e-3, "weight_decay": 0.01, "clip": 0.0})
+    c.optim.decay = ((".*", 1.0),)  # PyTorch's AdamW leaves nothing out
+    c.train.batch = 8 if args.tiny else 16
+    c.train.eval_every = 1.0 if args.tiny else 0.25
+    c.train.save_every = 1.0 if args.tiny else 0.25
+    (_paper if args.paper else _photos if args.photos else _drawn)(c, args)
+    _stages(c, args)
+    return c
+
+
+def _drawn(c: ConfigDict, args: ConfigDict) -> None:
+    """Drawn photographs, most of them degraded: those that labels and adapter are made from."""
+    c.data.style = "abc"
+    c.data.count = 24 if args.tiny else 300
+    c.data.lq_ratio = 0.8
+    c.data.severity_mix = (0.25, 0.75)
+
+
+def _photos(c: ConfigDict, args: ConfigDict) -> None:
+    """A folder of photographs, some of them bad."""
+    c.data.source = "folder"
+    c.data.on_bad = "skip"
+    c.data.split = (0.8, 0.1, 0.1)
+
+
+def _paper(c: ConfigDict, args: ConfigDict) -> None:
+    c.data.source = "mshf"
+    c.data.split = (0.8, 0.1, 0.1)
+
+
+def _stages(c: ConfigDict, args: ConfigDict) -> None:
+    """Segmentor, inpainting on good maps, pseudo-labels, features, adapter, maps."""
+    drawn = {"source": "drawn", "style": "abc", "path": "", "classes": 0}
+    good = {**drawn, "lq_ratio": 0.0, "count": 200, "seed": 2, "split": (0.85, 0.15, 0.0)}
+    if args.tiny:
+        good |= {"count": 24, "split": (0.5, 0.5, 0.0)}
+    if args.paper:
+        good = {"source": "folder", "path": "", "classes": 0, "split": (0.9, 0.1, 0.0)}
+    _segmentor(c, args, drawn)
+    maps = ("vessels", "fov")
+    truth = () if args.photos else ("map",)
+    if args.paper:
+        truth = ()
+    defaults.add_stage(c, "good", "apply", of="segmentor", split="all", data=good, store=maps)
+    defaults.add_stage(c, "vessels", "apply", of="segmentor", split="all", store=(*maps, *truth))
+    learn = "good"
+    if args.photos:
+        learn = "select"
+        good = {"source": "stored", "seed": 2, "split": good["split"]}
+        own = (("vessels", "vessels", "vessels"), ("fov", "vessels", "fov"))
+        built_in = (("good_vessels", "good", "vessels"), ("good_fov", "good", "fov"))
+        defaults.add_stage(
+            c, "select", "fit", of="segmentor", artefact="select", inputs=own + built_in
+        )
+    _inpaint(c, args, good, (("image", learn, "vessels"), ("fov", learn, "fov")))
+    defaults.add_stage(
+        c,
+        "labels",
+        "apply",
+        of="threshold",
+        split="all",
+        inputs=(("image", "vessels", "vessels"), ("fov", "vessels", "fov")),
+        store=("bad", *CELLS, "inpainted", "anomaly"),
+    )
+    _features(c, args)
+    read = [("features", "features", "features"), ("bad", "labels", "bad")]
+    read += [("seen", "labels", "seen"), *(("map", "vessels", name) for name in truth)]
+    published = {"field": False} if args.paper else {}
+    defaults.add_stage(
+        c,
+        "adapter",
+        "train",
+        uses="adapter",
+        method=published,
+        inputs=tuple(read),
+        optim={} if args.paper else {"lr": 1e-2},  # few photographs: few steps
+        train={"steps": 3} if args.tiny else {"epochs": 20.0 if args.paper else 60.0},
+    )
+    defaults.add_stage(c, "maps", "fit", of="adapter", artefact="map", inputs=(read[0],))
+    split = "test" if truth else "all"
+    defaults.add_stage(
+        c, "tested", "apply", of="adapter", split=split, inputs=tuple(read), store=("map",)
+    )
+    stored = {"vessels": "vessels", "inpainted": "labels", "anomaly": "labels", "map": "tested"}
+    defaults.add_stage(
+        c,
+        "pictures",
+        "fit",
+        of="threshold",
+        artefact="pictures",
+        inputs=tuple((what, stage, what) for what, stage in stored.items()),
+    )
+    c.deliver = "maps"
+
+
+def _segmentor(c: ConfigDict, args: ConfigDict, drawn: dict[str, Any]) -> None:
+    """The shipped segmentor, one that is given, or one trained on drawn eyes."""
+    shipped = SHIPPED / "segmentor"
+    if args.paper or (shipped.is_dir() and not args.train_all and not args.tiny):
+        path = "" if args.paper else str(shipped)
+        defaults.add_stage(c, "segmentor", "fit", artefact="model", path=path)
+        return
+    own, train, windows = {"base": 8}, {"steps": 1500, "batch": 8}, WINDOWS
+    data = {**drawn, "seed": 1, "lq_ratio": 0.2, "count": 240, "split": (0.95, 0.05, 0.0)}
+    if args.tiny:
+        own, train = {"base": 2, "levels": 2}, {"steps": 3}
+        windows = "flip|rotate(180)|patch(0.5, 32)"
+        data |= {"count": 16, "split": (0.5, 0.5, 0.0)}
+    defaults.add_stage(
+        c,
+        "segmentor",
+        "train",
+        uses="vessels",
+        method=own,
+        data=data,
+        augment={"train": windows},
+        optim={"schedule": "cosine", "lr": 4e-3, "warmup": 0.05, "clip": 1.0},
+        train=train,
+    )
+
+
+def _inpaint(c: ConfigDict, args: ConfigDict, good: dict[str, Any], read: tuple) -> None:
+    """Inpainting of good vessel maps, and the anomaly that hardly any cell of them reaches."""
+    # The published floor makes black what a soft map shows faintly: here that hides good places.
+    own: dict[str, Any] = {"side": 128, "base": 16, "floor": -1.0}
+    train: dict[str, Any] = {"steps": 500, "batch": 8}
+    if args.tiny:
+        own |= {"side": 32, "base": 2, "levels": 2, "grid": 4}
+        train = {"steps": 3, "batch": 8}
+    if args.paper:
+        own, train = {}, {"epochs": 100.0}
+    defaults.add_stage(
+        c, "inpaint", "train", uses="inpaint", method=own, data=good, inputs=read, train=train
+    )
+    defaults.add_stage(
+        c, "held_out", "apply", of="inpaint", split="val", data=good, inputs=read, store=CELLS
+    )
+    defaults.add_stage(
+        c,
+        "threshold",
+        "fit",
+        of="inpaint",
+        artefact="threshold",
+        data=good,
+        inputs=tuple((name, "held_out", name) for name in CELLS),
+    )
+
+
+def _features(c: ConfigDict, args: ConfigDict) -> None:
+    """Features of the shipped encoder; of one trained here; of DINOv3; or raw pixel statistics."""
+    if args.train_all:
+        train = {"steps": 3} if args.tiny else {"steps": 1500}
+        own = {"dim": 12, "depth": 1, "decoder_dim": 12, "decoder_depth": 1} if args.tiny else {}
+        patch = 16 if args.tiny else 8
+        size = {"side": 64 if args.tiny else 128}
+        optim = {"schedule": "cosine", "b2": 0.95, "weight_decay": 0.05, "warmup": 0.1}
+        optim |= {"decay": ((r".*/kernel", 1.0), (".*", 0.0))}
+        defaults.add_stage(
+            c,
+            "encoder",
+            "train",
+            uses="pretrain",
+            method={**own, "patch": patch},
+            data={"source": "drawn", "style": "abc", "path": "", "seed": 4, **size},
+            augment={"train": "flip|rotate(180)|zoom(0.7, 1.0)"},
+            optim=optim,
+            train=train,
+        )
+        defaults.add_stage(
+            c, "features", "apply", features=True, of="encoder", size=size["side"], split="all"
+        )
+        return
+    shipped = SHIPPED / "encoder.safetensors"
+    if args.paper:
+        which = {"encoder": DINOV3, "size": 256}
+    elif shipped.is_file() and not args.tiny:
+        which = {"encoder": "shipped", "size": 128}
+    else:
+        which = {"encoder": "pixels"}
+    defaults.add_stage(c, "features", "apply", features=True, split="all", **which)

@@ -1,0 +1,51 @@
+"""EFIQA's recipe on a folder without labels: what is said of it, a ranking, maps."""
+
+import csv
+
+import numpy as np
+import pytest
+import recipes
+from PIL import Image
+
+from fiqa_jax import recipe
+from input_pipeline import shards, synthetic
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("photos")
+    (root / "folder").mkdir()
+    for i in range(12):
+        image = synthetic.example(77, i, 96, "abc", 0.5)["image"]
+        Image.fromarray(np.pad(image, ((4, 4), (4, 4), (0, 0)))).save(root / "folder" / f"{i}.png")
+    (root / "folder" / "broken.jpg").write_bytes(b"no photograph")
+    config = recipes.load("tiny,photos", "efiqa")
+    config.data.path = str(root / "folder")
+    recipe.run(config, root / "work")
+    return root / "work"
+
+
+def test_too_small_a_folder_learns_from_drawings(run):
+    assert set(shards.opened(run / "select").id) == set(shards.opened(run / "good").id)
+    with open(run / "select" / "kept.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    assert sum(int(r["kept"]) for r in rows) <= 4  # three tenths
+    text = (run / "report.html").read_text()
+    assert "fewer than 200: inpainting is learned from the built-in drawings" in text
+
+
+def test_ranking_names_every_photograph(run):
+    with open(run / "pictures" / "ranking.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {r["id"] for r in rows} == {f"{i}.png" for i in range(12)}
+    values = [float(r["mean_of_map"]) for r in rows]
+    assert values == sorted(values, reverse=True)
+    assert rows[0]["path"].endswith(rows[0]["id"])
+
+
+def test_maps_of_all_photographs(run):
+    maps = shards.opened(run / "tested").all("map")
+    assert maps.shape == (12, 4, 4)
+    assert 0 <= maps.min() <= maps.max() <= 1
+    assert (run / "model" / "model.safetensors").is_file()
