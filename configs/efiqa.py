@@ -115,7 +115,7 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     _features(c, args)
     read = [("features", "features", "features"), ("bad", "labels", "bad")]
     read += [("seen", "labels", "seen"), *(("map", "vessels", name) for name in truth)]
-    published = {"field": False} if args.paper else {}
+    published = {"field": False, "standardise": False} if args.paper else {}
     defaults.add_stage(
         c,
         "adapter",

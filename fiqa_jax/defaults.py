@@ -163,6 +163,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "adapter": {
         "pos_weight": 9.58,  # factor on the loss of bad cells; published: 20 and 9.58
         "field": True,  # cells outside the field are no examples; published: they are, not bad
+        "standardise": True,  # features by running mean and deviation; published: as they are
     },
     "cell_grades": {
         "map": 1.0,  # weight of the pull of each cell's badness towards the adapter's map

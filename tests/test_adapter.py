@@ -38,16 +38,29 @@ def batches(steps):
         }
 
 
-def test_equal_over_devices():
+@pytest.mark.parametrize("standardise", [True, False])
+def test_equal_over_devices(standardise):
     with jax.enable_x64(True):
-        assert_equal_over_devices(build("float64"), list(batches(5)), 1e-9)
+        method = build("float64", standardise=standardise)
+        assert_equal_over_devices(method, list(batches(5)), 1e-9)
+
+
+def test_standardising_makes_small_features_count():
+    """Features a thousand times smaller are learned as well; as they are, hardly at all."""
+    found = {}
+    for standardise in (True, False):
+        method = build(steps=60, standardise=standardise)
+        small = [{**b, "features": b["features"] / np.float16(1000)} for b in batches(60)]
+        _, scalars = train(method, small, "jit", 1)
+        found[standardise] = float(scalars[-1]["loss"]) / float(scalars[0]["loss"])
+    assert found[True] < found[False] - 0.1  # the bias alone is learned either way
 
 
 def test_learns_a_linear_rule():
     method = build(steps=200)
     state, _ = train(method, list(batches(200)), "jit", 1)
     batch = next(batches(1))
-    out = method.predict({"params": state.params}, batch, axis=None)
+    out = method.predict({"params": state.params, **state.model_state}, batch, axis=None)
     known = batch["bad"] != 255
     assert roc_auc_score(batch["bad"][known], np.asarray(out["map"])[known]) > 0.98
     assert np.asarray(out["map"])[~known].max() == 0.0

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax import anomaly, losses, optim, state
 from fiqa_jax.methods import base
-from fiqa_jax.models.norm import parameter_dtype
+from fiqa_jax.models.norm import BatchNorm, parameter_dtype
 from fiqa_jax.parallel import Axis
 
 
@@ -24,11 +24,15 @@ class Linear(nn.Module):
 
     out: int
     dtype: Any = jnp.float32
+    norm: bool = False  # features are standardised by running statistics first
+    axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, features: jax.Array) -> jax.Array:
+    def __call__(self, features: jax.Array, train: bool = False) -> jax.Array:
         """Logits in the parameters' dtype."""
         exact = parameter_dtype(self.dtype)
+        if self.norm:
+            features = BatchNorm(train, self.dtype, self.axis_name, name="norm")(features)
         zeros = nn.initializers.zeros
         layer = nn.Dense(
             self.out, dtype=self.dtype, param_dtype=exact, kernel_init=zeros, name="linear"
@@ -52,32 +56,33 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
             "the adapter reads features of an encoder; give its stage inputs=(('features', an "
             f"apply stage with an encoder, 'features'), ...). Seen: {data.features or 'none'}"
         )
-    net = Linear(1, jnp.dtype(config.model.precision))
+    net = Linear(1, jnp.dtype(config.model.precision), own.standardise)
 
-    def start(key: jax.Array) -> Any:
-        return net.init(key, jnp.zeros((1, *data.features), net.dtype))["params"]
+    def start(key: jax.Array) -> tuple[Any, Any]:
+        found = dict(net.init(key, jnp.zeros((1, *data.features), net.dtype)))
+        return found.pop("params"), found
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), data.steps)
+    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0))[0], data.steps)
 
     def init(key: jax.Array) -> state.TrainState:
-        params = start(key)
-        return state.create(params, {}, tx.init(params), config.optim.ema > 0)
-
-    def logits(params: Any, batch: base.Batch) -> jax.Array:
-        out: Any = net.apply({"params": params}, batch["features"])
-        return out[..., 0]
+        params, model_state = start(key)
+        return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
     def loss(
         params: Any, model_state: Any, batch: base.Batch, key: jax.Array, axis: Axis
     ) -> tuple[dict[str, losses.Term], Any]:
-        del key, axis  # nothing is drawn, every cell stands alone
-        value, weight = cell_loss(logits(params, batch), batch["bad"], own.pos_weight, own.field)
+        del key  # nothing is drawn
+        out, new = net.clone(axis_name=axis.name).apply(
+            {"params": params, **model_state}, batch["features"], True, mutable=list(model_state)
+        )
+        value, weight = cell_loss(out[..., 0], batch["bad"], own.pos_weight, own.field)
         # Weighted by the number of cells: the mean is over cells, whosever they are.
-        return {"bce": losses.Term(*per_example(value, weight), 1.0)}, model_state
+        return {"bce": losses.Term(*per_example(value, weight), 1.0)}, dict(new)
 
     def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
         del axis
-        z = logits(variables["params"], batch)
+        out_of: Any = net.apply(variables, batch["features"])
+        z = out_of[..., 0]
         quality = jax.nn.sigmoid(z)
         seen = seen_cells(batch, quality)
         out = {"map": jnp.where(seen >= 0.5, quality, 0.0), "score": mean_of_map(quality, seen)}
