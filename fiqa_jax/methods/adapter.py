@@ -85,7 +85,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         z = out_of[..., 0]
         quality = jax.nn.sigmoid(z)
         seen = seen_cells(batch, quality)
-        out = {"map": jnp.where(seen >= 0.5, quality, 0.0), "score": mean_of_map(quality, seen)}
+        out = {"map": jnp.where(seen > 0, quality, 0.0), "score": mean_of_map(quality, seen)}
         if "bad" in batch:
             value, weight = cell_loss(z, batch["bad"], own.pos_weight, own.field)
             out["row_bce"] = per_example(value, weight)[0]
