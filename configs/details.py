@@ -35,8 +35,7 @@ def get_config(arg: str = "") -> ConfigDict:
     c.data.seed = 1
     c.data.split = (0.9, 0.1, 0.0)
     c.model.width = 0.25
-    # What resamples also blurs, and clarity is a label; other cameras have other colours.
-    c.augment.train = "flip|tint(0.3)|gamma(0.4)"
+    c.augment.train = "flip"  # what resamples also blurs, and clarity is a label
     c.optim.lr = 2e-3
     c.optim.warmup = 0.05
     c.train.batch = 32
