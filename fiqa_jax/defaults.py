@@ -149,6 +149,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "base": 12,  # channels of its first level
         "norm": True,  # batch normalisation; the published RRWNet has none, a W-Net always has it
         "iterations": 5,  # rrwnet: passes of the second U-Net after its first one
+        "flatten": 0.0,  # > 0: sees local optical density of green alone; pixels of surroundings
         "dice": 0.5,  # weight of the soft Dice loss beside cross-entropy
     },
     "inpaint": {

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
 defaults command
 parallel
-augment spec losses meta optim state masks anomaly
+augment density spec losses meta optim state masks anomaly
 models.initial models.norm models.pool models.resnet models.heads models.unet models.wnet
 models.mobilenet models.position models.vit models.rrwnet models.vgg models.cbam models
 models.mkcnet models.mae

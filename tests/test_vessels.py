@@ -42,11 +42,30 @@ def method(precision="float32", line=LINE, **own):
 
 
 @pytest.mark.parametrize(
-    "own", [{}, {"architecture": "rrwnet", "iterations": 1, "base": 2, "levels": 2}]
+    "own", [{}, {"architecture": "rrwnet", "iterations": 1, "base": 2, "levels": 2, "flatten": 4.0}]
 )
 def test_equal_over_devices(own):
     with jax.enable_x64(True):
         assert_equal_over_devices(method("float64", **own), list(batches(5)), 1e-9)
+
+
+def test_flattened_green_is_all_it_sees():
+    made = method(flatten=4.0)
+    variables = jax.jit(lambda: state_of(made))()
+    batch = next(batches(1))
+    other = {**batch, "image": batch["image"].copy()}
+    other["image"][..., [0, 2]] = 7
+    found, same = (made.predict(variables, b, axis=Axis())["vessels"] for b in (batch, other))
+    np.testing.assert_array_equal(found, same)
+    other["image"][..., 1] = 7
+    assert abs(made.predict(variables, other, axis=Axis())["vessels"] - found).max() > 1e-3
+
+
+def state_of(made):
+    """Weights as predict takes them, before any training."""
+    from fiqa_jax.state import variables
+
+    return variables(made.init(jax.random.key(0)))
 
 
 def test_what_is_trained():

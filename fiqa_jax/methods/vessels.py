@@ -5,13 +5,14 @@ knows (CHASE_DB1 has vessels only). Crossings belong to both artery and vein, so
 yes-or-no of its own.
 """
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from fiqa_jax import losses, optim, state
+from fiqa_jax import density, losses, optim, state
 from fiqa_jax.methods import base
 from fiqa_jax.models.rrwnet import RRWNet
 from fiqa_jax.models.unet import UNet
@@ -72,9 +73,15 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     dtype = jnp.dtype(config.model.precision)
     net = network(own, dtype)
     change = base.augmented(config.augment.train)
-    start = base.initialiser(net, data)
+    start = base.initialiser(net, dataclasses.replace(data, channels=1) if own.flatten else data)
     shapes = jax.eval_shape(start, jax.random.key(0))[0]
     tx = optim.make(config.optim, shapes, data.steps)
+
+    def seen_by(image: jax.Array, fov: jax.Array) -> jax.Array:
+        """What the network is given: local density in green, `[B, H, W, 1]`, or the photograph."""
+        if own.flatten:
+            return density.flattened(image[..., 1:2], fov, own.flatten)
+        return base.normalise(image, data)
 
     def init(key: jax.Array) -> state.TrainState:
         params, model_state = start(key)
@@ -84,7 +91,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         params: Any, model_state: Any, batch: base.Batch, key: jax.Array, axis: Axis
     ) -> tuple[dict[str, losses.Term], Any]:
         batch = change(batch, key)
-        images = base.normalise(batch["image"], data).astype(dtype)
+        images = seen_by(batch["image"], batch["fov"]).astype(dtype)
         (logits, extra), new = net.clone(axis_name=axis.name).apply(
             {"params": params, **model_state}, images, True, mutable=list(model_state)
         )
@@ -104,7 +111,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
 
     def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
         del axis  # running statistics: every example stands alone
-        images = base.normalise(base.unit(batch["image"]), data).astype(dtype)
+        images = seen_by(base.unit(batch["image"]), batch["fov"]).astype(dtype)
         logits, _ = net.apply(variables, images, False)
         seen = batch["fov"][..., None] > 0
         out = {"vessels": jnp.where(seen, jax.nn.sigmoid(logits), 0.0)}
