@@ -36,7 +36,7 @@ def threshold_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
         raise RecipeError(f"stage {job.title!r}: {error}") from None
     config = model_dir.read_config(of / "model")
     config["settings"]["method"]["threshold"] = value
-    copy_model(of / "model", job.directory / "model", config)
+    model_dir.copy(of / "model", job.directory / "model", config)
     inside = found["seen"] >= 0.5
     return {
         "threshold": value,
@@ -75,7 +75,7 @@ def map_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
         config["encoder"]["digest"] = saved.digest
     elif Path(name).is_file():
         shutil.copyfile(name, target / model_dir.ENCODER)
-    copy_model(of / "model", target, config)
+    model_dir.copy(of / "model", target, config)
     return {
         "encoder": settings["of"] or name,
         "channels": encoder.channels,
@@ -98,7 +98,7 @@ def model_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
         raise RecipeError(
             f"stage {job.title!r}: {error}; set --config.stage.{job.stage}.path"
         ) from None
-    copy_model(given, job.directory / "model", config)
+    model_dir.copy(given, job.directory / "model", config)
     return {"model": config["name"], "side": config["data"]["side"]}
 
 
@@ -170,10 +170,3 @@ def pictures_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     ranked = [(shared[i], str(paths[place[shared[i]]]), f"{score[i]:.4f}") for i in order]
     atomic.write_csv(job.directory / "ranking.csv", ("id", "path", "mean_of_map"), ranked)
     return {"photographs": len(shared), "shown": len(rows)}
-
-
-def copy_model(source: Path, target: Path, config: dict[str, Any]) -> None:
-    """The weights of one model directory with another config.json."""
-    target.mkdir(parents=True, exist_ok=True)
-    atomic.write(target / model_dir.WEIGHTS, (source / model_dir.WEIGHTS).read_bytes())
-    model_dir.write_config(target, config)

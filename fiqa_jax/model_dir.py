@@ -101,6 +101,13 @@ def write_config(directory: Path, config: Mapping[str, Any]) -> None:
     atomic.write(directory / CONFIG, text.encode())
 
 
+def copy(source: Path, target: Path, config: Mapping[str, Any]) -> None:
+    """The weights of one model directory with another config.json, in a directory of their own."""
+    target.mkdir(parents=True, exist_ok=True)
+    atomic.write(target / WEIGHTS, (source / WEIGHTS).read_bytes())
+    write_config(target, config)
+
+
 def read_config(directory: Path | str) -> dict[str, Any]:
     """config.json of a model directory.
 

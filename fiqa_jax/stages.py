@@ -234,10 +234,7 @@ def calibrate_fit(job: Job, of: Path, data: map_fits.Opened) -> dict[str, Any]:
     fitted = calibrate.fit(found)
     config = model_dir.read_config(of / "model")
     config |= {"temperature": fitted.temperature, "thresholds": fitted.thresholds}
-    target = job.directory / "model"
-    target.mkdir(parents=True, exist_ok=True)
-    atomic.write(target / model_dir.WEIGHTS, (of / "model" / model_dir.WEIGHTS).read_bytes())
-    model_dir.write_config(target, config)
+    model_dir.copy(of / "model", job.directory / "model", config)
     return dataclasses.asdict(fitted)
 
 

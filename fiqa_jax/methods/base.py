@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from ml_collections import ConfigDict
 
 from fiqa_jax import losses, spec, state
 from fiqa_jax.parallel import Axis
@@ -137,6 +138,17 @@ def gradient_step(
         return state.update_ema(after, ema), scalars
 
     return step
+
+
+def weighs_classes(config: ConfigDict) -> bool:
+    """Whether `loss.class_weight` asks for weights of 1 / frequency.
+
+    Raises:
+      ValueError: it is neither none nor inv_freq.
+    """
+    if config.loss.class_weight not in ("none", "inv_freq"):
+        raise ValueError(f"loss.class_weight {config.loss.class_weight!r}: none or inv_freq")
+    return bool(config.loss.class_weight == "inv_freq")
 
 
 def augmented(line: str) -> Callable[[Batch, jax.Array], dict[str, jax.Array]]:

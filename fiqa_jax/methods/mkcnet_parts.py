@@ -90,7 +90,7 @@ class Parts:
                 if name == "diagnosis" and own.adjust:
                     z = z + own.adjust * _log_prior(counts, kind)
                 weight = (truth >= 0).astype(kind)
-                if loss.class_weight == "inv_freq":
+                if base.weighs_classes(self.config):
                     weight = losses.inverse_frequency(truth, counts).astype(kind)
                 target = jax.nn.one_hot(jnp.maximum(truth, 0), z.shape[-1], dtype=kind)
                 terms[name] = losses.Term(losses.focal(z, target), weight, factor)
@@ -162,8 +162,7 @@ def make(config: ConfigDict, data: base.DataSpec) -> Parts:
         raise ValueError(f"method.way {own.way!r}: nested or forward")
     if own.psi < 1:
         raise ValueError(f"method.psi {own.psi}: a joint class has at least one output")
-    if config.loss.class_weight not in ("none", "inv_freq"):
-        raise ValueError(f"loss.class_weight {config.loss.class_weight!r}: none or inv_freq")
+    base.weighs_classes(config)
     row, grades, diagnoses = ROWS[own.row], len(data.quality_names), len(data.diagnosis_names)
     if diagnoses < 2 or (row.quality and grades < 2):
         raise ValueError(

@@ -120,8 +120,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     own = config.method
     if own.pseudo not in PSEUDO:
         raise ValueError(f"method.pseudo {own.pseudo!r} is none of {PSEUDO}")
-    if config.loss.class_weight not in ("none", "inv_freq"):
-        raise ValueError(f"loss.class_weight {config.loss.class_weight!r}: none or inv_freq")
+    base.weighs_classes(config)
     sizes = choose_heads(tuple(own.heads), data)
     dtype = jnp.dtype(config.model.precision)
     net = Net(
@@ -170,7 +169,7 @@ def _terms(
     logits: dict[str, jax.Array], batch: base.Batch, config: ConfigDict, data: base.DataSpec
 ) -> dict[str, losses.Term]:
     terms: dict[str, losses.Term] = {}
-    weighted = config.loss.class_weight == "inv_freq"
+    weighted = base.weighs_classes(config)
     for head in ("quality", "diagnosis"):
         if head in logits and head in batch:
             value, valid = losses.cross_entropy(logits[head], batch[head], config.loss.smoothing)
