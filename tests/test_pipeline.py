@@ -234,8 +234,13 @@ def test_reading_ahead_is_bounded_and_ends_with_the_iterator(driver):
     )
     next(stream)
     time.sleep(0.5)
-    # The first row once for its shapes; one batch given, two ready, two calls for each worker.
-    assert counting.reads <= 1 + 4 * (1 + 2 + 2 * 3 + 1)
+    before_pause = counting.reads
+    time.sleep(0.5)
+    assert counting.reads == before_pause
+    # The first row once for its shapes, one batch given, two ready, two calls for each worker: 37
+    # reads. tf.data starts with up to four batches more, now and then; three workers without a
+    # bound read 300 photographs in this half second.
+    assert counting.reads <= 100
     assert counting.most <= 3
     stream.close()
     after = counting.reads
