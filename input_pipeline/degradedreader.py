@@ -39,6 +39,7 @@ class DegradedReader:
       seed: with a photograph's id and a copy's number decides what is done to it.
       lq_ratio: share of low quality (usable or reject).
       severity_mix: shares of usable and reject among those of low quality.
+      kinds: degradations to choose from, keys of `synthetic.KINDS`.
       masks: copies hold `vessels`, black and not valid where a photograph has no mask.
       cells: edge of a cell of the map in pixels.
     """
@@ -47,6 +48,7 @@ class DegradedReader:
     seed: int
     lq_ratio: float
     severity_mix: tuple[float, float]
+    kinds: tuple[str, ...]
     masks: bool
     cells: int
 
@@ -63,10 +65,10 @@ class DegradedReader:
         """
         base = _opened(self.photo, item.path, item.vessels, self._touched(item))
         grey = self.photo.modality == "slice"
-        kinds = SLICE if grey else tuple(synthetic.KINDS)
         name = np.frombuffer(hashlib.sha256(item.id.encode()).digest(), "<u4").tolist()
         what, how = np.random.SeedSequence([self.seed, item.number, *name]).spawn(2)
-        plan = synthetic.plan(np.random.default_rng(what), self.lq_ratio, self.severity_mix, kinds)
+        rng = np.random.default_rng(what)
+        plan = synthetic.plan(rng, self.lq_ratio, self.severity_mix, self.kinds)
         known = item.vessels != ""
         done = synthetic.degrade(
             np.repeat(base["image"], 3, -1) if grey else base["image"],
@@ -91,7 +93,7 @@ class DegradedReader:
 
     def settings(self) -> str:
         """See `table.Reader`."""
-        own = (self.seed, self.lq_ratio, self.severity_mix, self.masks, self.cells)
+        own = (self.seed, self.lq_ratio, self.severity_mix, self.kinds, self.masks, self.cells)
         return f"{self.photo.settings()} degraded {_VERSION}: {own} by {made.code_version()}"
 
     def key(self, item: Copy) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from input_pipeline import csvsource, foldersource, made, maskfiles, synthetic
 from input_pipeline import labels as words
-from input_pipeline.degradedreader import Copy, DegradedReader
+from input_pipeline.degradedreader import SLICE, Copy, DegradedReader
 from input_pipeline.photoreader import PhotoReader
 from input_pipeline.sources import subset
 from input_pipeline.table import (
@@ -71,6 +71,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         seed=data["seed"],
         lq_ratio=data["lq_ratio"],
         severity_mix=tuple(data["severity_mix"]),
+        kinds=tuple(data["kinds"]),
         classes=data["classes"],
         details=tuple(data["details"]),
         workers=data["workers"],
@@ -90,6 +91,7 @@ def degraded_source(
     classes: int,
     details: Sequence[str],
     workers: int,
+    kinds: Sequence[str] = (),
     store: str = "",
     skip: bool = False,
     cells: int = 16,
@@ -110,6 +112,7 @@ def degraded_source(
       classes: 3 for good / usable / reject, 2 for gradable / ungradable, 0 for no overall grade.
       details: defects with a label, from `synthetic.DETAILS`.
       workers: processes that degrade.
+      kinds: degradations to choose from, see `synthetic.named`.
       store: folder that keeps the copies; '' keeps them in this process only.
       skip: copies of photographs that cannot be read stay in the table without labels, and reading
         them raises what reading the photograph does.
@@ -126,24 +129,27 @@ def degraded_source(
       PhotoError: a photograph or mask cannot be read, unless skipped.
     """
     made.check_details(details)
+    assert isinstance(base.reader, PhotoReader)
     if copies < 1:
         raise TableError(f"data.copies is {copies}, expected at least 1")
     try:
-        synthetic.plan(np.random.default_rng(0), lq_ratio, severity_mix)
+        chosen = synthetic.named(kinds)
+        if base.reader.modality == "slice":
+            chosen = tuple(name for name in chosen if name in SLICE)
+        synthetic.plan(np.random.default_rng(0), lq_ratio, severity_mix, chosen)
     except ValueError as error:
-        raise TableError(f"data.lq_ratio or data.severity_mix: {error}") from None
+        raise TableError(f"data.lq_ratio, data.severity_mix or data.kinds: {error}") from None
     rows = _good(base.table)
     notes = base.table.notes
     if left := len(base.table) - len(rows):
         notes += (f"left out, as their own label is not good: {left} photographs",)
     base, vessels = subset(base, rows), [vessels[row] for row in rows]
-    assert isinstance(base.reader, PhotoReader)
     masked = sum(map(bool, vessels))
     table = _copied(base.table, copies)
     files = zip(base.table.id.tolist(), base.items.tolist(), vessels, strict=True)
     items = np.empty(len(table), object)
     items[:] = [Copy(name, k, path, mask) for name, path, mask in files for k in range(copies)]
-    reader = DegradedReader(base.reader, seed, lq_ratio, severity_mix, masked > 0, cells)
+    reader = DegradedReader(base.reader, seed, lq_ratio, severity_mix, chosen, masked > 0, cells)
     source = Source(f"{base.name}, degraded", table, items, reader)
     known, fetch = made.make_all(source, store, workers, skip)
     labels = made.label_columns(known, classes, details)

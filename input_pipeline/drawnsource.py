@@ -22,6 +22,7 @@ class DrawnReader:
     style: str
     lq_ratio: float
     severity_mix: tuple[float, float]
+    kinds: tuple[str, ...]
     cells: int
 
     def read(self, item: Any) -> Arrays:
@@ -34,6 +35,7 @@ class DrawnReader:
             self.lq_ratio,
             self.cells,
             self.severity_mix,
+            self.kinds,
         )
 
     def settings(self) -> str:
@@ -62,6 +64,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         style=data["style"],
         lq_ratio=data["lq_ratio"],
         severity_mix=tuple(data["severity_mix"]),
+        kinds=tuple(data["kinds"]),
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),
@@ -84,6 +87,7 @@ def drawn_source(
     workers: int,
     merge: Sequence[int] = (),
     severity_mix: tuple[float, float] = (0.5, 0.5),
+    kinds: Sequence[str] = (),
     store: str = "",
     cells: int = 16,
 ) -> Source:
@@ -101,6 +105,7 @@ def drawn_source(
       merge: class of each of the five grades; () for the grades themselves.
       workers: processes that draw.
       severity_mix: shares of usable and reject among those of low quality.
+      kinds: degradations to choose from, see `synthetic.named`.
       store: folder that keeps the drawings; '' keeps them in this process only.
       cells: edge of a cell of the map in pixels.
 
@@ -120,6 +125,10 @@ def drawn_source(
     if count < 1:
         raise TableError(f"data.count is {count}, expected at least 1")
     items = np.arange(count)
+    try:
+        chosen = synthetic.named(kinds)
+    except ValueError as error:
+        raise TableError(f"data.kinds: {error}") from None
     names = strings([f"{style}{seed}-{i:06d}" for i in items])
     table = Table(
         id=names,
@@ -132,7 +141,7 @@ def drawn_source(
         path=strings([""] * count),
         notes=(f"drawn: style {style}, seed {seed}, {lq_ratio:.0%} of low quality",),
     )
-    reader = DrawnReader(seed, side, style, lq_ratio, severity_mix, cells)
+    reader = DrawnReader(seed, side, style, lq_ratio, severity_mix, chosen, cells)
     drawn = Source(f"drawn-{style}", table, items, reader)
     known, fetch = made.make_all(drawn, store, workers)
     labels = made.label_columns(known, classes, details)

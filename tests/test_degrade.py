@@ -359,3 +359,19 @@ def test_map_agrees_with_contrast_measured_on_degraded_hrf(shared_data):
     assert len(np.concatenate(left)) > 1000
     assert rho > 0.9
     print(f"rank correlation of map and measured contrast on degraded HRF: {rho:.3f}")
+
+
+def test_kinds_of_degradations_by_name():
+    assert synthetic.named(()) == tuple(synthetic.KINDS)
+    assert synthetic.named(("dust", "haze")) == ("haze", "dust")  # in the order of light
+    local = synthetic.named(("local",))
+    assert set(local) == {"floater", "local_defocus", "uneven", "flare", "eyelash", "dust"}
+    assert synthetic.named(("local", "haze")) == ("haze", *local)
+    with pytest.raises(ValueError, match=r"\['fog'\]: expected 'local' or some of"):
+        synthetic.named(("fog",))
+
+
+def test_only_the_kinds_asked_for_happen():
+    local = synthetic.named(("local",))
+    plans = [plan(np.random.default_rng(k), 0.7, kinds=local) for k in range(200)]
+    assert {item.name for items in plans for item in items} == set(local)

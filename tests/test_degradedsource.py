@@ -327,8 +327,9 @@ def test_what_is_degraded_travels_in_batches(photographs):
     [
         ({"base": "drawn"}, r"data.base is 'drawn', expected one of \['csv', 'folder'\]"),
         ({"copies": 0}, "data.copies is 0, expected at least 1"),
-        ({"lq_ratio": 1.5}, "data.lq_ratio or data.severity_mix: lq_ratio 1.5"),
-        ({"severity_mix": (0.0, 0.0)}, "data.lq_ratio or data.severity_mix"),
+        ({"lq_ratio": 1.5}, "data.lq_ratio, data.severity_mix or data.kinds: lq_ratio 1.5"),
+        ({"severity_mix": (0.0, 0.0)}, "data.lq_ratio, data.severity_mix or data.kinds"),
+        ({"kinds": ("fog",)}, r"data.kinds: degradations \['fog'\]: expected"),
         ({"details": ("glare",)}, r"details \['glare'\] are not drawn or made"),
         ({"vessels": "nowhere"}, "nowhere: there is no such folder"),
         ({"path": "nowhere"}, "nowhere: there is no such folder"),

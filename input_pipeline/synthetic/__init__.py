@@ -9,11 +9,13 @@ Everything is a pure function of its arguments: the same bytes in every process 
 round logarithms and the like differently.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from input_pipeline.synthetic.anatomy import LESIONS, STYLES, Drawn, draw
 from input_pipeline.synthetic.degradation import Degraded, degrade
-from input_pipeline.synthetic.plans import DETAILS, KINDS, Degradation, plan
+from input_pipeline.synthetic.plans import DETAILS, KINDS, Degradation, named, plan
 from input_pipeline.synthetic.truth import remove_vessels
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "degrade",
     "draw",
     "example",
+    "named",
     "plan",
     "remove_vessels",
 ]
@@ -40,6 +43,7 @@ def example(
     lq_ratio: float = 0.5,
     cells: int = 16,
     severity_mix: tuple[float, float] = (0.5, 0.5),
+    kinds: Sequence[str] = tuple(KINDS),
 ) -> dict[str, np.ndarray]:
     """One drawn, perhaps degraded photograph with all its labels: a pure function of the arguments.
 
@@ -51,6 +55,7 @@ def example(
       lq_ratio: share of photographs of low quality (usable or reject).
       cells: edge of a cell of the map in pixels.
       severity_mix: shares of usable and reject among those of low quality.
+      kinds: degradations to choose from, keys of `KINDS`.
 
     Returns:
       image [S, S, 3] uint8, fov [S, S] uint8, vessels [S, S, 3] uint8, vessels_valid [3] float32,
@@ -59,7 +64,7 @@ def example(
     """
     one, two, three = np.random.SeedSequence([seed, index]).spawn(3)
     drawn = draw(int(one.generate_state(1)[0]), side, style)
-    todo = plan(np.random.default_rng(two), lq_ratio, severity_mix)
+    todo = plan(np.random.default_rng(two), lq_ratio, severity_mix, kinds)
     done = degrade(
         drawn.image,
         drawn.fov,

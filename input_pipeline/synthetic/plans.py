@@ -41,6 +41,7 @@ KINDS = {
     "noise": Kind("clarity", "capture", False, 0.3),
     "jpeg": Kind("clarity", "capture", False, 0.3),
 }
+LOCAL = "local"  # stands for all kinds that act on a part of the field
 # Largest area of things that cover a part of the field: no more than that is a photograph still
 # taken, and too little to spoil it alone.
 COVERS = {"floater": 0.12, "eyelash": 0.3, "dust": 0.05}
@@ -63,6 +64,22 @@ class Degradation:
             raise ValueError(
                 f"{self.name}: severity {self.severity} and area {self.area} must lie in [0, 1]"
             )
+
+
+def named(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Keys of `KINDS` for a setting: () is all of them, 'local' those that act on a part.
+
+    Raises:
+      ValueError: a name that does not exist.
+    """
+    unknown = sorted(set(kinds) - {*KINDS, LOCAL})
+    if unknown:
+        raise ValueError(f"degradations {unknown}: expected 'local' or some of {sorted(KINDS)}")
+    return tuple(
+        name
+        for name, kind in KINDS.items()
+        if not kinds or name in kinds or (kind.local and LOCAL in kinds)
+    )
 
 
 def ordered(plan: Sequence[Degradation]) -> list[Degradation]:
