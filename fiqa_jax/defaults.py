@@ -57,7 +57,7 @@ def base() -> ConfigDict:
     c.data.style = "a"  # drawn: camera style
     c.data.lq_ratio = 0.5  # drawn, degraded: share of low quality (usable or reject)
     c.data.severity_mix = (0.5, 0.5)  # drawn, degraded: of those, shares of usable and reject
-    c.data.kinds = ()  # drawn, degraded: which degradations; () all, 'local': on a part of the field
+    c.data.kinds = ()  # drawn, degraded: names of synthetic.KINDS; () all, "local" those on a part
     c.data.base = "folder"  # degraded: good photographs in a folder | csv; settings as for those
     c.data.copies = 8  # degraded: how often each photograph is degraded
     c.data.vessels = ""  # degraded: folder of vessel masks, called like the photographs
