@@ -106,8 +106,8 @@ def labels(values: jax.Array, seen: jax.Array, threshold: float) -> jax.Array:
     return jnp.where(seen >= 0.5, found, jnp.uint8(ABSENT))
 
 
-def compat(grid16: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """16 x 16 labels `[..., 16, 16]` as 14 x 14, as the published ones: two rows and columns go."""
+def compat(grid16: jax.Array) -> jax.Array:
+    """16 x 16 cells `[..., 16, 16]` as 14 x 14, as the published ones: two rows and columns go."""
     at = np.asarray(COMPAT)
     return grid16[..., at[:, None], at[None, :]]
 

@@ -160,6 +160,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "crop": True,  # crops, and with them flips and rotations
         "floor": 50.0,  # in use, pixels of no more than this grey level are black; below 0: off
         "grid": 16,  # cells along an edge of the labels
+        "compat": False,  # labels of 14 x 14 cells out of 16 x 16, as the published ones were taken
         "threshold": 0.02,  # of anomaly; fitted anew for every network (fit stage)
     },
     "adapter": {

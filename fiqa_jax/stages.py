@@ -21,6 +21,7 @@ from fiqa_jax import (
     infer,
     judge,
     map_fits,
+    map_scores,
     methods,
     metrics,
     model_dir,
@@ -252,6 +253,7 @@ FITS: dict[str, Callable[[Job, Path, map_fits.Opened], dict[str, Any]]] = {
     "pictures": map_fits.pictures_fit,
     "select": map_fits.select_fit,
     "model": map_fits.model_fit,
+    "scores": map_scores.scores_fit,
 }
 
 

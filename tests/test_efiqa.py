@@ -16,7 +16,7 @@ from input_pipeline import shards, synthetic
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("efiqa")
-    return recipe.run(recipes.load("tiny", "efiqa"), workdir), workdir
+    return recipe.run(recipes.load("tiny,grades", "efiqa"), workdir), workdir
 
 
 def facts(workdir, stage):

@@ -35,7 +35,8 @@ judge labelled join thresholds assess
 inputs predictor
 reading calibrate
 plan earlier stored select runs compare card
-figures page examples report_stage report_compare report_audit report_maps map_fits report
+figures page examples report_stage report_compare report_audit report_maps map_fits map_scores
+report
 sweep embedding
 stages
 recipe

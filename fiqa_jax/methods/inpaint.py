@@ -30,10 +30,12 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
       data: shapes; `data.side` pixels of the stored maps, `method.side` those of the network.
 
     Raises:
-      ValueError: a side that cannot be halved often enough, or an augmentation line: the flips,
-        rotations and crops belong to the method.
+      ValueError: a side that cannot be halved often enough, `method.compat` with another grid than
+        16, or an augmentation line: the flips, rotations and crops belong to the method.
     """
     own = config.method
+    if own.compat and own.grid != 16:
+        raise ValueError(f"method.compat takes 14 of 16 cells; method.grid is {own.grid}")
     if config.augment.train:
         raise ValueError(
             f"inpainting changes its maps itself; augment.train is {config.augment.train!r}, set "
@@ -88,6 +90,8 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
             "cells": anomaly.cells(found, own.grid),
             "seen": anomaly.mean_cells(seen, own.grid),
         }
+        if own.compat:
+            out |= {name: anomaly.compat(out[name]) for name in ("cells", "seen")}
         out["bad"] = anomaly.labels(out["cells"], out["seen"], own.threshold)
         out["vessel_density"] = share(batch["image"].max(-1) >= 128, seen)
         out["vuad_density"] = share(found > own.threshold, anomaly.mean_cells(seen, own.side))
