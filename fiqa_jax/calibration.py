@@ -59,6 +59,41 @@ def prior_correction(prob: ArrayLike, prior: ArrayLike, tau: float) -> Floats:
     return normalise(p / (share / share.sum()) ** tau)
 
 
+def aligned(prob: ArrayLike, share: ArrayLike) -> Floats:
+    """Probabilities of yes-or-no labels, their logits moved so that their mean is `share`.
+
+    A model on photographs of another camera tends to find a defect everywhere or nowhere. Where the
+    defect is believed to be as frequent as in what the model learned from, one number per label
+    mends that (distribution alignment, Berthelot et al. 2020, with a shift of the logit in place of
+    a factor).
+
+    Args:
+      prob: `[N, K]` in [0, 1].
+      share: `[K]`, strictly between 0 and 1.
+
+    Returns:
+      `[N, K]`, ordered within each label as before.
+
+    Raises:
+      ValueError: a share of 0 or 1, or of another number of labels.
+    """
+    p, wanted = np.asarray(prob, np.float64), np.asarray(share, np.float64)
+    if wanted.shape != p.shape[1:] or not ((wanted > 0) & (wanted < 1)).all():
+        raise ValueError(
+            f"shares of {p.shape[1]} labels must lie between 0 and 1, given {wanted.tolist()}"
+        )
+    from scipy.optimize import brentq
+
+    z = _logit(p)
+    return np.stack(
+        [
+            _sigmoid(z[:, k] + brentq(lambda b, k=k: _sigmoid(z[:, k] + b).mean() - s, -60, 60))
+            for k, s in enumerate(wanted.tolist())
+        ],
+        1,
+    )
+
+
 def fit_temperature(truth: ArrayLike, prob: ArrayLike) -> Fitted:
     """Temperature that minimises the NLL of softmax(log p / T) (Guo et al. 2017, equation 9).
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fiqa_jax import model_dir, pretrained
+from fiqa_jax.calibration import aligned
 from fiqa_jax.data import Data
 from fiqa_jax.methods.base import DataSpec
 from fiqa_jax.plan import Job, RecipeError
@@ -104,6 +105,8 @@ def with_pseudo_labels(job: Job, data: Data) -> tuple[Data, tuple[str, ...]]:
     table = data.source.table
     check_names(job, data, dataclasses.replace(data.spec(1, 1), detail_names=names))
     values = stored["p_details"].astype(np.float32)
+    if job.config.align_labels:
+        values = aligned(values, stored["details_share"]).astype(np.float32)
     if job.config.shuffle_labels:  # control C2: another photograph's labels, as sets
         values = values[np.random.default_rng(job.seed).permutation(len(values))]
     given = dict(zip(stored["id"].tolist(), values, strict=True))
@@ -116,6 +119,12 @@ def with_pseudo_labels(job: Job, data: Data) -> tuple[Data, tuple[str, ...]]:
             f"{job.config.labels!r}; give both stages the same data and split"
         )
     return data.with_columns({"details_prob": probability}), names
+
+
+def details_share(model: Mapping[str, Any]) -> np.ndarray:
+    """Share `[K]` of each defect in what a model learned from. model: its config."""
+    counts = [model["data"]["class_counts"][n] for n in model["data"]["detail_names"]]
+    return np.array([yes / max(no + yes, 1) for no, yes in counts])
 
 
 def check_names(job: Job, data: Data, spec: DataSpec) -> None:

@@ -161,9 +161,8 @@ def apply_stage(job: Job, context: Context) -> dict[str, Any]:
     rows = outputs.pop("index")
     details = np.array(model.config["data"]["detail_names"])
     if jax.process_index() == 0:
-        earlier.store(
-            job.directory, {"id": data.source.table.id[rows], "detail_names": details, **outputs}
-        )
+        known = {"detail_names": details, "details_share": earlier.details_share(model.config)}
+        earlier.store(job.directory, {"id": data.source.table.id[rows], **known, **outputs})
         if data.labels(rows):  # else there is nothing to compare the predictions with
             spec = dataclasses.replace(data.spec(1, 1), detail_names=tuple(details.tolist()))
             earlier.check_names(job, data, spec)

@@ -154,3 +154,23 @@ def test_prior_correction_of_mcfnet(shared_data, tau, macro_f1, accuracy):
     prob = calibration.prior_correction(found.raw, found.train, tau)
     got = metrics.scores(found.truth, prob, metrics.QUALITY).values
     assert (round(got["macro_f1"], 4), round(got["accuracy"], 4)) == (macro_f1, accuracy)
+
+
+def test_aligned_probabilities_have_the_share_and_keep_their_order():
+    rng = np.random.default_rng(0)
+    p = rng.random((500, 2))
+    out = calibration.aligned(p, [0.1, 0.6])
+    np.testing.assert_allclose(out.mean(0), [0.1, 0.6], atol=1e-9)
+    np.testing.assert_array_equal(np.argsort(out, 0), np.argsort(p, 0))
+    # One shift of the logit for all, known exactly where the share is that of shifted ones.
+    z = rng.normal(size=(400, 1))
+    moved = 1 / (1 + np.exp(-(z - 1.3)))
+    back = calibration.aligned(1 / (1 + np.exp(-z)), [float(moved.mean())])
+    np.testing.assert_allclose(back, moved, atol=1e-9)
+
+
+def test_aligned_takes_certainty_and_refuses_no_share():
+    out = calibration.aligned([[0.0], [1.0], [0.5]], [0.5])
+    np.testing.assert_allclose(out[:, 0], [0.0, 1.0, 0.5], atol=1e-9)
+    with pytest.raises(ValueError, match=r"shares of 2 labels must lie between 0 and 1, given"):
+        calibration.aligned(np.full((3, 2), 0.5), [0.0, 0.4])
