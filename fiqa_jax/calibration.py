@@ -84,14 +84,11 @@ def aligned(prob: ArrayLike, share: ArrayLike) -> Floats:
         )
     from scipy.optimize import brentq
 
-    z = _logit(p)
-    return np.stack(
-        [
-            _sigmoid(z[:, k] + brentq(lambda b, k=k: _sigmoid(z[:, k] + b).mean() - s, -60, 60))
-            for k, s in enumerate(wanted.tolist())
-        ],
-        1,
-    )
+    def moved(z: Floats, share: float) -> Floats:
+        return _sigmoid(z + brentq(lambda shift: _sigmoid(z + shift).mean() - share, -60, 60))
+
+    columns = zip(_logit(p).T, wanted.tolist(), strict=True)
+    return np.stack([moved(z, share) for z, share in columns], 1)
 
 
 def fit_temperature(truth: ArrayLike, prob: ArrayLike) -> Fitted:

@@ -190,8 +190,8 @@ def add_stage(config: ConfigDict, name: str, kind: str, **settings: Any) -> Conf
       name: the stage's folder in the work directory.
       kind: train | apply | fit | compare.
       **settings: fields of the stage: `method` (train), `of` (a stage or tuple of stages that this
-        one reads), `labels` (an apply stage whose outputs become labels; `align_labels` gives them the
-        frequencies that their model learned from), `inputs` (triples of a
+        one reads), `labels` (an apply stage whose outputs become labels; with `align_labels` they
+        are as frequent as where their model learned them), `inputs` (triples of a
         name in the batch, an apply stage and what it stored: taken in place of the photograph),
         `store` (outputs, or arrays of the batch, kept for such use), `features` (apply: stores an
         encoder's features instead of a model's outputs; of the stage `of`, else of `encoder`, at
