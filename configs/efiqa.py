@@ -7,8 +7,8 @@ that only knows vessel maps of good photographs fills in what it misses; where i
 photograph is bad; and one linear unit on an encoder's cells learns to tell such places from the
 photograph alone. `python -m fiqa_jax.benchmark efiqa --workdir runs/efiqa` scores the maps.
 
-Arguments behind a colon: `tiny` (under a minute), `train_all` (trains segmentor and encoder as
-well, where shipped ones would be used), `photos` (a folder of your own, no labels), `paper`,
+Arguments behind a colon: `tiny` (under a minute), `train_all` (trains the segmentor as well,
+where the shipped one would be used), `photos` (a folder of your own, no labels), `paper`,
 `grades` (photographs with the three grades of quality: a classifier of cells learns them and is
 what is delivered).
 
@@ -66,8 +66,9 @@ def _drawn(c: ConfigDict, args: ConfigDict) -> None:
     """Drawn photographs, most of them degraded: those that labels and adapter are made from."""
     c.data.style = "abc"
     c.data.count = 24 if args.tiny else 300
-    c.data.lq_ratio = 0.8
-    c.data.severity_mix = (0.25, 0.75)
+    c.data.lq_ratio = 0.9
+    c.data.severity_mix = (0.3, 0.7)
+    c.data.kinds = ("local",)  # bad in a part, which is what a map is for
 
 
 def _photos(c: ConfigDict, args: ConfigDict) -> None:
@@ -224,34 +225,6 @@ def _inpaint(c: ConfigDict, args: ConfigDict, good: dict[str, Any], read: tuple)
 
 
 def _features(c: ConfigDict, args: ConfigDict) -> None:
-    """Features of the shipped encoder; of one trained here; of DINOv3; or raw pixel statistics."""
-    if args.train_all:
-        train = {"steps": 3} if args.tiny else {"steps": 1500}
-        own = {"dim": 12, "depth": 1, "decoder_dim": 12, "decoder_depth": 1} if args.tiny else {}
-        patch = 16 if args.tiny else 8
-        size = {"side": 64 if args.tiny else 128}
-        optim = {"schedule": "cosine", "b2": 0.95, "weight_decay": 0.05, "warmup": 0.1}
-        optim |= {"decay": ((r".*/kernel", 1.0), (".*", 0.0))}
-        defaults.add_stage(
-            c,
-            "encoder",
-            "train",
-            uses="pretrain",
-            method={**own, "patch": patch},
-            data={"source": "drawn", "style": "abc", "path": "", "seed": 4, **size},
-            augment={"train": "flip|rotate(180)|zoom(0.7, 1.0)"},
-            optim=optim,
-            train=train,
-        )
-        defaults.add_stage(
-            c, "features", "apply", features=True, of="encoder", size=size["side"], split="all"
-        )
-        return
-    shipped = SHIPPED / "encoder.safetensors"
-    if args.paper:
-        which = {"encoder": DINOV3, "size": 256}
-    elif shipped.is_file() and not args.tiny:
-        which = {"encoder": "shipped", "size": 128}
-    else:
-        which = {"encoder": "pixels"}
+    """Features of the segmentor, which is small and at hand; published: of DINOv3."""
+    which = {"encoder": DINOV3, "size": 256} if args.paper else {"of": "segmentor"}
     defaults.add_stage(c, "features", "apply", features=True, split="all", **which)

@@ -29,10 +29,12 @@ from fiqa_jax import hub, models, pretrained
 from fiqa_jax.formats import FORMATS
 from fiqa_jax.methods.base import unit
 from fiqa_jax.methods.pretrain import encoder_settings
+from fiqa_jax.methods.vessels import CHANNELS
 from fiqa_jax.models import vit
 from fiqa_jax.models.mobilenet import MobileNet
+from fiqa_jax.models.unet import UNet
 
-SHIPPED = Path(__file__).parent / "weights" / "encoder.safetensors"
+SHIPPED = Path(__file__).parent / "weights" / "segmentor"  # its features
 PIXELS = "pixels"  # statistics of raw pixels: what any encoder has to beat
 RANDOM = "random"  # random:vit_s, a network with initial weights: the other floor
 CELL = 16  # pixels of a cell of `pixels`, and stride of the convolutional networks' map
@@ -100,9 +102,10 @@ def load(
 
     Args:
       name: a .safetensors file from `python -m fiqa_jax.convert`; a model directory of the method
-        `pretrain`; a folder laid out as on the Hugging Face hub; an id there (`owner/repository`,
-        extra `hub`); 'shipped'; 'pixels' (statistics of raw pixels); 'random:vit_ti' and so on (a
-        key of `models.vit.SIZES`, 'mobilenet', or a key of `models.MODELS` with stages).
+        `pretrain`, or of `vessels` with a U-Net; a folder laid out as on the Hugging Face hub; an
+        id there (`owner/repository`, extra `hub`); 'shipped'; 'pixels' (statistics of raw pixels);
+        'random:vit_ti' and so on (a key of `models.vit.SIZES`, 'mobilenet', or a key of
+        `models.MODELS` with stages).
       precision: compute dtype, float32 or bfloat16; features are float32 either way.
       revision: of a hub id; empty for a pinned or the newest one.
       statistics: mean and std that replace those of the file.
@@ -133,7 +136,7 @@ def load(
             f"no encoder at {name!r}. Give {flag} a .safetensors file from `python -m"
             " fiqa_jax.convert` (its --list says where weights come from), a Hugging Face id such"
             " as facebook/dinov3-vitl16-pretrain-lvd1689m, the model directory of"
-            " configs/pretrain.py, 'shipped' or 'pixels'"
+            " configs/pretrain.py or configs/vessels.py, 'shipped' or 'pixels'"
         )
     try:
         tensors, metadata = FORMATS[found.format].convert(found.tensors)
@@ -203,10 +206,13 @@ def _network(metadata: Mapping[str, Any], precision: str) -> tuple[Any, int, Cal
         return net, net.patch, lambda out: out[0]
     if kind == "mobilenet":
         return MobileNet(**settings, dtype=dtype), CELL, lambda out: out[1]["stride16"]
+    if kind == "unet":
+        return UNet(**settings, dtype=dtype), CELL, lambda out: pooled_levels(out[1])
     if kind in models.MODELS:
         made = models.make(kind, width=metadata.get("width", 1.0), dtype=dtype)
         return made, CELL, lambda out: out[1]["stage3"]
-    raise ValueError(f"{kind!r} is no encoder; vit, mobilenet and {', '.join(models.MODELS)} are")
+    known = ", ".join(("vit", "mobilenet", "unet", *models.MODELS))
+    raise ValueError(f"{kind!r} is none of the encoders {known}")
 
 
 def _random(
@@ -233,12 +239,19 @@ def _pretrained(
     path: Path, config: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Tensors and metadata of the encoder in a model directory."""
-    if config["method"] != "pretrain":
+    own = config["settings"].get("method", {})
+    unet = own.get("architecture") == "unet" and not own.get("flatten")
+    if config["method"] != "pretrain" and not unet:
         raise ValueError(
             f"{path} holds a model of the method {config['method']!r}; encoders come from"
-            " `pretrain` (configs/pretrain.py)"
+            " `pretrain` (configs/pretrain.py), and from `vessels` where its network is a U-Net"
+            " that sees the photograph (method.flatten=0; configs/vessels.py:reader)"
         )
     tensors, _ = pretrained.read(path / "model.safetensors")
+    if unet:
+        data, settings = config["data"], {k: own[k] for k in ("base", "levels", "norm")}
+        known = {"model": "unet", "settings": {"out": len(CHANNELS), **settings}}
+        return tensors, {**known, "mean": data["mean"], "std": data["std"]}
     start = "params/encoder/"
     own = {f"params/{n.removeprefix(start)}": x for n, x in tensors.items() if n.startswith(start)}
     settings = encoder_settings(config["settings"]["method"])
@@ -263,6 +276,25 @@ def _pixels(statistics: Statistics | None) -> Encoder:
     known = {"model": PIXELS, "mean": list(mean), "std": list(std)}
     digest = _digest(known, {})
     return Encoder(PIXELS, CELL, 15, tuple(mean), tuple(std), digest, known, {}, apply)
+
+
+def pooled_levels(levels: Mapping[str, jax.Array]) -> jax.Array:
+    """What a U-Net sees on its way down, of all resolutions, as the mean of each cell.
+
+    Args:
+      levels: `[B, h, w, C]` activations by name; the largest is as large as the image.
+
+    Returns:
+      `[B, H / 16, W / 16, sum of C]`, finest level first.
+    """
+    maps = [levels[name] for name in sorted(levels)]
+    h, w = (n // CELL for n in maps[0].shape[1:3])
+
+    def pooled(x: jax.Array) -> jax.Array:
+        batch, height, width, channels = x.shape
+        return x.reshape(batch, h, height // h, w, width // w, channels).mean((2, 4))
+
+    return jnp.concatenate([pooled(x) for x in maps], -1)
 
 
 def _normalised(images: jax.Array, mean: Iterable[float], std: Iterable[float]) -> jax.Array:

@@ -70,9 +70,7 @@ def map_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     target = job.directory / "model"
     target.mkdir(parents=True, exist_ok=True)
     if trained:
-        encoders.save(trained, target / model_dir.ENCODER, "float32")
-        saved = encoders.load(str(target / model_dir.ENCODER))
-        config["encoder"]["digest"] = saved.digest
+        encoders.save(encoder, target / model_dir.ENCODER)
     elif Path(name).is_file():
         shutil.copyfile(name, target / model_dir.ENCODER)
     model_dir.copy(of / "model", target, config)

@@ -157,6 +157,8 @@ def load(directory: Path | str) -> Model:
 
 def _encoder(config: Mapping[str, Any], directory: Path) -> encoders.Encoder:
     name, file = config["encoder"]["name"], directory / ENCODER
+    if not (name or file.is_file()):
+        raise ModelError(f"{directory} lacks {ENCODER}; copy the whole model directory again")
     found = encoders.load(str(file) if file.is_file() else name)
     if found.digest != config["encoder"]["digest"]:
         raise ModelError(

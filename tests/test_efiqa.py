@@ -81,9 +81,13 @@ def test_a_model_with_another_encoder_is_refused(run, tmp_path):
     config["encoder"]["digest"] = "0"
     target = tmp_path / "model"
     target.mkdir()
-    (target / model_dir.WEIGHTS).write_bytes((workdir / "model" / model_dir.WEIGHTS).read_bytes())
+    for file in (model_dir.WEIGHTS, model_dir.ENCODER):
+        (target / file).write_bytes((workdir / "model" / file).read_bytes())
     model_dir.write_config(target, config)
     with pytest.raises(model_dir.ModelError, match="weights have changed"):
+        model_dir.load(target)
+    (target / model_dir.ENCODER).unlink()
+    with pytest.raises(model_dir.ModelError, match="copy the whole model directory again"):
         model_dir.load(target)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from golden import keras_seeded, seeded
+from ml_collections import ConfigDict
 
 from fiqa_jax import convert, encoders, hub
 from fiqa_jax.models import mobilenet, vit
@@ -230,3 +231,39 @@ def test_mobilenet_gives_its_map_at_stride_16(tmp_path):
     x = (seeded.images(2, *keras_seeded.SIDES) + 1) / 2  # undone by mean and deviation 0.5
     found = jax.jit(encoder.apply)(encoder.variables, x)
     np.testing.assert_allclose(found, golden["stride16"], atol=1e-3)
+
+
+def test_the_shipped_one_is_the_segmentor_on_its_way_down():
+    from fiqa_jax import model_dir
+    from fiqa_jax.methods import vessels
+
+    encoder = encoders.load("shipped")
+    assert (encoder.patch, encoder.channels) == (16, 8 + 16 + 32 + 64)
+    found = encoder.features(IMAGES)
+    model = model_dir.load(encoders.SHIPPED)
+    net = vessels.network(ConfigDict(model.config["settings"]["method"]), np.float32)
+    x = (IMAGES / 255.0 - np.array(encoder.mean)) / np.array(encoder.std)
+    _, levels = net.apply(model.variables, x.astype(np.float32), False)
+    fine, coarse = np.asarray(levels["level1"]), np.asarray(levels["level4"])
+    cell = fine[1, 16:32, 32:48].mean((0, 1))
+    np.testing.assert_allclose(found[1, 1, 2, :8], cell, rtol=1e-4, atol=1e-5)
+    cell = coarse[0, :2, 2:4].mean((0, 1))
+    np.testing.assert_allclose(found[0, 0, 1, -64:], cell, rtol=1e-4, atol=1e-5)
+
+
+def test_an_encoder_in_one_file_is_the_same(tmp_path):
+    encoder = encoders.load("shipped")
+    encoders.save(encoder, tmp_path / "one.safetensors")
+    again = encoders.load(str(tmp_path / "one.safetensors"))
+    assert again.digest == encoder.digest
+    np.testing.assert_array_equal(again.features(IMAGES), encoder.features(IMAGES))
+
+
+def test_a_segmentor_that_does_not_see_the_photograph_is_none(tmp_path):
+    for file in encoders.SHIPPED.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["settings"]["method"]["flatten"] = 6.0
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="a U-Net that sees the photograph"):
+        encoders.load(str(tmp_path))
