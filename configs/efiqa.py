@@ -200,7 +200,7 @@ def _segmentor(c: ConfigDict, args: ConfigDict, drawn: dict[str, Any]) -> None:
 def _inpaint(c: ConfigDict, args: ConfigDict, good: dict[str, Any], read: tuple) -> None:
     """Inpainting of good vessel maps, and the anomaly that hardly any cell of them reaches."""
     # The published floor makes black what a soft map shows faintly: here that hides good places.
-    own: dict[str, Any] = {"side": 128, "base": 16, "floor": -1.0}
+    own: dict[str, Any] = {"side": 128, "base": 16, "floor": -1.0, "measure": "lost"}
     train: dict[str, Any] = {"steps": 500, "batch": 8}
     if args.tiny:
         own |= {"side": 32, "base": 2, "levels": 2, "grid": 4}

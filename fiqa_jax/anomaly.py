@@ -2,7 +2,8 @@
 
 The anomaly of a pixel is how much the inpainting network adds to a vessel map. A cell is bad where
 at least `SHARE` of its pixels exceed a threshold (released code), which is the same as: its
-`SHARE`-quantile from above exceeds it. That number, `cells`, makes thresholds easy to choose.
+`SHARE`-quantile from above exceeds it. That number, `cells`, makes thresholds easy to
+choose; `lost` is another one.
 """
 
 import dataclasses
@@ -12,8 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa_jax import density
+
 SHARE = 0.9  # of a cell's area that must exceed the threshold ("relax ratio")
 PUBLISHED = 0.02  # threshold of the published network, of no use for another one
+AROUND, FAINT = 1.0, 0.01  # `lost`: cells of the window; a vessel density of no account
 ABSENT = 255  # label of a cell outside the field of view
 # How the published 14 x 14 labels were taken from 16 x 16 ones.
 COMPAT = (0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15)
@@ -74,6 +78,28 @@ def cells(anomaly: jax.Array, grid: int, share: float = SHARE) -> jax.Array:
     # A pixel without weight does not lie in the cell.
     reached &= sorted_weight > 0
     return jnp.take_along_axis(value, jnp.argmax(reached, -1)[..., None], -1)[..., 0]
+
+
+def lost(given: jax.Array, expected: jax.Array, grid: int) -> jax.Array:
+    """How much of the vessels that are expected in and around each cell is not there.
+
+    What a small network adds is little, and least where there is hardly anything to go on from: it
+    says less about a place than what is there in proportion to what should be. Ours; the release
+    takes `cells` of what was added.
+
+    Args:
+      given: `[B, S, S, C] float` in [0, 1], the vessel map.
+      expected: the same, after inpainting.
+      grid: cells along an edge.
+
+    Returns:
+      `[B, grid, grid]` in [0, 1]: 1 - given / expected, both averaged over channels and over a
+      Gaussian window of `AROUND` cells. Where nothing is expected either, nearly 1.
+    """
+    parts = [mean_cells(jnp.clip(m, 0.0, 1.0).mean(-1), grid)[..., None] for m in (given, expected)]
+    there, wanted = (density.blur(p, AROUND)[..., 0] for p in parts)
+    weight = density.blur(jnp.ones_like(parts[0]), AROUND)[..., 0]
+    return jnp.clip(1.0 - there / (wanted + FAINT * weight), 0.0, 1.0)
 
 
 def mean_cells(pixels: jax.Array, grid: int) -> jax.Array:

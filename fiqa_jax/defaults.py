@@ -160,6 +160,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "crop": True,  # crops, and with them flips and rotations
         "floor": 50.0,  # in use, pixels of no more than this grey level are black; below 0: off
         "grid": 16,  # cells along an edge of the labels
+        "measure": "added",  # of anomaly: added (published) | lost (share of what is expected)
         "compat": False,  # labels of 14 x 14 cells out of 16 x 16, as the published ones were taken
         "threshold": 0.02,  # of anomaly; fitted anew for every network (fit stage)
     },
@@ -167,6 +168,22 @@ METHODS: dict[str, dict[str, Any]] = {
         "pos_weight": 9.58,  # factor on the loss of bad cells; published: 20 and 9.58
         "field": True,  # cells outside the field are no examples; published: they are, not bad
         "standardise": True,  # features by running mean and deviation; published: as they are
+    },
+    "nnpu": {
+        "risk": "nnpu",  # nnpu | upu | pn | bce (unlabelled cells are good ones): the ablation
+        "variant": "clamp",  # nnpu: clamp (released) | ascent (Kiryo et al. 2017)
+        "surrogate": "logistic",  # logistic | sigmoid
+        "prior": 0.05,  # share of bad cells among the unlabelled; a guess, see configs/efiqa_cp.py
+        "beta": 0.0,  # ascent: how far below 0 the negative risk may fall; clamp: its floor
+        "gamma": 1.0,  # ascent: factor on the gradient that brings it back, in [0, 1]
+        "weight": 1.0,  # clamp: of the positive part
+        "include_positives": False,  # the unlabelled are all cells (the theory); published: others
+        "pos_weight": 9.58,  # bce: factor on the loss of bad cells
+        "field": True,  # cells outside the field are left out; published: unlabelled
+        "width": 128,  # channels of a block; published: 512
+        "ratio": 1,  # hidden channels of a block are this times the width
+        "blocks": (2, 2, 1),  # of the three stages
+        "stem": 64,  # channels of the stem that reads photographs, where there are no features
     },
     "cell_grades": {
         "map": 1.0,  # weight of the pull of each cell's badness towards the adapter's map

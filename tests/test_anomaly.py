@@ -86,3 +86,27 @@ def test_threshold_needs_enough_cells_and_a_trained_network():
         anomaly.threshold(np.ones((1, 8, 8)), np.ones((1, 8, 8)))  # 64 < 100
     with pytest.raises(ValueError, match="hardly trained"):
         anomaly.threshold(np.zeros((9, 16, 16)), np.ones((9, 16, 16)))
+
+
+def test_lost_is_the_share_of_what_was_expected():
+    """Alike everywhere, the window changes nothing: 1 - given / (expected + faint)."""
+    given, expected = np.full((1, 32, 32, 3), 0.1), np.full((1, 32, 32, 3), 0.4)
+    found = np.asarray(anomaly.lost(jnp.asarray(given), jnp.asarray(expected), 4))
+    np.testing.assert_allclose(found, 1 - 0.1 / 0.41, rtol=1e-5)
+    assert (np.asarray(anomaly.lost(expected, given, 4)) == 0).all()  # more than expected
+
+
+def test_lost_is_highest_where_vessels_are_missing():
+    whole = np.zeros((1, 64, 64, 1), np.float32)
+    whole[:, ::4] = 1.0
+    part = whole.copy()
+    part[:, 16:32, 32:48] = 0.0
+    found = np.asarray(anomaly.lost(jnp.asarray(part), jnp.asarray(whole), 4))[0]
+    assert np.unravel_index(found.argmax(), found.shape) == (1, 2)
+    # by hand: the window of exp(-d^2 / 2) over a grid of four
+    w = np.exp(-0.5 * (np.arange(4)[:, None] - np.arange(4)) ** 2)
+    hole = np.full((4, 4), 0.25)
+    hole[1, 2] = 0.0
+    weight = w @ np.ones((4, 4)) @ w.T
+    want = 1 - (w @ hole @ w.T) / (0.25 * weight + 0.01 * weight)
+    np.testing.assert_allclose(found, want, rtol=1e-4)

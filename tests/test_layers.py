@@ -12,18 +12,19 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
 defaults command
 parallel
-augment density spec losses meta optim state masks anomaly
+augment density spec losses pu meta optim state masks
+anomaly
 models.initial models.norm models.pool models.resnet models.heads models.unet models.wnet
 models.mobilenet models.position models.vit models.rrwnet models.vgg models.cbam models
-models.mkcnet models.mae
+models.mkcnet models.mae models.efiqa_cp
 torchpickle torchfile pretrained formats.rules formats.fits formats.torchvision_resnet formats.lwnet
 formats.mobilenet formats.vit formats.vuad formats.rrwnet formats.mkcnet
-formats
-methods.base methods.adapter methods.cell_grades methods.inpaint methods.multitask methods.pretrain
-methods.vessels
+formats.efiqa_cp formats
+methods.base methods.adapter methods.cell_grades methods.inpaint methods.multitask methods.nnpu
+methods.pretrain methods.vessels
 methods.mkcnet_parts methods.mkcnet methods
 advice calibration overlay landmarks map_files paired reliability
-metrics bootstrap stats localise
+metrics bootstrap stats localise agreement annotations
 pooling
 predictions
 checkpoints tensorboard record infer findings audit data
@@ -42,6 +43,7 @@ stages
 recipe
 main predict audit_command evaluate convert
 benchmark benchmark.simple benchmark.vessels benchmark.details benchmark.efiqa
+benchmark.funpiq
 benchmark.__main__
 """
 RANK = {name: i for i, row in enumerate(ORDER.strip().splitlines()) for name in row.split()}

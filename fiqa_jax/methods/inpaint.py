@@ -31,9 +31,12 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
 
     Raises:
       ValueError: a side that cannot be halved often enough, `method.compat` with another grid than
-        16, or an augmentation line: the flips, rotations and crops belong to the method.
+        16, an unknown `method.measure`, or an augmentation line: the flips, rotations and crops
+        belong to the method.
     """
     own = config.method
+    if own.measure not in ("added", "lost"):
+        raise ValueError(f"method.measure is {own.measure!r}; expected added or lost")
     if own.compat and own.grid != 16:
         raise ValueError(f"method.compat takes 14 of 16 cells; method.grid is {own.grid}")
     if config.augment.train:
@@ -82,19 +85,23 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         params = variables["params"]
         x = prepared(batch["image"], own.side, own.floor)
         output, added = filled(params, x)
-        found = jnp.abs(added).mean(-1)
-        seen = (batch["fov"] > 0).astype(found.dtype)
+        seen = (batch["fov"] > 0).astype(x.dtype)
+        if own.measure == "lost":
+            found = cells = anomaly.lost(x, output, own.grid)
+        else:
+            found = jnp.abs(added).mean(-1)
+            cells = anomaly.cells(found, own.grid)
         out = {
             "inpainted": output,
             "anomaly": found,
-            "cells": anomaly.cells(found, own.grid),
+            "cells": cells,
             "seen": anomaly.mean_cells(seen, own.grid),
         }
         if own.compat:
             out |= {name: anomaly.compat(out[name]) for name in ("cells", "seen")}
         out["bad"] = anomaly.labels(out["cells"], out["seen"], own.threshold)
         out["vessel_density"] = share(batch["image"].max(-1) >= 128, seen)
-        out["vuad_density"] = share(found > own.threshold, anomaly.mean_cells(seen, own.side))
+        out["vuad_density"] = share(found > own.threshold, anomaly.mean_cells(seen, found.shape[1]))
         # Beside training: the error on masks that are the same every time.
         keys = state.example_keys(state.stream(0, "inpaint"), batch["index"])
         plain = jax.vmap(lambda m: resized(m, own.side))(base.unit(batch["image"]))
