@@ -164,13 +164,22 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
         c, "frozen", "train", method={**both, "freeze_trunk": True}, **labels, **student
     )
     defaults.add_stage(c, "calibrated", "fit", of="student", artefact="calibration", repeat=True)
+    measured = tuple(f"{grade}_{m}" for m in ("macro_f1", "accuracy", "auroc"))
     defaults.add_stage(
         c,
         "compare",
         "compare",
         of=("single", "student", "longer", "shuffled", "frozen"),
         reference="single",
-        metrics=tuple(f"{grade}_{m}" for m in ("macro_f1", "accuracy", "auroc")),
+        metrics=measured,
+    )
+    defaults.add_stage(  # what details add to training longer
+        c,
+        "beyond_longer",
+        "compare",
+        of=("longer", "student", "shuffled"),
+        reference="longer",
+        metrics=measured,
     )
     defaults.add_stage(
         c,
