@@ -31,14 +31,18 @@ def strip(row: Arrays, threshold: float) -> bytes:
       row: `image [S, S, 3] uint8`, `fov [S, S] uint8`, `vessels [s, s, 3] uint8`, `inpainted
         [t, t, 3] float`, `anomaly [t, t] float`, `map [h, w] float` and, where it is known,
         `truth [h, w] uint8` (1 good, 2 usable, 3 bad).
-      threshold: of anomaly; the colours end at twice of it.
+      threshold: of anomaly; the colours end at twice of it, or at 1.
     """
     side = row["image"].shape[0]
     panels: list[tuple[str, NDArray[Any], dict[str, Any]]] = [
         ("photograph", row["image"], {}),
         ("vessels", row["vessels"], {}),
         ("inpainted", np.clip(row["inpainted"].astype(np.float32), 0, 1), {}),
-        ("anomaly", row["anomaly"].astype(np.float32), _scale(2 * threshold)),
+        (
+            "anomaly",
+            _masked(localise.enlarged(row["anomaly"].astype(np.float32), side), row["fov"]),
+            _scale(min(1.0, 2 * threshold)),
+        ),
         ("map on photograph", overlay.over(row["image"], row["map"], row["fov"]), {}),
         ("map", _masked(localise.enlarged(row["map"], side), row["fov"]), _scale(1.0)),
     ]
