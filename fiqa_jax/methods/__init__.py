@@ -12,6 +12,7 @@ METHODS = {
     "inpaint": "fiqa_jax.methods.inpaint",
     "mkcnet": "fiqa_jax.methods.mkcnet",
     "multitask": "fiqa_jax.methods.multitask",
+    "nnpu": "fiqa_jax.methods.nnpu",
     "pretrain": "fiqa_jax.methods.pretrain",
     "vessels": "fiqa_jax.methods.vessels",
 }

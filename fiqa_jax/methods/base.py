@@ -112,18 +112,37 @@ def gradient_step(
       step(state, batch, key, axis) -> (state, scalars): `loss`, each term by name, and `grad_norm`.
     """
 
+    def objective(
+        params: Tree, model_state: Tree, batch: Batch, key: jax.Array, axis: Axis
+    ) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
+        terms, new = loss(params, model_state, batch, key, axis)
+        value, parts = losses.total(terms, axis)
+        return value, (parts, new)
+
+    return objective_step(objective, tx, ema)
+
+
+def objective_step(
+    objective: Callable[..., tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]],
+    tx: optax.GradientTransformation,
+    ema: float,
+) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
+    """The update of a method whose loss is more than a sum of means; see `gradient_step`.
+
+    Args:
+      objective: arguments as `Loss`; gives the global scalar, its parts by name, and the new
+        running statistics.
+      tx, ema: as `gradient_step`.
+    """
+
     def step(
         now: TrainState, batch: Batch, key: jax.Array, *, axis: Axis
     ) -> tuple[TrainState, dict[str, jax.Array]]:
-        def objective(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
-            terms, model_state = loss(params, now.model_state, batch, key_of_step, axis)
-            value, parts = losses.total(terms, axis)
-            return value, (parts, model_state)
+        def of(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
+            return objective(params, now.model_state, batch, key_of_step, axis)
 
         key_of_step = jax.random.fold_in(key, now.step)
-        (value, (parts, model_state)), grads = jax.value_and_grad(objective, has_aux=True)(
-            now.params
-        )
+        (value, (parts, model_state)), grads = jax.value_and_grad(of, has_aux=True)(now.params)
         # The loss is already the global mean (sums over devices before the division); its
         # transpose hands every device the full sum of cotangents, and the mean makes that exact.
         grads = axis.mean(grads)
