@@ -99,13 +99,25 @@ class AnnotatedReader:
 
 
 def read_map(path: str, photo: Photo) -> np.ndarray:
-    """FunPiQ's annotation of a photograph: palette indices, never colours.
+    """FunPiQ's annotation of a photograph, cut as the photograph was.
 
     Returns:
       [S, S] uint8: 0 background (outside the photograph, too), 1 good, 2 usable, 3 bad.
 
     Raises:
       PhotoError: not a palette or grey PNG, other values, or another picture's proportions.
+    """
+    return masks.through_crop(read_codes(path), photo, "nearest", path)
+
+
+def read_codes(path: str) -> np.ndarray:
+    """The whole of such an annotation: palette indices, never colours.
+
+    Returns:
+      [H, W] uint8: 0 background, 1 good, 2 usable, 3 bad.
+
+    Raises:
+      PhotoError: not a palette or grey PNG, or other values.
     """
     try:
         with Image.open(path, formats=("PNG",)) as picture:
@@ -119,7 +131,7 @@ def read_map(path: str, photo: Photo) -> np.ndarray:
             f"expected palette indices 0 to {MAP_CODES - 1}; a program that saved it in colour "
             "has lost them",
         )
-    return masks.through_crop(codes, photo, "nearest", path)
+    return codes
 
 
 def _check_field(path: str, photo: Photo) -> None:

@@ -8,6 +8,7 @@ BENCHMARKS = {
     "simple": "fiqa_jax.benchmark.simple",
     "details": "fiqa_jax.benchmark.details",
     "efiqa": "fiqa_jax.benchmark.efiqa",
+    "funpiq": "fiqa_jax.benchmark.funpiq",
     "vessels": "fiqa_jax.benchmark.vessels",
 }
 

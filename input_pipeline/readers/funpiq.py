@@ -16,6 +16,18 @@ _ORIGINS = (
     ("EyeQ", re.compile(r"(\d+)_(?:left|right)")),
     ("mBRSET", re.compile(r"(\d+)\.\d+")),
 )
+_BRSET = re.compile(r"img\d+")  # its names do not tell the patient
+
+
+def origin(name: str) -> tuple[str, str]:
+    """The set that a photograph of this name is from, '' if unknown, and its patient.
+
+    Where the name does not tell the patient, it is the name itself.
+    """
+    for source, pattern in _ORIGINS:
+        if found := pattern.fullmatch(name):
+            return source, f"{source}:{found[1]}"
+    return "BRSET" if _BRSET.fullmatch(name) else "", name
 
 
 def read(files: Tree, variant: str, lists: str) -> Listed:
@@ -31,11 +43,8 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
             f"{files.root}: no .png in a folder {FOLDER!r}; unpack FunPiQ's release there"
         )
     ids = [path.rsplit("/", 1)[-1].removesuffix(".png") for path in masks]
-    patients, known = [], 0
-    for name in ids:
-        found = next(((o, m[1]) for o, p in _ORIGINS if (m := p.fullmatch(name))), None)
-        patients.append(f"{found[0]}:{found[1]}" if found else name)
-        known += found is not None
+    patients = [origin(name)[1] for name in ids]
+    known = sum(patient != name for name, patient in zip(ids, patients, strict=True))
     table = Table(
         id=strings(ids),
         patient=strings(patients),

@@ -1,0 +1,193 @@
+"""Quality maps of any method against annotated pixels, as FunPiQ measures them (2026).
+
+    python -m fiqa_jax.benchmark funpiq --maps DIR --annotations DIR
+
+Maps are .npy `[h, w]` or grey PNG, higher = worse, called like the annotations and lying over the
+whole photograph. Those that `python -m fiqa_jax.predict --maps` writes lie over the square about
+the field of view: give the photographs too, `--photographs DIR`. Several methods are compared by
+`--maps NAME=DIR` for each.
+
+Annotations are palette PNGs (0 background, which does not count, 1 good, 2 usable, 3 bad). FunPiQ's
+are its release v0.0.0, for photographs cut by EyeQ's own script (the paper's numbers), or v1.0.0,
+for photographs as they were published.
+
+Printed are, for pixels pooled over all photographs and over each set: the quadratic kappa of the
+three grades, and for bad against the rest Dice, AUROC, average precision and the sensitivity at a
+specificity of 95 %. Thresholds are the best on these very pixels, as published, and beside them
+those of the other photographs in five folds (CV). Pooled numbers flatter a map that only tells good
+photographs from bad ones: the rows `image mean` show by how much, and the second table has the mean
+over photographs that are bad in part. Intervals (95 %) resample patients, where names tell them,
+else photographs.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fiqa_jax import agreement, annotations, stats
+from fiqa_jax.agreement import Measured
+from fiqa_jax.annotations import Annotation
+from fiqa_jax.stats import Interval
+from input_pipeline import atomic
+
+METRICS = {
+    "kappa": "kappa",
+    "kappa_cv": "kappa, CV",
+    "dice": "Dice",
+    "dice_cv": "Dice, CV",
+    "auroc": "AUROC",
+    "ap": "AP",
+    "sensitivity": "sensitivity",
+}
+SIDE = 512  # pixels of the square where photographs are given
+Rows = list[tuple[str, str, str, Interval]]  # map, scope, metric, value
+
+
+def counted(
+    listed: Sequence[Annotation], files: Mapping[str, Path], photographs: Mapping[str, Path]
+) -> tuple[agreement.Counts, agreement.Counts]:
+    """Counts of one kind of map and of its mean over each photograph, `[N, 3, L]` each.
+
+    Raises:
+      ValueError: files that cannot be read or do not fit; the message names the file.
+    """
+    cuts = agreement.cuts_of(annotations.read_map(files[one.name]) for one in listed)
+    counts, means, sizes = [], [], []
+    for one in listed:
+        codes = annotations.codes_of(one, photographs, SIDE)
+        file = files[one.name]
+        height, width = codes.shape
+        quality = annotations.at_size(annotations.read_map(file), height, width, file)
+        known = codes > 0
+        if not known.any():
+            raise ValueError(f"{one.file}: all of it is background")
+        counts.append(agreement.count(quality[known], codes[known], cuts))
+        means.append(float(quality[known].mean()))
+        sizes.append(np.bincount(codes[known], minlength=4)[1:])
+    between = agreement.cuts_of([np.array(means)])
+    flat = np.zeros((len(listed), 3, len(between) + 1))
+    flat[np.arange(len(listed)), :, np.searchsorted(between, means, side="right")] = sizes
+    return np.stack(counts), flat
+
+
+def compared(
+    maps: Mapping[str, Path], folder: Path, photographs: Path | None, seed: int
+) -> tuple[Rows, list[Annotation]]:
+    """Every number of every kind of map.
+
+    Args:
+      maps: name -> folder.
+      folder: of annotations.
+      photographs: folder, where maps lie over the square about the field of view.
+      seed: of folds and resamples.
+
+    Returns:
+      Rows, and the annotations they are about. Scopes are `all`, the sets, and `each`.
+
+    Raises:
+      ValueError: files that are missing, cannot be read or do not fit.
+    """
+    listed = annotations.listed(folder)
+    given = {}
+    if photographs:
+        given = annotations.files(photographs, annotations.PHOTOGRAPHS, "photographs")
+    people = [one.patient for one in listed]
+    pairs = {name: annotations.maps_of(place, listed) for name, place in maps.items()}
+    measured: dict[str, Measured] = {}
+    for name, files in pairs.items():
+        counts, flat = counted(listed, files, given)
+        measured[name] = agreement.measure(counts, people, seed)
+        measured[f"{name}, image mean"] = agreement.measure(flat, people, seed)
+    rows: Rows = []
+    for name, found in measured.items():
+        rows += _rows(name, found, listed, seed)
+    rows += _gaps(measured, people, seed)
+    return rows, listed
+
+
+def _rows(name: str, found: Measured, listed: Sequence[Annotation], seed: int) -> Rows:
+    people = np.array([one.patient for one in listed])
+    sources = np.array([one.source or "other" for one in listed])
+    scopes = {"all": np.ones(len(listed), bool)}
+    if len(set(sources)) > 1:
+        scopes |= {str(s): sources == s for s in sorted(set(sources))}
+    out: Rows = []
+    for scope, here in scopes.items():
+        values = agreement.pooled(agreement.subset(found, here), people[here].tolist(), seed)
+        out += [(name, scope, metric, values[metric]) for metric in METRICS]
+    alone = agreement.each(found)
+    for metric in METRICS:
+        out.append((name, "each", metric, stats.mean_interval(alone[metric], people, seed=seed)))
+    return out
+
+
+def _gaps(measured: Mapping[str, Measured], people: Sequence[str], seed: int) -> Rows:
+    """Paired differences, first map minus the others, over photographs that are bad in part."""
+    (first, found), *others = measured.items()
+    own = agreement.each(found)
+    out: Rows = []
+    for name, other in others:
+        theirs = agreement.each(other)
+        for metric in METRICS:
+            gap = stats.mean_interval(own[metric] - theirs[metric], people, seed=seed)
+            out.append((name, f"each, {first} minus this", metric, gap))
+    return out
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line; prints tables and writes every number as CSV."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fiqa_jax.benchmark funpiq",
+        description="Quality maps against annotated pixels.",
+    )
+    parser.add_argument("--maps", action="append", required=True, help="DIR or NAME=DIR; several")
+    parser.add_argument("--annotations", required=True, help="folder of palette PNGs")
+    parser.add_argument("--photographs", default="", help="folder; maps lie over their squares")
+    parser.add_argument("--seed", type=int, default=0, help="of folds and resamples")
+    parser.add_argument("--output", default="", help="CSV of every number")
+    args = parser.parse_args(argv)
+    try:
+        maps = {}
+        for text in args.maps:
+            name, equals, folder = text.partition("=")
+            maps[name if equals else Path(text).name or text] = Path(folder if equals else text)
+        if len(maps) != len(args.maps):
+            raise ValueError(f"--maps: two of one name; give NAME=DIR. Seen: {args.maps}")
+        given = Path(args.photographs) if args.photographs else None
+        rows, listed = compared(maps, Path(args.annotations), given, args.seed)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    _show(rows, listed)
+    if args.output:
+        cells = [(m, s, k, v.value, v.low, v.high, v.units) for m, s, k, v in rows]
+        header = ("map", "scope", "metric", "value", "low", "high", "units")
+        atomic.write_csv(Path(args.output), header, cells)
+    return 0
+
+
+def _show(rows: Rows, listed: Sequence[Annotation]) -> None:
+    people = len({one.patient for one in listed})
+    print(f"{len(listed)} photographs of {people} patients; [95 % interval]")
+    for scope in dict.fromkeys(scope for _, scope, _, _ in rows):
+        title = f"Pixels of {scope}, pooled"
+        if scope.startswith("each"):
+            title = "Mean over photographs that are bad in part" + scope.removeprefix("each")
+        print(f"\n{title}\n\n| map | {' | '.join(METRICS.values())} |")
+        print("| --- |" + " --- |" * len(METRICS))
+        here = [(m, v) for m, s, _, v in rows if s == scope]
+        for name in dict.fromkeys(m for m, _ in here):
+            print(f"| {name} | {' | '.join(_cell(v) for m, v in here if m == name)} |")
+
+
+def _cell(found: Interval) -> str:
+    if not np.isfinite(found.value):
+        return "-"
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
