@@ -8,7 +8,7 @@ VENV ?= .venv
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && echo $$p && break; done)
-CONFIG ?= configs/multitask.py
+CONFIG ?= configs/efiqa.py
 RUN := $(VENV)/bin/python
 
 .PHONY: demo test check clean

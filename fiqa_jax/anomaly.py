@@ -80,7 +80,7 @@ def cells(anomaly: jax.Array, grid: int, share: float = SHARE) -> jax.Array:
     return jnp.take_along_axis(value, jnp.argmax(reached, -1)[..., None], -1)[..., 0]
 
 
-def lost(given: jax.Array, expected: jax.Array, grid: int) -> jax.Array:
+def lost(given: jax.Array, expected: jax.Array, seen: jax.Array) -> jax.Array:
     """How much of the vessels that are expected in and around each cell is not there.
 
     What a small network adds is little, and least where there is hardly anything to go on from: it
@@ -90,16 +90,17 @@ def lost(given: jax.Array, expected: jax.Array, grid: int) -> jax.Array:
     Args:
       given: `[B, S, S, C] float` in [0, 1], the vessel map.
       expected: the same, after inpainting.
-      grid: cells along an edge.
+      seen: `[B, h, h] float`, share of each cell inside the field of view.
 
     Returns:
-      `[B, grid, grid]` in [0, 1]: 1 - given / expected, both averaged over channels and over a
-      Gaussian window of `AROUND` cells. Where nothing is expected either, nearly 1.
+      `[B, h, h]` in [0, 1]: 1 - given / expected, both averaged over channels and over a Gaussian
+      window of `AROUND` cells, of which the field counts. Where nothing is expected either, 1.
     """
+    grid = seen.shape[1]
     parts = [mean_cells(jnp.clip(m, 0.0, 1.0).mean(-1), grid)[..., None] for m in (given, expected)]
     there, wanted = (density.blur(p, AROUND)[..., 0] for p in parts)
-    weight = density.blur(jnp.ones_like(parts[0]), AROUND)[..., 0]
-    return jnp.clip(1.0 - there / (wanted + FAINT * weight), 0.0, 1.0)
+    weight = density.blur(seen[..., None].astype(wanted.dtype), AROUND)[..., 0]
+    return jnp.clip(1.0 - there / jnp.maximum(wanted + FAINT * weight, 1e-6), 0.0, 1.0)
 
 
 def mean_cells(pixels: jax.Array, grid: int) -> jax.Array:

@@ -91,9 +91,12 @@ def test_threshold_needs_enough_cells_and_a_trained_network():
 def test_lost_is_the_share_of_what_was_expected():
     """Alike everywhere, the window changes nothing: 1 - given / (expected + faint)."""
     given, expected = np.full((1, 32, 32, 3), 0.1), np.full((1, 32, 32, 3), 0.4)
-    found = np.asarray(anomaly.lost(jnp.asarray(given), jnp.asarray(expected), 4))
+    found = np.asarray(anomaly.lost(jnp.asarray(given), jnp.asarray(expected), jnp.ones((1, 4, 4))))
     np.testing.assert_allclose(found, 1 - 0.1 / 0.41, rtol=1e-5)
-    assert (np.asarray(anomaly.lost(expected, given, 4)) == 0).all()  # more than expected
+    assert (
+        np.asarray(anomaly.lost(jnp.asarray(expected), jnp.asarray(given), jnp.ones((1, 4, 4))))
+        == 0
+    ).all()  # more than expected
 
 
 def test_lost_is_highest_where_vessels_are_missing():
@@ -101,7 +104,7 @@ def test_lost_is_highest_where_vessels_are_missing():
     whole[:, ::4] = 1.0
     part = whole.copy()
     part[:, 16:32, 32:48] = 0.0
-    found = np.asarray(anomaly.lost(jnp.asarray(part), jnp.asarray(whole), 4))[0]
+    found = np.asarray(anomaly.lost(jnp.asarray(part), jnp.asarray(whole), jnp.ones((1, 4, 4))))[0]
     assert np.unravel_index(found.argmax(), found.shape) == (1, 2)
     # by hand: the window of exp(-d^2 / 2) over a grid of four
     w = np.exp(-0.5 * (np.arange(4)[:, None] - np.arange(4)) ** 2)
@@ -110,3 +113,14 @@ def test_lost_is_highest_where_vessels_are_missing():
     weight = w @ np.ones((4, 4)) @ w.T
     want = 1 - (w @ hole @ w.T) / (0.25 * weight + 0.01 * weight)
     np.testing.assert_allclose(found, want, rtol=1e-4)
+
+
+def test_lost_at_the_edge_of_the_field_is_what_it_is_inside():
+    """Half of the picture is no field and has no vessels: nothing is missing there."""
+    given, expected = np.full((1, 32, 32, 1), 0.1), np.full((1, 32, 32, 1), 0.4)
+    seen = np.ones((1, 4, 4))
+    for array in (given, expected):
+        array[:, :, 16:] = 0.0
+    seen[:, :, 2:] = 0.0
+    found = np.asarray(anomaly.lost(*map(jnp.asarray, (given, expected, seen))))
+    np.testing.assert_allclose(found[:, :, :2], 1 - 0.1 / 0.41, rtol=1e-5)

@@ -4,10 +4,11 @@
     python -m fiqa_jax.benchmark efiqa --workdir runs/efiqa --csv CHASE_DB1/labels.csv
 
 Without a table: the held-out drawings of the recipe. With one: photographs with masks of their
-vessels, degraded in a part with known truth. Beside the recipe's model (and further ones, `--model`) stand
-local Laplacian energy, the density of the vessels that its segmentor finds (both at the best of
-several scales on these very photographs, in their favour), the anomaly of its inpainting network,
-and each model's image mean spread over the photograph, which finds nothing by construction.
+vessels, degraded in a part with known truth. Beside the recipe's model (and further ones,
+`--model`) stand local Laplacian energy, the density of the vessels that its segmentor finds (both
+at the best of several scales on these very photographs, in their favour), the anomaly of its
+inpainting network, and each model's image mean spread over the photograph, which finds nothing by
+construction.
 """
 
 import argparse

@@ -86,8 +86,9 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         x = prepared(batch["image"], own.side, own.floor)
         output, added = filled(params, x)
         seen = (batch["fov"] > 0).astype(x.dtype)
+        seen_cells = anomaly.mean_cells(seen, own.grid)
         if own.measure == "lost":
-            found = cells = anomaly.lost(x, output, own.grid)
+            found = cells = anomaly.lost(x, output, seen_cells)
         else:
             found = jnp.abs(added).mean(-1)
             cells = anomaly.cells(found, own.grid)
@@ -95,7 +96,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
             "inpainted": output,
             "anomaly": found,
             "cells": cells,
-            "seen": anomaly.mean_cells(seen, own.grid),
+            "seen": seen_cells,
         }
         if own.compat:
             out |= {name: anomaly.compat(out[name]) for name in ("cells", "seen")}
