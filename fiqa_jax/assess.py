@@ -127,6 +127,26 @@ def to_json(value: Any) -> Any:
     return value
 
 
+def ranking(found: Predictions, *, seed: int) -> str:
+    """How well a score alone, without probabilities, ranks photographs; '' where it cannot be told.
+
+    Args:
+      found: predictions with the output `score` (higher = worse) and the label `ungradable`.
+      seed: of the bootstrap, which resamples patients.
+    """
+    bad, score = found.truth.get("ungradable"), found.outputs.get("score")
+    if bad is None or score is None or len(set(bad[bad >= 0].tolist())) < 2:
+        return ""
+    reached = stats.intervals(
+        bad, score, found.patient, metrics.GRADABLE, seed=seed, count_draws=0
+    )["auroc"]
+    return (
+        f"{int((bad >= 0).sum()):,} photographs held out. Gives no grade; its score ranks "
+        f"ungradable above gradable photographs with an AUROC of {reached.value:.3f} "
+        f"[{reached.low:.3f}, {reached.high:.3f}], patients resampled."
+    )
+
+
 def _heads(found: Predictions) -> dict[str, metrics.Head]:
     heads = metrics.heads(found.truth, found.outputs, found.details, found.diagnosis)
     if not heads:

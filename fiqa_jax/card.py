@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from fiqa_jax import assess, model_dir, predictions, stats
+from fiqa_jax import assess, model_dir, predictions
 from fiqa_jax.assess import Assessed
-from fiqa_jax.metrics import GRADABLE, Head, heads
+from fiqa_jax.metrics import Head, heads
 from fiqa_jax.predictions import Predictions
 from fiqa_jax.stats import Interval
 from input_pipeline import atomic
@@ -138,7 +138,8 @@ def _performance(found: Predictions | None, seed: int) -> str:
     if found is None or not found.truth:
         return "Not evaluated on labelled photographs."
     if not heads_of(found):
-        return _ranking(found, seed)
+        told = assess.ranking(found, seed=seed)
+        return told or "Gives no grade: not evaluated against labels."
     out = [
         f"{len(found.id):,} photographs held out, {len(set(found.patient.tolist())):,} patients; "
         "95 % intervals with patients resampled; before calibration.",
@@ -151,20 +152,6 @@ def _performance(found: Predictions | None, seed: int) -> str:
         out.append(f"| {name} | {one.scores.n:,} | {' | '.join(cells)} |")
     notes = [f"- {n}: {note}" for n, h in heads_of(found).items() for note in _notes(h)]
     return "\n".join([*out, *(["", *notes] if notes else [])])
-
-
-def _ranking(found: Predictions, seed: int) -> str:
-    """How well a score alone, without probabilities, ranks photographs."""
-    bad, score = found.truth.get("ungradable"), found.outputs.get("score")
-    if bad is None or score is None:
-        return "Gives no grade: not evaluated against labels."
-    reached = stats.intervals(bad, score, found.patient, GRADABLE, seed=seed, count_draws=0)
-    auroc = reached["auroc"]
-    return (
-        f"{int((bad >= 0).sum()):,} photographs held out. Gives no grade; its score ranks "
-        f"ungradable above gradable photographs with an AUROC of {auroc.value:.3f} "
-        f"[{auroc.low:.3f}, {auroc.high:.3f}], patients resampled."
-    )
 
 
 def _cell(one: Assessed, metric: str) -> str:

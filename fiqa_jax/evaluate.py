@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fiqa_jax import assess, calibration, command, labelled, paired, reading, stats
+from fiqa_jax import assess, calibration, command, labelled, metrics, paired, reading, stats
 from fiqa_jax.assess import Assessed, Compared
 from fiqa_jax.labelled import Format, LabelError
 from fiqa_jax.predictions import Predictions
@@ -76,8 +76,10 @@ def run(args: argparse.Namespace) -> None:
     how = reading.format_of(args)
     found, notes = _labelled(args.predictions, args, how)
     draws = {"seed": args.seed, "count_draws": args.draws, "rank_draws": args.draws // 5}
-    heads = assess.assess(found, **draws)
-    print("\n".join(f"- {note}" for note in notes))
+    scored = metrics.heads(found.truth, found.outputs, found.details, found.diagnosis)
+    told = "" if scored or args.compare else assess.ranking(found, seed=args.seed)
+    heads = {} if told else assess.assess(found, **draws)
+    print("\n".join([*(f"- {note}" for note in notes), told]).rstrip())
     for name, one in heads.items():
         print("\n" + head_text(name, one))
     compared: dict[str, Compared] = {}

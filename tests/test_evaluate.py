@@ -187,3 +187,17 @@ def test_mcfnet_on_eyeq_d(shared_data, capsys):
     assert evaluate.main([*argv, "--allow-missing"]) == 0
     text = capsys.readouterr().out
     assert (value(text, "accuracy"), round(value(text, "macro_f1"), 3)) == (0.9125, 0.912)
+
+
+def test_a_score_without_probabilities_is_held_against_labels(tmp_path, capsys):
+    """Of 3 bad and 4 good photographs one pair of the twelve is the wrong way round: 11/12."""
+    score, bad = [0.1, 0.2, 0.3, 0.6, 0.5, 0.7, 0.9], [0, 0, 0, 0, 1, 1, 1]
+    lines = ["id,status,score", *(f"i{k},ok,{s}" for k, s in enumerate(score))]
+    (tmp_path / "p.csv").write_text("\n".join(lines) + "\n")
+    lines = ["id,grade", *(f"i{k},{'bad' if b else 'good'}" for k, b in enumerate(bad))]
+    (tmp_path / "l.csv").write_text("\n".join(lines) + "\n")
+    files = ["--predictions", str(tmp_path / "p.csv"), "--labels", str(tmp_path / "l.csv")]
+    codes = ["--truth-column", "grade", "--codes", "good=gradable,bad=ungradable"]
+    assert evaluate.main([*files, *codes]) == 0
+    assert "7 photographs held out" in (told := capsys.readouterr().out)
+    assert "AUROC of 0.917 [" in told
