@@ -129,12 +129,13 @@ def degraded_source(
       PhotoError: a photograph or mask cannot be read, unless skipped.
     """
     made.check_details(details)
-    assert isinstance(base.reader, PhotoReader)
+    photo = base.reader
+    assert isinstance(photo, PhotoReader)
     if copies < 1:
         raise TableError(f"data.copies is {copies}, expected at least 1")
     try:
         chosen = synthetic.named(kinds)
-        if base.reader.modality == "slice":
+        if photo.modality == "slice":
             chosen = tuple(name for name in chosen if name in SLICE)
         synthetic.plan(np.random.default_rng(0), lq_ratio, severity_mix, chosen)
     except ValueError as error:
@@ -149,7 +150,7 @@ def degraded_source(
     files = zip(base.table.id.tolist(), base.items.tolist(), vessels, strict=True)
     items = np.empty(len(table), object)
     items[:] = [Copy(name, k, path, mask) for name, path, mask in files for k in range(copies)]
-    reader = DegradedReader(base.reader, seed, lq_ratio, severity_mix, chosen, masked > 0, cells)
+    reader = DegradedReader(photo, seed, lq_ratio, severity_mix, chosen, masked > 0, cells)
     source = Source(f"{base.name}, degraded", table, items, reader)
     known, fetch = made.make_all(source, store, workers, skip)
     labels = made.label_columns(known, classes, details)

@@ -45,7 +45,6 @@ def test_paper_has_the_published_settings():
 def run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("efiqa_cp")
     config = recipes.load("tiny", "efiqa_cp")
-    config.stage.inpaint.method.measure = "added"  # what is lost needs more than three steps
     known = (
         "features",
         "adapter",
