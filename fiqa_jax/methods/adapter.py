@@ -81,21 +81,37 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
 
     def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
         del axis
-        out_of: Any = net.apply(variables, batch["features"])
-        z = out_of[..., 0]
-        quality = jax.nn.sigmoid(z)
-        seen = seen_cells(batch, quality)
-        out = {"map": jnp.where(seen > 0, quality, 0.0), "score": mean_of_map(quality, seen)}
-        if "bad" in batch:
-            value, weight = cell_loss(z, batch["bad"], own.pos_weight, own.field)
-            out["row_bce"] = per_example(value, weight)[0]
-            flagged = (batch["bad"] == 1).sum((1, 2)) / jnp.maximum(weight.sum((1, 2)), 1.0)
-            out["row_flagged"] = flagged
-        if "map" in batch:
-            out["row_map_auroc"] = map_auroc(quality, batch["map"])
-        return out
+        out: Any = net.apply(variables, batch["features"])
+        return outputs_of(out[..., 0], batch, own.pos_weight, own.field)
 
     return base.Method(init, base.gradient_step(loss, tx, config.optim.ema), predict)
+
+
+def outputs_of(
+    logits: jax.Array, batch: base.Batch, pos_weight: float, field: bool
+) -> base.Outputs:
+    """What a method that gives a logit for each cell predicts.
+
+    Args:
+      logits: `[B, h, w] float`, higher = worse.
+      batch: with `bad` or `map` in it the outputs have rows beside training, too. `row_bce` is the
+        same number whatever was trained, so that curves of an ablation can be compared.
+      pos_weight, field: see `cell_loss`.
+
+    Returns:
+      `map [B, h, w]` in [0, 1], 0 outside the field; `score [B]`, its mean over the field.
+    """
+    quality = jax.nn.sigmoid(logits)
+    seen = seen_cells(batch, quality)
+    out = {"map": jnp.where(seen > 0, quality, 0.0), "score": mean_of_map(quality, seen)}
+    if "bad" in batch:
+        value, weight = cell_loss(logits, batch["bad"], pos_weight, field)
+        out["row_bce"] = per_example(value, weight)[0]
+        flagged = (batch["bad"] == 1).sum((1, 2)) / jnp.maximum(weight.sum((1, 2)), 1.0)
+        out["row_flagged"] = flagged
+    if "map" in batch:
+        out["row_map_auroc"] = map_auroc(quality, batch["map"])
+    return out
 
 
 def cell_loss(

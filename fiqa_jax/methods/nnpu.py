@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax import anomaly, losses, optim, pu, state
 from fiqa_jax.methods import base
-from fiqa_jax.methods.adapter import cell_loss, map_auroc, mean_of_map, per_example, seen_cells
+from fiqa_jax.methods.adapter import cell_loss, outputs_of, per_example
 from fiqa_jax.models.efiqa_cp import EfiqaCP, drop_paths
 from fiqa_jax.parallel import Axis
 
@@ -85,18 +85,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
         del axis
         z = logits(variables["params"], batch, None)
-        quality = jax.nn.sigmoid(z)
-        seen = seen_cells(batch, quality)
-        out = {"map": jnp.where(seen > 0, quality, 0.0), "score": mean_of_map(quality, seen)}
-        if "bad" in batch:
-            # For every risk alike, so that the curves of an ablation can be compared.
-            value, weight = cell_loss(z, batch["bad"], own.pos_weight, own.field)
-            out["row_bce"] = per_example(value, weight)[0]
-            flagged = (batch["bad"] == 1).sum((1, 2)) / jnp.maximum(weight.sum((1, 2)), 1.0)
-            out["row_flagged"] = flagged
-        if "map" in batch:
-            out["row_map_auroc"] = map_auroc(quality, batch["map"])
-        return out
+        return outputs_of(z, batch, own.pos_weight, own.field)
 
     return base.Method(init, step, predict)
 
