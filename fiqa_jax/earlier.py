@@ -122,8 +122,12 @@ def with_pseudo_labels(job: Job, data: Data) -> tuple[Data, tuple[str, ...]]:
 
 
 def details_share(model: Mapping[str, Any]) -> np.ndarray:
-    """Share `[K]` of each defect in what a model learned from. model: its config."""
-    counts = [model["data"]["class_counts"][n] for n in model["data"]["detail_names"]]
+    """Share `[K]` of each defect in what a model learned from, 0 where it had no label of its own.
+
+    model: its config.
+    """
+    known = model["data"]["class_counts"]
+    counts = [known.get(name, (0, 0)) for name in model["data"]["detail_names"]]
     return np.array([yes / max(no + yes, 1) for no, yes in counts])
 
 

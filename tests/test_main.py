@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from recipes import LOADS, load, run_main
 
-from fiqa_jax import main, model_dir, predictions, recipe
+from fiqa_jax import earlier, main, model_dir, predictions, recipe
 from fiqa_jax.plan import RecipeError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,3 +166,9 @@ def test_config_is_found_in_the_package(tmp_path, monkeypatch):
     assert Path(found[2].partition(":")[0]).is_file()
     with pytest.raises(SystemExit, match=r"no config at nope\.py, .* multitask\.py"):
         main.find_config("nope.py")
+
+
+def test_shares_of_defects_that_a_model_learned_from():
+    """A student learned its defects from pseudo-labels: it has no counts of its own to hand on."""
+    data = {"detail_names": ["clarity", "contrast"], "class_counts": {"contrast": (30, 10)}}
+    assert earlier.details_share({"data": data}).tolist() == [0.0, 0.25]
