@@ -10,6 +10,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from fiqa_jax.method_settings import METHODS
+
+__all__ = ["METHODS", "add_stage", "base", "parse_arg", "resolved"]
+
 SECTIONS = ("data", "model", "loss", "optim", "augment", "train", "method")
 
 
@@ -113,82 +117,6 @@ def base() -> ConfigDict:
 
     c.method = ConfigDict()  # settings of one method; a config takes them from METHODS
     return c
-
-
-METHODS: dict[str, dict[str, Any]] = {
-    "mkcnet": {
-        "row": "second_order",  # vanilla | multitask | no_meta | first_order | second_order
-        "psi": 5,  # outputs of a joint class (one grade with one diagnosis)
-        "entropy": 0.2,  # weight of the mean soft label's negative entropy
-        "meta_lr": 1e-3,  # of the Meta Learner; the schedule is that of optim
-        "alternate": "step",  # step: both stages on every batch | epoch: an epoch each, in turn
-        "way": "nested",  # second_order: nested gradients | forward (equal, faster; not resnets)
-        "eps": 0.01,  # first_order: reach of the central difference
-        "pool_before_attention": False,  # True: the released layout; False: the paper's
-        "adjust": 0.0,  # logit adjustment of the diagnosis by this times the log of the prior
-        "remat": False,  # blocks are computed again instead of kept: less memory, slower (vgg16)
-    },
-    "multitask": {
-        "heads": (),  # any of quality, ungradable, details, diagnosis; (): all the data has
-        "pseudo": "hard",  # labels from stored probabilities: hard | soft | masked
-        "tau": 0.2,  # masked: ignore 0.5 - tau < p < 0.5 + tau
-        "freeze_trunk": False,  # only the heads learn, on running statistics
-    },
-    "pretrain": {
-        "dim": 192,  # channels of a token of the encoder
-        "depth": 6,  # blocks
-        "heads": 3,
-        "patch": 8,  # pixels
-        "mask": 0.75,  # share of hidden patches
-        "decoder_dim": 96,
-        "decoder_depth": 2,
-        "decoder_heads": 3,
-    },
-    "vessels": {
-        "architecture": "unet",  # unet | rrwnet | wnet
-        "levels": 4,  # resolutions of each U-Net
-        "base": 12,  # channels of its first level
-        "norm": True,  # batch normalisation; the published RRWNet has none, a W-Net always has it
-        "iterations": 5,  # rrwnet: passes of the second U-Net after its first one
-        "flatten": 0.0,  # > 0: sees local optical density of green alone; pixels of surroundings
-        "dice": 0.5,  # weight of the soft Dice loss beside cross-entropy
-    },
-    "inpaint": {
-        "side": 256,  # pixels the network sees; data.side are those of the stored vessel maps
-        "base": 64,  # channels of its first level
-        "levels": 5,  # resolutions
-        "crop": True,  # crops, and with them flips and rotations
-        "floor": 50.0,  # in use, pixels of no more than this grey level are black; below 0: off
-        "grid": 16,  # cells along an edge of the labels
-        "measure": "added",  # of anomaly: added (published) | lost (share of what is expected)
-        "compat": False,  # labels of 14 x 14 cells out of 16 x 16, as the published ones were taken
-        "threshold": 0.02,  # of anomaly; fitted anew for every network (fit stage)
-    },
-    "adapter": {
-        "pos_weight": 9.58,  # factor on the loss of bad cells; published: 20 and 9.58
-        "field": True,  # cells outside the field are no examples; published: they are, not bad
-        "standardise": True,  # features by running mean and deviation; published: as they are
-    },
-    "nnpu": {
-        "risk": "nnpu",  # nnpu | upu | pn | bce (unlabelled cells are good ones): the ablation
-        "variant": "clamp",  # nnpu: clamp (released) | ascent (Kiryo et al. 2017)
-        "surrogate": "logistic",  # logistic | sigmoid
-        "prior": 0.05,  # share of bad cells among the unlabelled; a guess, see configs/efiqa_cp.py
-        "beta": 0.0,  # ascent: how far below 0 the negative risk may fall; clamp: its floor
-        "gamma": 1.0,  # ascent: factor on the gradient that brings it back, in [0, 1]
-        "weight": 1.0,  # clamp: of the positive part
-        "include_positives": False,  # the unlabelled are all cells (the theory); published: others
-        "pos_weight": 9.58,  # bce: factor on the loss of bad cells
-        "field": True,  # cells outside the field are left out; published: unlabelled
-        "width": 128,  # channels of a block; published: 512
-        "ratio": 1,  # hidden channels of a block are this times the width
-        "blocks": (2, 2, 1),  # of the three stages
-        "stem": 64,  # channels of the stem that reads photographs, where there are no features
-    },
-    "cell_grades": {
-        "map": 1.0,  # weight of the pull of each cell's badness towards the adapter's map
-    },
-}
 
 
 def _inherit(section: ConfigDict) -> ConfigDict:

@@ -19,12 +19,11 @@ from fiqa_jax import (
     encoders,
     features,
     infer,
-    judge,
     map_fits,
     map_scores,
     methods,
-    metrics,
     model_dir,
+    outcomes,
     page,
     parallel,
     predictions,
@@ -37,10 +36,10 @@ from fiqa_jax import (
 from fiqa_jax.checkpoints import to_host
 from fiqa_jax.data import Data, open_data
 from fiqa_jax.defaults import resolved
-from fiqa_jax.methods.base import DataSpec, Method
+from fiqa_jax.methods.base import Method
 from fiqa_jax.plan import Job, RecipeError
 from fiqa_jax.state import TrainState, variables
-from input_pipeline import atomic, shards
+from input_pipeline import shards
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +91,8 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
     predict = infer.predictor(method, context.devices, infer.LARGE)
 
     def evaluate(state: TrainState) -> Mapping[str, float]:
-        return scores(
-            predict_split(predict, variables(state), data, "val", job, context), data, spec
-        )
+        outputs = predict_split(predict, variables(state), data, "val", job, context)
+        return outcomes.scores(outputs, data, spec)
 
     if jax.process_index() == 0:
         describe(job, method)
@@ -128,10 +126,10 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
     for name in ("val", "test"):
         if len(data.rows(name)):
             outputs = predict_split(predict, weights, data, name, job, context)
-            facts[name] = scores(outputs, data, spec)
+            facts[name] = outcomes.scores(outputs, data, spec)
             if jax.process_index() == 0:
                 thresholds = advice.Thresholds()
-                write_predictions(job.directory, name, outputs, data, spec, thresholds, job.title)
+                outcomes.write(job.directory, name, outputs, data, spec, thresholds, job.title)
     return facts
 
 
@@ -166,7 +164,7 @@ def apply_stage(job: Job, context: Context) -> dict[str, Any]:
         if data.labels(rows):  # else there is nothing to compare the predictions with
             spec = dataclasses.replace(data.spec(1, 1), detail_names=tuple(details.tolist()))
             earlier.check_names(job, data, spec)
-            write_predictions(
+            outcomes.write(
                 job.directory,
                 job.config.split,
                 {**outputs, "index": rows},
@@ -267,51 +265,6 @@ def predict_split(
     """Outputs for every row of a split; see `infer.run`."""
     batches = data.once(split, job.config.train.batch)
     return infer.run(predict, weights, batches, context.devices)
-
-
-def scores(outputs: Mapping[str, np.ndarray], data: Data, spec: DataSpec) -> dict[str, float]:
-    """Metrics of gathered outputs against the labels of their rows, float64, on the host."""
-    truth = data.labels(outputs["index"])
-    heads = metrics.head_scores(truth, outputs, spec.detail_names, spec.diagnosis_names)
-    found = metrics.summary(heads, spec.detail_names)
-    for name in (n for n in outputs if n.startswith("row_")):
-        values = outputs[name].astype(np.float64)
-        known = values[np.isfinite(values)]
-        found[name.removeprefix("row_")] = float(known.mean()) if len(known) else float("nan")
-    return found
-
-
-def write_predictions(
-    directory: Path,
-    split: str,
-    outputs: Mapping[str, np.ndarray],
-    data: Data,
-    spec: DataSpec,
-    thresholds: advice.Thresholds,
-    model: str,
-) -> None:
-    """predictions_<split>.csv with the true labels beside, rows_<split>.csv for row measures."""
-    rows, table = outputs["index"], data.source.table
-    measures = sorted(name for name in outputs if name.startswith("row_"))
-    if measures:
-        header = ("id", *(name.removeprefix("row_") for name in measures))
-        cells = zip(table.id[rows], *(outputs[name] for name in measures), strict=True)
-        atomic.write_csv(directory / f"rows_{split}.csv", header, cells)
-    if not any(name == "score" or name.startswith("p_") for name in outputs):
-        return
-    made = judge.rows_from_outputs(
-        {k: v for k, v in outputs.items() if k != "index" and not k.startswith("row_")},
-        path=table.path[rows].tolist(),
-        id=table.id[rows].tolist(),
-        patient=table.patient[rows].tolist(),
-        details=spec.detail_names,
-        diagnosis=spec.diagnosis_names,
-        thresholds=thresholds,
-        model=model,
-        truth=data.labels(rows),
-    )
-    names = predictions.columns(spec.detail_names, spec.diagnosis_names, truth=True)
-    predictions.write_csv(directory / f"predictions_{split}.csv", made, names)
 
 
 def describe(job: Job, method: Method) -> None:

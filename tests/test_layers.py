@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Left to right: a module imports only modules that stand to its left.
 ORDER = """
-defaults command
+method_settings defaults command
 parallel
 augment density spec losses pu meta optim state masks
 anomaly
@@ -33,6 +33,7 @@ model_dir
 segmentors
 train
 judge labelled join thresholds assess
+outcomes
 inputs predictor
 reading calibrate
 plan earlier stored select runs compare card
