@@ -26,18 +26,16 @@ from flax import traverse_util
 from jax.typing import ArrayLike
 
 from fiqa_jax import hub, models, pretrained
+from fiqa_jax.encoder_cells import CELL, network, pixel_statistics
 from fiqa_jax.formats import FORMATS
 from fiqa_jax.methods.base import unit
 from fiqa_jax.methods.pretrain import encoder_settings
 from fiqa_jax.methods.vessels import CHANNELS
 from fiqa_jax.models import vit
-from fiqa_jax.models.mobilenet import MobileNet
-from fiqa_jax.models.unet import UNet
 
 SHIPPED = Path(__file__).parent / "weights" / "segmentor"  # its features
 PIXELS = "pixels"  # statistics of raw pixels: what any encoder has to beat
 RANDOM = "random"  # random:vit_s, a network with initial weights: the other floor
-CELL = 16  # pixels of a cell of `pixels`, and stride of the convolutional networks' map
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
@@ -176,7 +174,7 @@ def _build(
     precision: str,
     statistics: Statistics | None,
 ) -> Encoder:
-    net, patch, cells = _network(metadata, precision)
+    net, patch, cells = network(metadata, precision)
     example = jax.ShapeDtypeStruct((1, 2 * patch, 2 * patch, 3), np.float32)
     template = jax.eval_shape(lambda x: net.init(jax.random.key(0), x, False), example)
     variables = pretrained.fit(template, tensors, name)
@@ -197,24 +195,6 @@ def _build(
     return Encoder(name, patch, channels, mean, std, digest, known, variables, apply)
 
 
-def _network(metadata: Mapping[str, Any], precision: str) -> tuple[Any, int, Callable[[Any], Any]]:
-    """Module, pixels of a cell, and how cells come out of what the module returns."""
-    kind, settings = metadata["model"], dict(metadata.get("settings", {}))
-    dtype = jnp.dtype(precision)
-    if kind == "vit":
-        net = vit.ViT(**settings, dtype=dtype)
-        return net, net.patch, lambda out: out[0]
-    if kind == "mobilenet":
-        return MobileNet(**settings, dtype=dtype), CELL, lambda out: out[1]["stride16"]
-    if kind == "unet":
-        return UNet(**settings, dtype=dtype), CELL, lambda out: pooled_levels(out[1])
-    if kind in models.MODELS:
-        made = models.make(kind, width=metadata.get("width", 1.0), dtype=dtype)
-        return made, CELL, lambda out: out[1]["stage3"]
-    known = ", ".join(("vit", "mobilenet", "unet", *models.MODELS))
-    raise ValueError(f"{kind!r} is none of the encoders {known}")
-
-
 def _random(
     name: str,
     precision: str,
@@ -227,7 +207,7 @@ def _random(
     elif kind not in ("mobilenet", *models.MODELS):
         known = ", ".join([*vit.SIZES, "mobilenet", *models.MODELS])
         raise ValueError(f"{name!r}: {kind!r} is none of {known}")
-    net, patch, _ = _network(metadata, precision)
+    net, patch, _ = network(metadata, precision)
     image = jnp.zeros((1, 2 * patch, 2 * patch, 3))
     # Not compiled as a whole: blocks are alike, so that each operation compiles once for all.
     variables = jax.device_get(net.init(jax.random.key(0), image, False))
@@ -260,41 +240,15 @@ def _pretrained(
 
 
 def _pixels(statistics: Statistics | None) -> Encoder:
-    """Of every cell and colour: mean, deviation, and mean size of steps right, down and of both."""
     mean, std = statistics or ((0.0,) * 3, (1.0,) * 3)
 
     def apply(variables: Any, images: jax.Array) -> jax.Array:
         del variables
-        x = _normalised(images, mean, std)
-        right = jnp.abs(jnp.diff(x, axis=2, append=x[:, :, -1:]))
-        down = jnp.abs(jnp.diff(x, axis=1, append=x[:, -1:]))
-        parts = [vit.patchify(part, CELL) for part in (x, right, down, right * down)]
-        cells = [p.reshape(*p.shape[:3], CELL * CELL, 3) for p in parts]
-        found = [c.mean(3) for c in cells]
-        return jnp.concatenate([*found, cells[0].std(3)], -1)
+        return pixel_statistics(_normalised(images, mean, std))
 
     known = {"model": PIXELS, "mean": list(mean), "std": list(std)}
     digest = _digest(known, {})
     return Encoder(PIXELS, CELL, 15, tuple(mean), tuple(std), digest, known, {}, apply)
-
-
-def pooled_levels(levels: Mapping[str, jax.Array]) -> jax.Array:
-    """What a U-Net sees on its way down, of all resolutions, as the mean of each cell.
-
-    Args:
-      levels: `[B, h, w, C]` activations by name; the largest is as large as the image.
-
-    Returns:
-      `[B, H / 16, W / 16, sum of C]`, finest level first.
-    """
-    maps = [levels[name] for name in sorted(levels)]
-    h, w = (n // CELL for n in maps[0].shape[1:3])
-
-    def pooled(x: jax.Array) -> jax.Array:
-        batch, height, width, channels = x.shape
-        return x.reshape(batch, h, height // h, w, width // w, channels).mean((2, 4))
-
-    return jnp.concatenate([pooled(x) for x in maps], -1)
 
 
 def _normalised(images: jax.Array, mean: Iterable[float], std: Iterable[float]) -> jax.Array:

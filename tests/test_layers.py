@@ -28,7 +28,7 @@ metrics bootstrap stats localise agreement annotations
 pooling
 predictions
 checkpoints tensorboard record infer findings audit data
-hub encoders features
+hub encoder_cells encoders features
 model_dir
 segmentors
 train
