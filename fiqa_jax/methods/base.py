@@ -65,11 +65,16 @@ class Method:
         higher is worse everywhere. `row_<name> [B]` are measures of one photograph against its own
         truth, NaN where there is none; validation reports their mean as `<name>`. Running
         statistics, no randomness.
+      logits: (variables, images `[B, S, S, C] float in [0, 1]`) -> what `predict` makes its
+        probabilities from: any of `quality [B, 3]`, `ungradable [B]`, `details [B, K]`,
+        `diagnosis [B, T]`. Differentiable down to the images, also where training freezes the
+        trunk. None for methods without such heads.
     """
 
     init: Callable[[jax.Array], TrainState]
     step: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
     predict: Callable[..., Outputs]
+    logits: Callable[[Tree, jax.Array], dict[str, jax.Array]] | None = None
 
 
 class Loss(Protocol):

@@ -139,21 +139,29 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         now = now.replace(step=now.step + 1)
         return state.update_ema(now, config.optim.ema), scalars
 
-    def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
-        del axis  # running statistics: every example stands alone
-        images = base.normalise(base.unit(batch["image"]), data).astype(dtype)
-        own_variables = {kind: tree["task"] for kind, tree in variables.items()}
-        logits, seen = parts.task.apply(own_variables, images, False)
+    def of_task(variables: Any) -> Tree:
+        return {kind: tree["task"] for kind, tree in variables.items()}
+
+    def forward(variables: Any, x: jax.Array) -> tuple[dict[str, jax.Array], dict[str, Any]]:
+        """Logits of the heads that speak of the photograph, and the intermediates."""
+        images = base.normalise(x, data).astype(dtype)
+        found: Any = parts.task.apply(of_task(variables), images, False)
+        logits, seen = found
         logits = {name: z for name, z in logits.items() if name != "auxiliary"}
         if parts.graded == "ungradable" and "quality" in logits:
             two_grades = logits.pop("quality")
             logits["ungradable"] = two_grades[:, 1] - two_grades[:, 0]
+        return logits, seen
+
+    def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
+        del axis  # running statistics: every example stands alone
+        logits, seen = forward(variables, base.unit(batch["image"]))
         out = {**multitask.outputs(logits), "embedding": seen["embedding"]}
         if parts.row.quality and {"diagnosis", parts.graded} <= batch.keys():
-            out["row_conflict"] = conflict(parts, own_variables, seen["map"], batch)
+            out["row_conflict"] = conflict(parts, of_task(variables), seen["map"], batch)
         return out
 
-    return base.Method(init, step, predict)
+    return base.Method(init, step, predict, lambda variables, x: forward(variables, x)[0])
 
 
 def _only(found: tuple[state.TrainState, dict[str, jax.Array]]) -> Any:

@@ -152,16 +152,19 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         )
         return _terms(logits, batch, config, data), dict(new)
 
+    def logits(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
+        through: Any = net.clone(freeze_trunk=False)  # gradients, not updates, are asked for here
+        return through.apply(variables, base.normalise(images, data).astype(dtype), False)
+
     def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
         del axis  # running statistics: every example stands alone
-        images = base.normalise(base.unit(batch["image"]), data).astype(dtype)
-        logits: Any = net.apply(variables, images, False)
-        return outputs(logits)
+        return outputs(logits(variables, base.unit(batch["image"])))
 
     return base.Method(
         init=init,
         step=base.gradient_step(loss, tx, config.optim.ema),
         predict=predict,
+        logits=logits,
     )
 
 
