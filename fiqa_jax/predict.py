@@ -8,8 +8,6 @@ be read is a row, and the run goes on. From Python: `fiqa_jax.predict.Predictor`
 
 import argparse
 import collections
-import concurrent.futures
-import hashlib
 import json
 import sys
 import time
@@ -17,40 +15,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fiqa_jax import command, inputs, map_files, predictions
+from fiqa_jax import command, inputs, map_files, photographs, predictions
 from fiqa_jax.inputs import Item, as_text
+from fiqa_jax.photographs import RunError
 from fiqa_jax.predictions import Row
 from fiqa_jax.predictor import Judged, Predictor
 from input_pipeline import atomic, progress
 from input_pipeline.photo import Photo, PhotoError
 
-LOG, TABLE, RUN, MAPS = "predictions.jsonl", "predictions.csv", "run.json", "maps"
-REGIONS = "regions.csv"  # of every map: how much of each quadrant, of disc and macula is bad
-_AHEAD = 2  # batches of photographs read before the model asks for them
-
-
-class RunError(ValueError):
-    """A run that cannot start; says why and what to do."""
+LOG, TABLE, RUN = "predictions.jsonl", "predictions.csv", "run.json"
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa_jax.predict", description=__doc__.split("\n", 1)[0])
-    p.add_argument("inputs", nargs="+", metavar="INPUT", help="photographs, folders, CSV with path")
-    p.add_argument("--model", required=True, metavar="DIR", help="a recipe's WORKDIR/model")
-    p.add_argument("--output", required=True, metavar="DIR", help="made if absent")
-    p.add_argument("--recursive", action="store_true", help="folders with all that is below them")
+    photographs.add_arguments(p)
     p.add_argument("--maps", action="store_true", help="draw the quality maps into OUTPUT/maps")
     p.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT")
-    p.add_argument(
-        "--allow-frame",
-        action="store_true",
-        help="judge photographs without a round field of view, too",
-    )
-    p.add_argument("--batch", type=int, default=16, help="photographs at a time (%(default)s)")
-    p.add_argument(
-        "--workers", type=int, default=2, help="photographs read at a time (%(default)s)"
-    )
     return p
 
 
@@ -66,13 +47,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
       RunError, InputError, PredictionsError, model_dir.ModelError: nothing was predicted.
     """
-    if args.batch < 1 or args.workers < 1:
-        raise RunError(f"--batch {args.batch} --workers {args.workers}: expected 1 or more")
-    if not (Path(args.model) / "config.json").is_file():
-        raise RunError(
-            f"{args.model} is no model directory: there is no config.json. A finished recipe "
-            "writes one as WORKDIR/model"
-        )
+    photographs.check(args)
     out = Path(args.output)
     if (out / LOG).exists() and not args.resume:
         raise RunError(f"{out / LOG} is there: go on with --resume, or give another --output")
@@ -95,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
     columns = predictions.columns(predictor.details, predictor.diagnosis)
     predictions.write_csv(out / TABLE, rows, columns)
     if args.maps:
-        map_files.table(out / MAPS, out / REGIONS)
+        map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
     print(summary(rows, out, len(todo), time.monotonic() - began))
 
 
@@ -122,7 +97,7 @@ def _predicted(
     predictor: Predictor, items: Sequence[Item], args: argparse.Namespace, out: Path
 ) -> Iterator[list[Row]]:
     """Rows of one batch after the other; photographs are read ahead in threads."""
-    for group, photos in _read(predictor, items, args.workers):
+    for group, photos in photographs.read_ahead(predictor, items, args.workers):
         judged = predictor.judge(
             photos,
             [as_text(item.path) for item in group],
@@ -133,23 +108,6 @@ def _predicted(
             for item, photo, one in zip(group, photos, judged, strict=True):
                 _draw(predictor, out, item, photo, one)
         yield [one.row for one in judged]
-
-
-def _read(
-    predictor: Predictor, items: Sequence[Item], workers: int
-) -> Iterator[tuple[Sequence[Item], list[Photo | PhotoError]]]:
-    step = predictor.batch
-    groups = [items[i : i + step] for i in range(0, len(items), step)]
-    pool = concurrent.futures.ThreadPoolExecutor(workers, "reader")
-    try:
-        ahead: collections.deque[list[concurrent.futures.Future[Any]]] = collections.deque()
-        for place in range(len(groups) + _AHEAD):
-            if place < len(groups):
-                ahead.append([pool.submit(predictor.read, item.path) for item in groups[place]])
-            if place >= _AHEAD:
-                yield groups[place - _AHEAD], [job.result() for job in ahead.popleft()]
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _progress(batches: Iterator[list[Row]], total: int, done: int) -> Iterator[list[Row]]:
@@ -166,13 +124,9 @@ def _draw(
         return
     if judged.map is None:
         raise RunError(f"model {judged.row['model']} draws no maps; leave --maps out")
-    # Two photographs may have the same file name: the path's digest keeps them apart.
-    tag = hashlib.sha256(item.id.encode()).hexdigest()[:8]
-    name = f"{as_text(Path(item.path).stem)}_{tag}"
-    fine = predictor.read(item.path, map_files.own_side(photo))
-    shown = fine if isinstance(fine, Photo) else photo
-    map_files.write(out / MAPS, name, photo, shown, judged.map, predictor.thresholds.map)
-    judged.row["map"] = f"{MAPS}/{name}.png"
+    judged.row["map"] = photographs.draw(
+        predictor, out, item, photo, judged.map, predictor.thresholds.map
+    )
 
 
 def summary(rows: Sequence[Row], out: Path, new: int, seconds: float) -> str:

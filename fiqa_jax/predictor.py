@@ -95,13 +95,13 @@ class Predictor:
         patient: Sequence[str],
     ) -> list[Judged]:
         """Rows of up to `batch` photographs, in their order."""
-        fine = [i for i, photo in enumerate(photos) if self._in_scope(photo)]
+        fine = [i for i, photo in enumerate(photos) if self.in_scope(photo)]
         outputs: dict[str, NDArray[Any]] = {}
         rows: dict[int, Row] = {}
         if fine:
             seen = [photos[i] for i in fine]
-            image = self._filled([p.image for p in seen if isinstance(p, Photo)])
-            fov = self._filled([p.fov for p in seen if isinstance(p, Photo)])
+            image = self.filled([p.image for p in seen if isinstance(p, Photo)])
+            fov = self.filled([p.fov for p in seen if isinstance(p, Photo)])
             raw = self.model.predict({"image": image, "fov": fov})
             raw = {key: np.asarray(value)[: len(fine)] for key, value in raw.items()}
             fitted = self.model.config["temperature"]
@@ -121,17 +121,20 @@ class Predictor:
         out = []
         for i, photo in enumerate(photos):
             drawn = outputs["map"][fine.index(i)] if i in rows and "map" in outputs else None
-            row = rows.get(i) or self._failed(photo, path[i], id[i], patient[i])
+            row = rows.get(i) or self.failed(photo, path[i], id[i], patient[i])
             out.append(Judged(row, drawn))
         return out
 
-    def _in_scope(self, photo: Photo | PhotoError) -> bool:
+    def in_scope(self, photo: Photo | PhotoError) -> bool:
+        """Whether there is a photograph, and of the kind that is judged."""
         return isinstance(photo, Photo) and (self.allow_frame or photo.field == "circle")
 
-    def _filled(self, arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    def filled(self, arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Up to `batch` arrays of one shape as `[batch, ...]`, the first one repeated."""
         return np.stack(arrays + [arrays[0]] * (self.batch - len(arrays)))
 
-    def _failed(self, photo: Photo | PhotoError, path: str, id: str, patient: str) -> Row:
+    def failed(self, photo: Photo | PhotoError, path: str, id: str, patient: str) -> Row:
+        """The row of a photograph that is not judged: why it could not be read, or its kind."""
         unread = isinstance(photo, PhotoError)
         return judge.failed_row(
             path,

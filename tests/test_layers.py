@@ -35,6 +35,7 @@ train
 judge labelled join thresholds assess
 outcomes
 inputs predictor
+photographs
 reading calibrate
 plan earlier stored select runs compare card
 figures page examples report_stage report_compare report_audit report_maps map_fits map_scores
