@@ -12,6 +12,8 @@ from collections.abc import Collection
 import numpy as np
 from PIL import Image
 
+from input_pipeline import npyheader
+
 Arrays = dict[str, np.ndarray]
 
 SUFFIXES = (".png", ".npz")
@@ -47,13 +49,17 @@ def decode(suffix: str, data: bytes, only: Collection[str] = ()) -> Arrays:
       only: names of the arrays that are wanted; () for all.
     """
     if suffix == ".npz":
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files if not only or name in only}
+        return npyheader.read(lambda: _arrays(data, only))
     with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
         layers = np.asarray(picture)
     image = np.ascontiguousarray(layers[..., :-1])
     example = {"image": image, "fov": (layers[..., -1] != 0).astype(np.uint8)}
     return {name: array for name, array in example.items() if not only or name in only}
+
+
+def _arrays(data: bytes, only: Collection[str]) -> Arrays:
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files if not only or name in only}
 
 
 def _is_picture(example: Arrays) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import atomic
+from input_pipeline import atomic, npyheader
 from input_pipeline.table import Arrays
 
 LIST = "rows.json"
@@ -66,7 +66,7 @@ class Shards:
 
 @functools.lru_cache(maxsize=256)
 def _mapped(path: str) -> np.ndarray:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return npyheader.read(lambda: np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def opened(directory: str | os.PathLike[str]) -> Shards:

@@ -257,3 +257,36 @@ def test_a_prepared_source_can_be_sent_to_another_process(source, tmp_path):
     ready, _ = store.prepare(source, np.arange(20), tmp_path / "out", 1)
     sent = pickle.loads(pickle.dumps(ready))
     np.testing.assert_array_equal(sent.read(3)["image"], ready.read(3)["image"])
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_failure_of_the_interpreter_is_not_taken_for_a_damaged_file(
+    tmp_path, monkeypatch, failures
+):
+    """CPython's parser of literals, which numpy's headers go through, now and then fails in
+    threads; the file is fine, and was once reported as damaged."""
+    name = store.put(tmp_path, "ab" * 20, {"map": np.arange(6.0).reshape(2, 3)})
+    true, left = np.load, [failures]
+
+    def flaky(*args, **options):
+        if left[0]:
+            left[0] -= 1
+            raise SystemError("AST constructor recursion depth mismatch (before=51, after=47)")
+        return true(*args, **options)
+
+    monkeypatch.setattr(np, "load", flaky)
+    np.testing.assert_array_equal(
+        store.get(tmp_path, name)["map"], np.arange(6.0).reshape(2, 3), strict=True
+    )
+    assert left == [0]
+
+
+def test_an_interpreter_that_fails_every_time_is_an_error(tmp_path, monkeypatch):
+    name = store.put(tmp_path, "ab" * 20, {"map": np.zeros((2, 3))})
+
+    def broken(*args, **options):
+        raise SystemError("AST constructor recursion depth mismatch (before=51, after=47)")
+
+    monkeypatch.setattr(np, "load", broken)
+    with pytest.raises(ValueError, match="recursion depth mismatch"):
+        store.get(tmp_path, name)
