@@ -25,6 +25,8 @@ methods.pretrain methods.vessels
 methods.mkcnet_parts methods.mkcnet methods
 advice calibration overlay landmarks map_files paired reliability
 metrics bootstrap stats localise agreement annotations
+rejection
+selective
 pooling
 predictions
 checkpoints tensorboard record infer findings audit data
@@ -33,19 +35,21 @@ model_dir
 segmentors
 train
 judge labelled join thresholds assess
+diagnosed score_files
 outcomes
 inputs predictor
 photographs
 reading calibrate
 plan earlier stored select runs compare card
 figures page examples report_stage report_compare report_audit report_maps map_fits map_scores
+rejection_figure
 report
 sweep embedding
 stages
 recipe
 main predict audit_command evaluate convert
 benchmark benchmark.simple benchmark.vessels benchmark.details benchmark.efiqa
-benchmark.funpiq
+benchmark.funpiq benchmark.downstream
 benchmark.__main__
 """
 RANK = {name: i for i, row in enumerate(ORDER.strip().splitlines()) for name in row.split()}

@@ -10,6 +10,7 @@ BENCHMARKS = {
     "efiqa": "fiqa_jax.benchmark.efiqa",
     "funpiq": "fiqa_jax.benchmark.funpiq",
     "vessels": "fiqa_jax.benchmark.vessels",
+    "downstream": "fiqa_jax.benchmark.downstream",
 }
 
 

@@ -1,0 +1,229 @@
+"""Does a diagnosis get better when photographs are rejected by a score of their quality?
+
+    python -m fiqa_jax.benchmark downstream --diagnosis predictions_test.csv \\
+        --score "expected grade=grades/predictions.csv" \\
+        --score "grade=grades/predictions.csv:quality" --maps EFIQA=maps
+
+The diagnosis is a prediction file of this project with its truth, or any CSV with an id and a
+probability for each class (`--classes`), and the true class in it or in another CSV (`--labels`,
+`--truth`). A score is a column of any CSV with the same ids, higher where a photograph is worse
+(`FILE:-COLUMN` turns it round); words such as good, usable, reject are grades. `--maps` takes what
+`python -m fiqa_jax.predict --maps` wrote, and gives the mean of the map, the bad share of the
+field, and that of disc and macula. Photographs that a method calls out of scope it rejects first.
+
+Beside them stand `confidence` (the diagnosis model's own, least sure first: Geifman and El-Yaniv
+2017), `random` (the expected value over all orders) and `oracle` (wrong answers first).
+
+Printed are AURC and E-AURC of the error rate, and accuracy, AUROC (macro one-vs-rest) and macro-F1
+of what is kept at fixed rejection rates; equal scores count by the expected value over their
+orders. Intervals (95 %) resample patients; differences are of the first score, on the same
+resamples.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fiqa_jax import command, diagnosed, rejection_figure, score_files, selective, stats
+from fiqa_jax.diagnosed import Diagnosed
+from fiqa_jax.score_files import ScoreError, Scores
+from fiqa_jax.selective import AREAS, METRICS, Key, Measured
+from fiqa_jax.stats import Interval
+from input_pipeline import atomic
+
+RATES = "0,0.05,0.1,0.2,0.3,0.5"
+TITLES = {"accuracy": "Accuracy", "auroc": "AUROC", "macro_f1": "Macro-F1"}
+BUILT_IN = ("confidence", "random", "oracle")
+Found = dict[str, dict[Key, Measured]]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; see the module's docstring."""
+    p = argparse.ArgumentParser(
+        prog="python -m fiqa_jax.benchmark downstream",
+        description="A diagnosis on what is left when photographs are rejected by their quality.",
+    )
+    diagnosed.add_arguments(p)
+    g = p.add_argument_group("scores, higher = worse; the first is compared with the others")
+    how = "several; FILE:-COLUMN where higher is better"
+    g.add_argument("--score", action="append", default=[], metavar="NAME=FILE[:COLUMN]", help=how)
+    g.add_argument(
+        "--maps", action="append", default=[], metavar="NAME=DIR", help="output of predict --maps"
+    )
+    g = p.add_argument_group("what is computed")
+    g.add_argument("--rates", default=RATES, help="shares rejected (default %(default)s)")
+    g.add_argument("--draws", type=int, default=stats.RANK_DRAWS, help="resamples (%(default)s)")
+    g.add_argument("--seed", type=int, default=0, help="of resamples and drawn orders")
+    g.add_argument("--output", default="", metavar="FILE", help="CSV of every number and curve")
+    g.add_argument("--picture", default="", metavar="FILE", help="PNG of the curves")
+    return p
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line; prints tables, writes every number as CSV and curves as PNG."""
+    args = parser().parse_args(argv)
+    return command.run("benchmark downstream", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Reads, measures, prints and writes.
+
+    Raises:
+      ScoreError, LabelError, PredictionsError, ValueError: nothing is printed or written then.
+    """
+    rates = _rates(args.rates)
+    if args.draws < 1:
+        raise ValueError(f"--draws {args.draws}: expected 1 or more")
+    if args.picture and not args.picture.lower().endswith(".png"):
+        raise ValueError(f"--picture {args.picture}: expected the name of a .png file")
+    found = diagnosed.read(args)
+    scores = given(args, found.id.tolist())
+    found, values, notes = together(found, scores, allow_missing=args.allow_missing)
+    values |= found.built_in()
+    result = selective.measure(
+        found.head, values, found.patient, rates, seed=args.seed, draws=args.draws
+    )
+    curves = {}
+    if args.output or args.picture:
+        curves = {name: selective.curves(found.head, value) for name, value in values.items()}
+    picture = rejection_figure.draw(curves, BUILT_IN) if args.picture else b""
+    _show(found, notes, result, rates)
+    if args.output:
+        _write(Path(args.output), result, curves)
+    if args.picture:
+        atomic.write(args.picture, picture)
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    try:
+        rates = tuple(sorted({float(part) for part in text.split(",")}))
+    except ValueError:
+        rates = (-1.0,)
+    if not all(0 <= rate < 1 for rate in rates):
+        raise ValueError(f"--rates {text!r}: expected shares from 0 to less than 1, as {RATES}")
+    return rates
+
+
+def given(args: argparse.Namespace, photographs: Sequence[str]) -> dict[str, Scores]:
+    """The scores of --score and --maps, by name, for N ids.
+
+    Raises:
+      ScoreError: none given, one name twice, files that do not fit.
+    """
+    out: dict[str, Scores] = {}
+    for text in args.score:
+        name, equals, place = text.partition("=")
+        file, column = place, "score"
+        if not Path(place).is_file() and ":" in place:
+            file, _, column = place.rpartition(":")
+        if not (name and equals and file and column):
+            raise ScoreError(f"--score {text!r}: expected NAME=FILE or NAME=FILE:COLUMN")
+        found = score_files.column(
+            Path(file), column, photographs, ids=args.score_id, exact=args.exact_ids
+        )
+        _add(out, name, found)
+    for text in args.maps:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder):
+            raise ScoreError(f"--maps {text!r}: expected NAME=DIR")
+        every = score_files.of_maps(Path(folder), photographs, exact=args.exact_ids)
+        for kind, found in every.items():
+            _add(out, f"{name} {kind}", found)
+    if not out:
+        raise ScoreError("no scores; give --score NAME=FILE:COLUMN or --maps NAME=DIR")
+    return out
+
+
+def _add(out: dict[str, Scores], name: str, found: Scores) -> None:
+    if name in out or name in BUILT_IN:
+        taken = "is built in" if name in BUILT_IN else "is given twice"
+        raise ScoreError(f"a score called {name!r} {taken}; give it another name")
+    out[name] = found
+
+
+def together(
+    found: Diagnosed, scores: Mapping[str, Scores], *, allow_missing: bool
+) -> tuple[Diagnosed, dict[str, np.ndarray], list[str]]:
+    """The photographs that have a diagnosis and every score, and what was left out.
+
+    Raises:
+      ScoreError: a photograph without a score, unless missing ones are allowed; none left.
+      ValueError: one class only.
+    """
+    notes = list(found.notes)
+    there = np.ones(len(found.id), bool)
+    for name, one in scores.items():
+        notes += [f"{name}: {note}" for note in one.notes]
+        lost = np.isnan(one.value)
+        if lost.any() and not allow_missing:
+            first = one.why[int(np.argmax(lost))]
+            raise ScoreError(
+                f"{name}: {int(lost.sum()):,} of {len(lost):,} photographs have no score; the "
+                f"first: {first}. Give their scores, or leave them out of all with --allow-missing"
+            )
+        if lost.any():
+            notes.append(f"{name}: no score for {int(lost.sum()):,}, left out of all scores")
+        there &= ~lost
+    if not there.any():
+        raise ScoreError("no photograph has all scores; are these the same photographs?")
+    kept = found.only(there)
+    return kept, {name: one.value[there] for name, one in scores.items()}, notes
+
+
+def _show(found: Diagnosed, notes: Sequence[str], result: Found, rates: Sequence[float]) -> None:
+    people, count = len(set(found.patient.tolist())), len(found.id)
+    first, *others = result
+    print("\n".join(f"- {note}" for note in notes))
+    print(f"\n{count:,} photographs of {people:,} patients; {found.counts()}. [95 % interval]")
+    print("\nRisk-coverage curve of the error rate: lower is better\n")
+    print(_heading(("AURC", "E-AURC", f"AURC, {first} minus this", "p")))
+    for name, one in result.items():
+        area, excess = (one[metric, -1.0] for metric in AREAS)
+        p = f"{area.gap.p:.4f}" if area.gap else "-"
+        cells = [_cell(area.value, ".4f"), _cell(excess.value, ".4f"), _cell(area.gap, "+.4f"), p]
+        print(f"| {name} | {' | '.join(cells)} |")
+    shares = [f"{round(100 * rate, 1):g} %" for rate in rates]
+    for metric in METRICS:
+        print(f"\n{TITLES[metric]} of what is kept, by the share rejected\n\n{_heading(shares)}")
+        for name, one in result.items():
+            cells = [_cell(one[metric, rate].value, ".3f") for rate in rates]
+            print(f"| {name} | {' | '.join(cells)} |")
+        print(f"\n{TITLES[metric]}, {first} minus this\n\n{_heading(shares)}")
+        for name in others:
+            cells = [_cell(result[name][metric, rate].gap, "+.3f") for rate in rates]
+            print(f"| {name} | {' | '.join(cells)} |")
+
+
+def _heading(columns: Sequence[str]) -> str:
+    return f"| score | {' | '.join(columns)} |\n| --- |" + " --- |" * len(columns)
+
+
+def _cell(found: Interval | None, form: str) -> str:
+    if found is None or not np.isfinite(found.value):
+        return "-"
+    return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
+
+
+def _write(file: Path, result: Found, curves: Mapping[str, rejection_figure.Curves]) -> None:
+    header = ["score", "metric", "rejected", "value", "low", "high", "undefined_draws"]
+    header += ["gap", "gap_low", "gap_high", "p", "patients"]
+    rows: list[list[object]] = []
+    for name, one in result.items():
+        for (metric, rate), found in one.items():
+            v, g = found.value, found.gap
+            gap = [g.value, g.low, g.high, g.p] if g else [""] * 4
+            place = "" if rate < 0 else rate
+            rows.append([name, metric, place, v.value, v.low, v.high, v.undefined, *gap, v.units])
+    for name, panels in curves.items():
+        for kind, (coverage, value) in panels.items():
+            for c, v in zip(coverage.tolist(), value.tolist(), strict=True):
+                rows.append([name, f"curve {kind}", round(1 - c, 9), v, *[""] * 8])
+    body = [["" if isinstance(c, float) and np.isnan(c) else c for c in row] for row in rows]
+    atomic.write_csv(file, header, body)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
