@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from fiqa_jax.models.depthwise import Depthwise
 from fiqa_jax.models.initial import quick_key
 from fiqa_jax.models.norm import parameter_dtype
 from fiqa_jax.models.vit import layer_norm, patchify
@@ -79,17 +80,7 @@ class Block(nn.Module):
         """Maps `[B, h, w, C]` to the same, compute dtype; factor `[B]` of the branch."""
         width, exact = x.shape[-1], parameter_dtype(self.dtype)
         draw = uniform(KERNEL * KERNEL)
-        y = nn.Conv(
-            width,
-            (KERNEL, KERNEL),
-            padding=KERNEL // 2,
-            feature_group_count=width,
-            dtype=self.dtype,
-            param_dtype=exact,
-            kernel_init=draw,
-            bias_init=draw,
-            name="dw",
-        )(x)
+        y = Depthwise(KERNEL, draw, self.dtype, name="dw")(x)
         y = layer_norm(EPSILON, self.dtype, "norm")(y)
         y = pointwise(self.hidden, width, self.dtype, "pw1")(y)
         y = pointwise(width, self.hidden, self.dtype, "pw2")(jax.nn.gelu(y, approximate=False))
