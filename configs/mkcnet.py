@@ -209,7 +209,7 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
 
 
 def _same_figure_in_train(c: ConfigDict, select: dict[str, str], wanted: tuple[str, ...]) -> None:
-    """Two rows on MKCNet's own split of COVID-CT."""
+    """Two rows on MKCNet's own split of COVID-CT, once: to see what same figures do."""
     split = {"columns": (*c.data.columns, ("split", "mkcnet_split")), "patient": ""}
     for name in TWO:
         row = {"row": ROWS[name][0]}
@@ -221,7 +221,6 @@ def _same_figure_in_train(c: ConfigDict, select: dict[str, str], wanted: tuple[s
             method=row,
             data=split,
             train=select,
-            repeat=True,
         )
     defaults.add_stage(
         c,
