@@ -47,8 +47,8 @@ def find(image: NDArray[np.uint8], fov: NDArray[np.uint8]) -> Landmarks | None:
         return None
     radius = DISC * 2 * np.sqrt(inside.sum() / np.pi)
     light = small[..., :2].astype(np.float32).mean(-1)
-    near = _blurred(light, inside, radius / 2)
-    contrast = near - _blurred(light, inside, 3 * radius)
+    near = blurred(light, inside, radius / 2)
+    contrast = near - blurred(light, inside, 3 * radius)
     room = ndimage.binary_erosion(inside, iterations=max(1, round(0.8 * radius)))
     if not room.any():
         return None
@@ -75,7 +75,7 @@ def _macula(
     ring = (away > AWAY[0] * radius) & (away < AWAY[1] * radius)
     ring &= (slope > LEAN[0]) & (slope < LEAN[1])
     ring &= ndimage.binary_erosion(inside, iterations=max(1, round(0.8 * radius)))
-    flat = _blurred(light, inside, 0.6 * radius) - _blurred(light, inside, 3 * radius)
+    flat = blurred(light, inside, 0.6 * radius) - blurred(light, inside, 3 * radius)
     spots = []
     for here in (ring & s for s in sides if (ring & s).any()):
         # As dark as a deviation less, for every disc radius from the usual distance.
@@ -89,10 +89,10 @@ def _macula(
     return (y + 0.5) / side, (x + 0.5) / side
 
 
-def _blurred(
+def blurred(
     values: NDArray[np.float32], inside: NDArray[np.bool_], sigma: float
 ) -> NDArray[np.float32]:
-    """Gaussian mean over pixels inside the field."""
+    """Gaussian mean `[S, S]` over pixels inside the field; `sigma` in pixels."""
     weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
     mean = ndimage.gaussian_filter(np.where(inside, values, 0), sigma)
     return mean / np.maximum(weight, 1e-6)

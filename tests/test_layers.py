@@ -24,6 +24,7 @@ methods.base methods.adapter methods.cell_grades methods.inpaint methods.multita
 methods.pretrain methods.vessels
 methods.mkcnet_parts methods.mkcnet methods
 advice calibration overlay landmarks map_files paired reliability
+attribution
 metrics bootstrap stats localise agreement annotations
 rejection
 selective
@@ -32,6 +33,7 @@ predictions
 checkpoints tensorboard record infer findings audit data
 hub encoder_cells encoders features
 model_dir
+explainer
 segmentors
 train
 judge labelled join thresholds assess
@@ -47,7 +49,7 @@ report
 sweep embedding
 stages
 recipe
-main predict audit_command evaluate convert
+main predict explain audit_command evaluate convert
 benchmark benchmark.simple benchmark.vessels benchmark.details benchmark.efiqa
 benchmark.funpiq benchmark.downstream
 benchmark.__main__

@@ -1,0 +1,144 @@
+"""Draws where a trained classifier sees what one of its heads says.
+
+    python -m fiqa_jax.explain --model model --head clarity photos/ --output out
+
+Ways: Grad-CAM (Selvaraju et al. 2017) and integrated gradients (Sundararajan et al. 2017). Heads
+are quality, ungradable, diagnosis, diagnosis:NAME and the names of the defects, see
+`fiqa_jax.explainer`; one that is not there is answered by a list. OUT/maps holds the files that
+`predict --maps` writes, OUT/explanations.csv a row for every photograph, also for those that cannot
+be read. Maps go from 0 to 1: 0.5 is one unit of log-odds if the whole photograph were like that
+place.
+"""
+
+import argparse
+import collections
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fiqa_jax import attribution, command, explainer, inputs, map_files, photographs
+from fiqa_jax.explainer import Explainer, Settings
+from fiqa_jax.inputs import Item, as_text
+from fiqa_jax.photographs import RunError
+from fiqa_jax.predictor import Predictor
+from input_pipeline import atomic, progress
+from input_pipeline.photo import Photo, PhotoError
+
+TABLE = "explanations.csv"
+COLUMNS = (
+    *("path", "id", "patient", "status", "error"),
+    *("head", "way", "log_odds", "gap", "map", "model"),
+)
+BAD = 0.5  # from here on a place counts as bad in the table of regions
+
+Row = dict[str, Any]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; see the module's docstring."""
+    p = argparse.ArgumentParser("fiqa_jax.explain", description=__doc__.split("\n", 1)[0])
+    photographs.add_arguments(p)
+    default = Settings()
+    p.add_argument("--head", required=True, metavar="NAME", help="what is to be explained")
+    p.add_argument("--way", choices=explainer.WAYS, default=default.way, help="(%(default)s)")
+    p.add_argument("--stage", default="", help="grad_cam: stage1, ... (the last)")
+    g = p.add_argument_group("integrated_gradients")
+    g.add_argument("--baseline", choices=attribution.BASELINES, default=default.baseline)
+    g.add_argument("--steps", type=int, default=default.steps, help="gradients (%(default)s)")
+    g.add_argument("--cells", type=int, default=default.cells, help="along an edge (%(default)s)")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    args = parser().parse_intermixed_args(argv)
+    return command.run("explain", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Explains every photograph, writes maps and the table, prints a summary.
+
+    Raises:
+      RunError, InputError, ExplainError, model_dir.ModelError: nothing was written.
+    """
+    photographs.check(args)
+    out = Path(args.output)
+    if (out / TABLE).exists():
+        raise RunError(f"{out / TABLE} is there: give another --output")
+    items = inputs.collect(args.inputs, recursive=args.recursive)
+    batch = min(args.batch, len(items))
+    predictor = Predictor(args.model, allow_frame=args.allow_frame, batch=batch)
+    settings = Settings(args.way, args.stage, args.baseline, args.steps, args.cells)
+    explain = explainer.explainer(predictor.model, args.head, settings)
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    with progress.bar(len(items), "photo") as bar:
+        for group, photos in photographs.read_ahead(predictor, items, args.workers):
+            for row in _explained(predictor, explain, group, photos, out):
+                rows.append({**row, "head": args.head, "way": args.way, "model": predictor.name})
+            bar.update(len(group))
+    cells = [[_cell(row.get(name)) for name in COLUMNS] for row in rows]
+    atomic.write_csv(out / TABLE, COLUMNS, cells)
+    map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
+    print(summary(rows, out))
+
+
+def _explained(
+    predictor: Predictor,
+    explain: Explainer,
+    group: Sequence[Item],
+    photos: Sequence[Photo | PhotoError],
+    out: Path,
+) -> Iterator[Row]:
+    """Rows of one batch; its maps are written."""
+    fine = [one for one in photos if isinstance(one, Photo) and predictor.in_scope(one)]
+    found = None
+    if fine:
+        image = predictor.filled([one.image for one in fine])
+        fov = predictor.filled([one.fov for one in fine])
+        found = explain({"image": image, "fov": fov})
+    place = 0
+    for item, photo in zip(group, photos, strict=True):
+        row: Row = {"path": as_text(item.path), "id": item.id, "patient": item.patient or item.id}
+        if found and isinstance(photo, Photo) and predictor.in_scope(photo):
+            row |= {"status": "ok", "log_odds": float(found.log_odds[place])}
+            row["gap"] = float(found.gap[place])
+            row["map"] = photographs.draw(predictor, out, item, photo, found.map[place], BAD)
+            place += 1
+        else:
+            failed = predictor.failed(photo, row["path"], item.id, item.patient)
+            row |= {"status": failed["status"], "error": failed["error"]}
+        yield row
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return "" if value is None else value
+
+
+def summary(rows: Sequence[Row], out: Path) -> str:
+    """What the run found, for the end of the command."""
+    states = collections.Counter(row["status"] for row in rows)
+    lines = [
+        f"{len(rows)} photographs, {rows[0]['way']} of {rows[0]['head']}",
+        "  status    " + ", ".join(f"{name} {count}" for name, count in states.most_common()),
+    ]
+    fine = [row for row in rows if row["status"] == "ok"]
+    if fine:
+        values = [row["log_odds"] for row in fine]
+        lines.append(f"  log-odds  {min(values):.2f} to {max(values):.2f}")
+        gap = max(abs(row["gap"]) for row in fine)
+        if not math.isnan(gap):
+            lines.append(f"  gap       {gap:.3f} at most; more --steps make it smaller")
+    failed = [row for row in rows if row["status"] == "error"]
+    lines += [f"  not read  {row['error']}" for row in failed[:5]]
+    if len(failed) > 5:
+        lines.append(f"  not read  {len(failed) - 5} more, see the column 'error'")
+    return "\n".join([*lines, f"  written   {out / TABLE}, {out / photographs.MAPS}"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
