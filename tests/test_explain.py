@@ -132,4 +132,3 @@ def test_an_earlier_run_is_kept(here, capsys):
     assert run(here, out="old") == 1
     assert "is there: give another --output" in capsys.readouterr().err
     assert (here / "old" / "explanations.csv").read_text() == "kept"
-
