@@ -23,7 +23,8 @@ def draw(curves: Mapping[str, Curves], built_in: Sequence[str]) -> bytes:
 
     Args:
       curves: score -> kind of curve -> coverage `[P]` in ]0, 1] and value `[P]`.
-      built_in: up to three names that are drawn in black and grey, dashed, dotted and thin.
+      built_in: up to three names that are drawn in black and grey, dashed, dotted and thin; they
+        may leave the panel, whose height is that of the others.
     """
     kinds = list(next(iter(curves.values())))
     columns = 3
@@ -45,7 +46,10 @@ def draw(curves: Mapping[str, Curves], built_in: Sequence[str]) -> bytes:
         axis.set_title(f"{title} of what is kept", fontsize=9, color=_INK, loc="left")
         axis.set_xlabel("coverage: share of photographs kept", fontsize=8, color=_GREY)
         axis.set_xlim(0, 1)
-        axis.set_ylim(bottom=0)
+        given = [panels[kind][1] for name, panels in curves.items() if name not in built_in]
+        whole = next(iter(curves.values()))[kind][1][-1:]  # the same for all
+        top = np.nanmax(np.concatenate([*given, whole, [0.0]]))
+        axis.set_ylim(0, 1.12 * float(top) or 1.0)
         axis.spines[["top", "right"]].set_visible(False)
         axis.spines[["left", "bottom"]].set_color(_GREY)
         axis.tick_params(labelsize=7.5, colors=_GREY, length=2)
