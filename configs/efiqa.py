@@ -24,6 +24,7 @@ segmentor (published: R2-V2):
         --config.stage.good.data.path=MESSIDOR2 --config.stage.segmentor.path=SEGMENTOR
 """
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,7 @@ from fiqa_jax import defaults
 SHIPPED = Path(fiqa_jax.__file__).parent / "weights"
 DINOV3 = "facebook/dinov3-vitl16-pretrain-lvd1689m"
 CELLS = ("cells", "seen")
-# Windows of the photograph at full resolution, any way round, in the light it has: a segmentor that
-# learns to see through bad light finds vessels where nobody else does.
-WINDOWS = "flip|rotate(180)|zoom(0.75, 1.3)|patch(0.375, 96)"
+READER = runpy.run_path(str(Path(__file__).with_name("vessels.py")))["READER"]
 
 
 def get_config(arg: str = "") -> ConfigDict:
@@ -178,23 +177,15 @@ def _segmentor(c: ConfigDict, args: ConfigDict, drawn: dict[str, Any]) -> None:
         path = "" if args.paper else str(shipped)
         defaults.add_stage(c, "segmentor", "fit", artefact="model", path=path)
         return
-    own, train, windows = {"base": 8}, {"steps": 1000, "batch": 8}, WINDOWS
-    data = {**drawn, "seed": 1, "lq_ratio": 0.0, "count": 300, "split": (0.95, 0.05, 0.0)}
+    sections = {name: dict(changes) for name, changes in READER.items()}
     if args.tiny:
-        own, train = {"base": 2, "levels": 2}, {"steps": 3}
-        windows = "flip|rotate(180)|patch(0.5, 32)"
-        data |= {"count": 16, "split": (0.5, 0.5, 0.0)}
-    defaults.add_stage(
-        c,
-        "segmentor",
-        "train",
-        uses="vessels",
-        method=own,
-        data=data,
-        augment={"train": windows},
-        optim={"schedule": "cosine", "lr": 4e-3, "warmup": 0.05, "clip": 1.0},
-        train=train,
-    )
+        sections["method"] = {"base": 2, "levels": 2}
+        sections["augment"] = {"train": "flip|rotate(180)|patch(0.5, 32)"}
+        sections["train"] = {"steps": 3}
+        sections["data"] |= {"count": 16, "split": (0.5, 0.5, 0.0)}
+    sections["data"] = {**drawn, **sections["data"], "seed": 1}
+    sections["optim"] |= {"schedule": "cosine", "clip": 1.0}
+    defaults.add_stage(c, "segmentor", "train", uses="vessels", **sections)
 
 
 def _inpaint(c: ConfigDict, args: ConfigDict, good: dict[str, Any], read: tuple) -> None:
