@@ -121,6 +121,22 @@ def test_benchmark(run, capsys, tmp_path):
     assert "no work directory of configs/efiqa.py" in capsys.readouterr().err
 
 
+def test_benchmark_leaves_a_folder_that_funpiqs_benchmark_scores(run, capsys, tmp_path):
+    _, workdir = run
+    out = tmp_path / "out"
+    command = ["efiqa", "--workdir", str(workdir), "--folder", str(out)]
+    assert benchmark.main(command) == 0
+    printed = capsys.readouterr().out
+    assert f"--maps 'Laplacian energy={out}/maps/Laplacian_energy'" in printed
+    kinds = ("map", "anomaly")
+    maps = [part for kind in kinds for part in ("--maps", f"{kind}={out / 'maps' / kind}")]
+    truth = ["--annotations", str(out / "annotations")]
+    assert benchmark.main(["funpiq", *maps, *truth]) == 0
+    assert "| anomaly, image mean |" in capsys.readouterr().out
+    assert benchmark.main(command) == 1  # what is there is not mixed with what is new
+    assert "holds annotations already" in capsys.readouterr().err
+
+
 def test_benchmark_on_photographs_with_masks(run, capsys, tmp_path):
     _, workdir = run
     lines = ["image,vessels"]

@@ -20,20 +20,20 @@ class Depthwise(nn.Module):
 
     Attributes:
       size: pixels of the kernel's edge, odd.
-      init: of kernel and bias.
+      start: of kernel and bias.
       dtype: compute dtype.
     """
 
     size: int
-    init: nn.initializers.Initializer
+    start: nn.initializers.Initializer
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps `[B, h, w, C]` to the same, compute dtype."""
         exact, channels = parameter_dtype(self.dtype), x.shape[-1]
-        kernel = self.param("kernel", self.init, (self.size, self.size, 1, channels), exact)
-        bias = self.param("bias", self.init, (channels,), exact)
+        kernel = self.param("kernel", self.start, (self.size, self.size, 1, channels), exact)
+        bias = self.param("bias", self.start, (channels,), exact)
         out = convolve(x.astype(self.dtype), kernel.astype(self.dtype))
         return out + bias.astype(self.dtype).reshape(1, 1, 1, -1)
 
