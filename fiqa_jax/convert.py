@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from fiqa_jax import command
 from fiqa_jax.formats import FORMATS
 
 
@@ -148,19 +149,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", default="", help="where a checkpoint keeps the tensors: model")
     parser.add_argument("--prefix", default="", help="use names that begin so, without it: module.")
     args = parser.parse_args(argv)
-    if args.list:
-        print(_catalogue())
-        return 0
     absent = [f"--{name}" for name in ("format", "input", "output") if not getattr(args, name)]
-    if absent:
+    if absent and not args.list:
         parser.error(f"{', '.join(absent)} missing; --list names the formats")
-    try:
+
+    def work() -> None:
+        if args.list:
+            print(_catalogue())
+            return
         done = convert(args.format, args.input, args.output, args.key, args.prefix)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(_table(done, args.output))
-    return 0
+        print(_table(done, args.output))
+
+    return command.run("convert", work)
 
 
 if __name__ == "__main__":

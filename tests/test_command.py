@@ -1,5 +1,8 @@
 """What a person sees when a command cannot do its work."""
 
+import subprocess
+import sys
+
 import pytest
 
 from fiqa_jax import command
@@ -31,3 +34,23 @@ def test_mistakes_in_the_program_keep_their_traceback():
 
 def test_done():
     assert command.run("tool", lambda: None) == 0
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])  # all in the buffer at the end, or far more
+def test_a_reader_that_leaves_is_no_error(lines):
+    code = f"""
+import sys
+from fiqa_jax import command
+sys.stdin.read()
+sys.exit(command.run("tool", lambda: print("\\n".join(["line"] * {lines}))))
+"""
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    child.stdout.close()  # before anything is printed
+    _, err = child.communicate("")
+    assert (child.returncode, err) == (141, "")
