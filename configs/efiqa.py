@@ -10,7 +10,8 @@ photograph alone. `python -m fiqa_jax.benchmark efiqa --workdir runs/efiqa` scor
 Arguments behind a colon: `tiny` (under a minute), `train_all` (trains the segmentor as well,
 where the shipped one would be used), `photos` (a folder of your own, no labels), `paper`,
 `grades` (photographs with the three grades of quality: a classifier of cells learns them and is
-what is delivered).
+what is delivered), `encoders` (adapters on other encoders beside: raw pixels, the segmentor's
+network with initial weights, and one of your own, --config.stage.features_other.encoder=FILE).
 
 `photos` needs nothing but the folder. Inpainting is learned from its own best photographs where
 there are enough of them; the report says so, and ranks all:
@@ -36,13 +37,20 @@ from fiqa_jax import defaults
 SHIPPED = Path(fiqa_jax.__file__).parent / "weights"
 DINOV3 = "facebook/dinov3-vitl16-pretrain-lvd1689m"
 CELLS = ("cells", "seen")
+OTHERS = {"pixels": "pixels", "random": "random:unet", "other": "random:mobilenet"}
 READER = runpy.run_path(str(Path(__file__).with_name("vessels.py")))["READER"]
 
 
 def get_config(arg: str = "") -> ConfigDict:
     """The recipe; see the module's docstring for the arguments."""
     args = defaults.parse_arg(
-        arg, tiny=False, train_all=False, photos=False, paper=False, grades=False
+        arg,
+        tiny=False,
+        train_all=False,
+        photos=False,
+        paper=False,
+        grades=False,
+        encoders=False,
     )
     c = defaults.base()
     c.name = "efiqa"
@@ -119,18 +127,7 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     _features(c, args)
     read = [("features", "features", "features"), ("bad", "labels", "bad")]
     read += [("seen", "labels", "seen"), *(("map", "vessels", name) for name in truth)]
-    published = {"field": False, "standardise": False} if args.paper else {}
-    defaults.add_stage(
-        c,
-        "adapter",
-        "train",
-        uses="adapter",
-        method=published,
-        inputs=tuple(read),
-        optim={} if args.paper else {"lr": 1e-2},  # few photographs: few steps
-        train={"steps": 3} if args.tiny else {"epochs": 20.0 if args.paper else 60.0},
-    )
-    defaults.add_stage(c, "maps", "fit", of="adapter", artefact="map", inputs=(read[0],))
+    _adapter(c, args, tuple(read), "")
     split = "test" if truth else "all"
     defaults.add_stage(
         c, "tested", "apply", of="adapter", split=split, inputs=tuple(read), store=("map",)
@@ -148,8 +145,31 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     if truth or args.paper:
         found = (("map", "tested", "map"),)
         defaults.add_stage(c, "scores", "fit", of="adapter", artefact="scores", inputs=found)
+    for name, encoder in OTHERS.items() if args.encoders else ():
+        defaults.add_stage(
+            c, f"features_{name}", "apply", features=True, split="all", encoder=encoder
+        )
+        features = ("features", f"features_{name}", "features")
+        _adapter(c, args, (features, *read[1:]), f"_{name}")
     if args.grades:
         _grades(c, read[0], tuple(read), args.tiny)
+
+
+def _adapter(c: ConfigDict, args: ConfigDict, read: tuple, which: str) -> None:
+    """An adapter, and the model that draws maps with it."""
+    published = {"field": False, "standardise": False} if args.paper else {}
+    defaults.add_stage(
+        c,
+        f"adapter{which}",
+        "train",
+        uses="adapter",
+        method=published,
+        inputs=read,
+        optim={} if args.paper else {"lr": 1e-2},  # few photographs: few steps
+        train={"steps": 3} if args.tiny else {"epochs": 20.0 if args.paper else 60.0},
+    )
+    of = f"adapter{which}"
+    defaults.add_stage(c, f"maps{which}", "fit", of=of, artefact="map", inputs=(read[0],))
 
 
 def _grades(c: ConfigDict, features: tuple[str, str, str], read: tuple, tiny: bool) -> None:

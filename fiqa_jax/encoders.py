@@ -36,6 +36,7 @@ from fiqa_jax.models import vit
 SHIPPED = Path(__file__).parent / "weights" / "segmentor"  # its features
 PIXELS = "pixels"  # statistics of raw pixels: what any encoder has to beat
 RANDOM = "random"  # random:vit_s, a network with initial weights: the other floor
+UNET = {"out": len(CHANNELS), "base": 8, "levels": 4, "norm": True}  # of the shipped segmentor
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
@@ -102,7 +103,7 @@ def load(
       name: a .safetensors file from `python -m fiqa_jax.convert`; a model directory of the method
         `pretrain`, or of `vessels` with a U-Net; a folder laid out as on the Hugging Face hub; an
         id there (`owner/repository`, extra `hub`); 'shipped'; 'pixels' (statistics of raw pixels);
-        'random:vit_ti' and so on (a key of `models.vit.SIZES`, 'mobilenet', or a key of
+        'random:vit_ti' and so on (a key of `models.vit.SIZES`, 'unet', 'mobilenet', or a key of
         `models.MODELS` with stages).
       precision: compute dtype, float32 or bfloat16; features are float32 either way.
       revision: of a hub id; empty for a pinned or the newest one.
@@ -204,8 +205,10 @@ def _random(
     metadata: dict[str, Any] = {"model": kind}
     if kind in vit.SIZES:
         metadata = {"model": "vit", "settings": {**vit.SIZES[kind], "position": "sines"}}
+    elif kind == "unet":
+        metadata["settings"] = UNET
     elif kind not in ("mobilenet", *models.MODELS):
-        known = ", ".join([*vit.SIZES, "mobilenet", *models.MODELS])
+        known = ", ".join([*vit.SIZES, "unet", "mobilenet", *models.MODELS])
         raise ValueError(f"{name!r}: {kind!r} is none of {known}")
     net, patch, _ = network(metadata, precision)
     image = jnp.zeros((1, 2 * patch, 2 * patch, 3))

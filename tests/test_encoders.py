@@ -162,6 +162,14 @@ def test_downloads_that_fail(monkeypatch):
         encoders.load("facebook/dinov2-large")
 
 
+def test_the_shipped_network_with_initial_weights():
+    random, shipped = encoders.load("random:unet"), encoders.load("shipped")
+    shapes = [jax.tree.map(np.shape, e.variables) for e in (random, shipped)]
+    assert shapes[0] == shapes[1]
+    assert random.channels == shipped.channels
+    assert random.digest != shipped.digest
+
+
 def test_names_that_are_nothing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"Give --config\.x a \.safetensors file from"):
         encoders.load("nowhere", flag="--config.x")
