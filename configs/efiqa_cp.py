@@ -91,4 +91,4 @@ def _settings(args: ConfigDict) -> tuple[dict[str, Any], dict[str, Any]]:
     common: dict[str, Any] = {"augment": {"train": "flip"}}
     if args.tiny:
         return {"width": 8, "stem": 4, "blocks": (1, 1, 1)}, {**common, "train": {"steps": 3}}
-    return {}, {**common, "train": {"steps": 300, "batch": 8}}
+    return {}, {**common, "train": {"steps": 100, "batch": 8}}

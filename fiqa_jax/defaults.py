@@ -10,7 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from fiqa_jax.method_settings import METHODS
+from fiqa_jax.method_settings import MADE, METHODS
 
 __all__ = ["METHODS", "add_stage", "base", "parse_arg", "resolved"]
 
@@ -59,6 +59,7 @@ def base() -> ConfigDict:
     c.data.std = (0.229, 0.224, 0.225)
     c.data.count = 600  # drawn: how many photographs
     c.data.style = "a"  # drawn: camera style
+    c.data.lesion_scale = 1.0  # drawn: size of lesions, 1 as in nature
     c.data.lq_ratio = 0.5  # drawn, degraded: share of low quality (usable or reject)
     c.data.severity_mix = (0.5, 0.5)  # drawn, degraded: of those, shares of usable and reject
     c.data.kinds = ()  # drawn, degraded: names of synthetic.KINDS; () all, "local" those on a part
@@ -134,10 +135,10 @@ def add_stage(config: ConfigDict, name: str, kind: str, **settings: Any) -> Conf
       config: the recipe; `config.stages` and `config.stage[name]` are extended.
       name: the stage's folder in the work directory.
       kind: train | apply | fit | compare.
-      **settings: fields of the stage: `method` (train), `of` (a stage or tuple of stages that this
-        one reads), `labels` (an apply stage whose outputs become labels; with `align_labels` they
-        are as frequent as where their model learned them), `inputs` (triples of a
-        name in the batch, an apply stage and what it stored: taken in place of the photograph),
+      **settings: fields of the stage: `method` (train, fit 'coreset'), `of` (a stage or tuple of
+        stages that this one reads), `labels` (an apply stage whose outputs become labels; with
+        `align_labels` they are as frequent as where their model learned them), `inputs` (triples of
+        a name in the batch, an apply stage and what it stored: taken in place of the photograph),
         `store` (outputs, or arrays of the batch, kept for such use), `features` (apply: stores an
         encoder's features instead of a model's outputs; of the stage `of`, else of `encoder`, at
         `size` pixels or as they are), `path` (fit 'model': a model directory), `repeat` (bool), and
@@ -160,7 +161,8 @@ def add_stage(config: ConfigDict, name: str, kind: str, **settings: Any) -> Conf
         raise ValueError(f"stage {name!r}: kind {kind!r} is none of {sorted(STAGE_FIELDS)}")
     for key, value in fields.items():
         stage[key] = value
-    for field, value in METHODS.get(settings.get("uses", ""), {}).items():
+    uses = settings.get("uses", MADE.get(settings.get("artefact", ""), ""))
+    for field, value in METHODS.get(uses, {}).items():
         if field not in stage.method:  # a recipe of several methods has none of them on top
             stage.method[field] = value
     for key, value in settings.items():

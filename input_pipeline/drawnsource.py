@@ -24,6 +24,7 @@ class DrawnReader:
     severity_mix: tuple[float, float]
     kinds: tuple[str, ...]
     cells: int
+    lesion_scale: float = 1.0
 
     def read(self, item: Any) -> Arrays:
         """All arrays of `synthetic.example`, labels included."""
@@ -36,6 +37,7 @@ class DrawnReader:
             self.cells,
             self.severity_mix,
             self.kinds,
+            self.lesion_scale,
         )
 
     def settings(self) -> str:
@@ -65,6 +67,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         lq_ratio=data["lq_ratio"],
         severity_mix=tuple(data["severity_mix"]),
         kinds=tuple(data["kinds"]),
+        lesion_scale=data["lesion_scale"],
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),
@@ -88,6 +91,7 @@ def drawn_source(
     merge: Sequence[int] = (),
     severity_mix: tuple[float, float] = (0.5, 0.5),
     kinds: Sequence[str] = (),
+    lesion_scale: float = 1.0,
     store: str = "",
     cells: int = 16,
 ) -> Source:
@@ -106,6 +110,7 @@ def drawn_source(
       workers: processes that draw.
       severity_mix: shares of usable and reject among those of low quality.
       kinds: degradations to choose from, see `synthetic.named`.
+      lesion_scale: size of lesions, 1 as in nature, at most 10.
       store: folder that keeps the drawings; '' keeps them in this process only.
       cells: edge of a cell of the map in pixels.
 
@@ -122,6 +127,8 @@ def drawn_source(
             f"data.diagnosis names {len(diagnosis)} classes, drawn eyes have {_GRADES} grades; "
             f"data.merge is {merge}, expected the class of each grade, every class among them"
         )
+    if not 0 < lesion_scale <= 10:
+        raise TableError(f"data.lesion_scale is {lesion_scale}, expected more than 0, at most 10")
     if count < 1:
         raise TableError(f"data.count is {count}, expected at least 1")
     items = np.arange(count)
@@ -141,7 +148,7 @@ def drawn_source(
         path=strings([""] * count),
         notes=(f"drawn: style {style}, seed {seed}, {lq_ratio:.0%} of low quality",),
     )
-    reader = DrawnReader(seed, side, style, lq_ratio, severity_mix, chosen, cells)
+    reader = DrawnReader(seed, side, style, lq_ratio, severity_mix, chosen, cells, lesion_scale)
     drawn = Source(f"drawn-{style}", table, items, reader)
     known, fetch = made.make_all(drawn, store, workers)
     labels = made.label_columns(known, classes, details)

@@ -44,6 +44,7 @@ def example(
     cells: int = 16,
     severity_mix: tuple[float, float] = (0.5, 0.5),
     kinds: Sequence[str] = tuple(KINDS),
+    lesion_scale: float = 1.0,
 ) -> dict[str, np.ndarray]:
     """One drawn, perhaps degraded photograph with all its labels: a pure function of the arguments.
 
@@ -56,6 +57,7 @@ def example(
       cells: edge of a cell of the map in pixels.
       severity_mix: shares of usable and reject among those of low quality.
       kinds: degradations to choose from, keys of `KINDS`.
+      lesion_scale: see `draw`.
 
     Returns:
       image [S, S, 3] uint8, fov [S, S] uint8, vessels [S, S, 3] uint8, vessels_valid [3] float32,
@@ -63,7 +65,7 @@ def example(
       diagnosis int32 (ICDR grade).
     """
     one, two, three = np.random.SeedSequence([seed, index]).spawn(3)
-    drawn = draw(int(one.generate_state(1)[0]), side, style)
+    drawn = draw(int(one.generate_state(1)[0]), side, style, lesion_scale=lesion_scale)
     todo = plan(np.random.default_rng(two), lq_ratio, severity_mix, kinds)
     done = degrade(
         drawn.image,

@@ -41,7 +41,13 @@ def grade_of(seed: int) -> int:
     return int(rng.choice(5, p=SHARE))
 
 
-def draw(seed: int, side: int, style: str = "a", grade: int | None = None) -> Drawn:
+def draw(
+    seed: int,
+    side: int,
+    style: str = "a",
+    grade: int | None = None,
+    lesion_scale: float = 1.0,
+) -> Drawn:
     """Draws one fundus photograph. A pure function of its arguments.
 
     Args:
@@ -49,12 +55,14 @@ def draw(seed: int, side: int, style: str = "a", grade: int | None = None) -> Dr
       side: pixels of the square photograph, at least 32.
       style: camera, a key of `STYLES`; of several letters ('abc') the seed picks one.
       grade: diabetic retinopathy 0-4 (ICDR); drawn by `lesions.SHARE` when None.
+      lesion_scale: size of lesions, 1 as in nature; most of those are less than two pixels in a
+        photograph of 96.
 
     Returns:
       Drawn.
 
     Raises:
-      ValueError: a style, grade, side or seed that does not exist.
+      ValueError: a style, grade, side, seed or scale that does not exist.
     """
     if not style or set(style) - set(STYLES):
         raise ValueError(f"style {style!r}: expected one or more letters of {sorted(STYLES)}")
@@ -62,6 +70,8 @@ def draw(seed: int, side: int, style: str = "a", grade: int | None = None) -> Dr
         raise ValueError(f"grade {grade!r} is none of 0, 1, 2, 3, 4")
     if side < 32 or seed < 0:
         raise ValueError(f"side {side} (at least 32) or seed {seed} (at least 0) is out of range")
+    if not 0 < lesion_scale <= 10:
+        raise ValueError(f"lesion_scale {lesion_scale!r}: expected more than 0 and at most 10")
     of_eye, of_camera, of_trees, of_ground, of_disease, of_blood, of_light, of_noise = (
         np.random.Generator(np.random.PCG64(stream)) for stream in _streams(seed)[:8]
     )
@@ -80,6 +90,7 @@ def draw(seed: int, side: int, style: str = "a", grade: int | None = None) -> Dr
     at = background.grid(side, camera.degrees, centre, mirror)
     reach = camera.degrees / 2
     disease = lesions.sample(of_disease, eye, grade, centre, reach, reach * camera.cut)
+    disease = lesions.enlarged(disease, lesion_scale)
     tree = vessels.grow(of_trees, eye, centre, reach + 0.6)
 
     field = cameras.field_of_view(camera, side)

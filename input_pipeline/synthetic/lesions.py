@@ -177,6 +177,15 @@ def _exudates(
             )
 
 
+def enlarged(disease: Disease, scale: float) -> Disease:
+    """The same lesions in the same places, `scale` times as large; those of nature are 1."""
+    larger = (
+        dataclasses.replace(one, length=scale * one.length, width=scale * one.width)
+        for one in disease.lesions
+    )
+    return dataclasses.replace(disease, lesions=tuple(larger))
+
+
 def paint(
     disease: Disease, at: Grid, inside: np.ndarray, colour: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
