@@ -415,3 +415,16 @@ def test_sheets(tmp_path, capsys):
             assert np.asarray(page).std() > 20
     with pytest.raises(ValueError, match="to put beside"):
         cli.main(["--sheet", str(out), "--beside", str(empty)])
+
+
+def test_lesions_can_be_drawn_larger_than_in_nature():
+    seed = 3
+    true, large = (synthetic.draw(seed, 128, grade=2, lesion_scale=k) for k in (1.0, 4.0))
+    # Sides four times as long cover more, and what lay under a lesion still does.
+    assert (large.lesions > 0).sum() > 4 * (true.lesions > 0).sum() > 0
+    assert (large.lesions[true.lesions > 0] > 0).mean() > 0.9
+    np.testing.assert_array_equal(large.vessels, true.vessels)
+    none = [synthetic.draw(seed, 128, grade=0, lesion_scale=k).image for k in (1.0, 4.0)]
+    np.testing.assert_array_equal(*none)
+    with pytest.raises(ValueError, match="lesion_scale 0: expected more than 0 and at most 10"):
+        synthetic.draw(seed, 128, lesion_scale=0)
