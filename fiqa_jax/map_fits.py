@@ -49,37 +49,49 @@ def threshold_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
 def map_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     """An adapter and the encoder it was trained on, as one model that draws maps of photographs.
 
-    `inputs` names the stage whose features the adapter read. An encoder in one file travels with
-    the model; one of a folder or a hub id is loaded from where it came from, and its digest
-    checked.
+    `inputs` names the stage whose features the adapter read.
     """
     del data
+    target = job.directory / "model"
+    encoder, facts = put_encoder(job, target)
+    config = model_dir.read_config(of / "model") | {"encoder": encoder}
+    config["data"]["side"] = facts["side"]
+    model_dir.copy(of / "model", target, config)
+    return facts
+
+
+def put_encoder(job: Job, target: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Puts the encoder of the features that a stage's `inputs` name into a model directory.
+
+    An encoder in one file travels with the model; one of a folder or a hub id is loaded from where
+    it came from, and its digest checked.
+
+    Returns:
+      What the model's config.json says as `encoder`; facts for stage.json, `side` among them.
+    """
     (stage,) = {other for name, other, _ in job.config.inputs if name == "features"}
     record = json.loads((job.needs[stage][0] / "stage.json").read_text(encoding="utf-8"))
     settings = record["settings"]
     trained = job.needs[stage][0].parent / settings["of"] / "model" if settings["of"] else None
     name = str(trained) if trained else settings["encoder"]
     encoder = encoders.load(name)
-    config = model_dir.read_config(of / "model")
-    config["encoder"] = {
-        "name": "" if trained else name,
-        "digest": encoder.digest,
-        "size": settings["size"],
-    }
-    config["data"]["side"] = settings["data.side"]
-    target = job.directory / "model"
     target.mkdir(parents=True, exist_ok=True)
     if trained:
         encoders.save(encoder, target / model_dir.ENCODER)
     elif Path(name).is_file():
         shutil.copyfile(name, target / model_dir.ENCODER)
-    model_dir.copy(of / "model", target, config)
-    return {
+    entry = {
+        "name": "" if trained else name,
+        "digest": encoder.digest,
+        "size": settings["size"],
+    }
+    facts = {
         "encoder": settings["of"] or name,
         "channels": encoder.channels,
         "side": settings["data.side"],
         "size": settings["size"],
     }
+    return entry, facts
 
 
 def model_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:

@@ -75,4 +75,22 @@ METHODS: dict[str, dict[str, Any]] = {
     "cell_grades": {
         "map": 1.0,  # weight of the pull of each cell's badness towards the adapter's map
     },
+    "patchcore": {
+        "reach": 3,  # cells of the edge of the neighbourhood that is averaged, odd
+        "standardise": True,  # features by mean and deviation of good cells; published: as they are
+        "share": 0.1,  # of the good cells, in the coreset
+        "most": 4096,  # members of the coreset at most
+        "project": 128,  # channels that members are chosen by, where there are more; 0: all
+        "neighbours": 9,  # b of equation 7; 9 in anomalib, which this follows
+        "members": 0,  # of the coreset; set where it is made
+    },
+    "eyequal": {
+        "width": 16,  # channels of the first block, doubled with each up to 8 times; released: 64
+        "blocks": 4,  # each halves the sides; four see 46 x 46 pixels
+        "pooling": "swap",  # swap | weighted | mean | max
+        "field": True,  # patches outside the field have no part; released: they have
+    },
 }
+
+# Artefacts of fit stages that are models: whose settings they take.
+MADE = {"coreset": "patchcore"}

@@ -14,6 +14,7 @@ from fiqa_jax import (
     audit,
     calibrate,
     compare,
+    coreset,
     earlier,
     embedding,
     encoders,
@@ -244,6 +245,7 @@ KINDS: dict[str, Callable[[Job, Context], dict[str, Any]]] = {
 }
 FITS: dict[str, Callable[[Job, Path, map_fits.Opened], dict[str, Any]]] = {
     "calibration": calibrate_fit,
+    "coreset": coreset.coreset_fit,
     "embedding": embedding.pictures,
     "threshold": map_fits.threshold_fit,
     "map": map_fits.map_fit,

@@ -16,12 +16,12 @@ augment density spec losses pu meta optim state masks
 anomaly
 models.initial models.norm models.pool models.resnet models.heads models.unet models.wnet
 models.mobilenet models.position models.vit models.rrwnet models.vgg models.cbam models
-models.mkcnet models.mae models.efiqa_cp
+models.mkcnet models.mae models.efiqa_cp models.eyequal
 torchpickle torchfile pretrained formats.rules formats.fits formats.torchvision_resnet formats.lwnet
 formats.mobilenet formats.vit formats.vuad formats.rrwnet formats.mkcnet
 formats.efiqa_cp formats
 methods.base methods.adapter methods.cell_grades methods.inpaint methods.multitask methods.nnpu
-methods.pretrain methods.vessels
+methods.pretrain methods.vessels methods.patchcore methods.eyequal
 methods.mkcnet_parts methods.mkcnet methods
 advice calibration overlay landmarks map_files paired reliability
 attribution
@@ -46,6 +46,7 @@ plan earlier stored select runs compare card
 figures page examples report_stage report_compare report_audit report_maps map_fits map_scores
 rejection_figure
 report
+coreset
 sweep embedding
 stages
 recipe

@@ -9,10 +9,12 @@ from fiqa_jax.methods.base import DataSpec, Method
 METHODS = {
     "adapter": "fiqa_jax.methods.adapter",
     "cell_grades": "fiqa_jax.methods.cell_grades",
+    "eyequal": "fiqa_jax.methods.eyequal",
     "inpaint": "fiqa_jax.methods.inpaint",
     "mkcnet": "fiqa_jax.methods.mkcnet",
     "multitask": "fiqa_jax.methods.multitask",
     "nnpu": "fiqa_jax.methods.nnpu",
+    "patchcore": "fiqa_jax.methods.patchcore",
     "pretrain": "fiqa_jax.methods.pretrain",
     "vessels": "fiqa_jax.methods.vessels",
 }
