@@ -13,6 +13,7 @@ from fiqa_jax.data import Data
 
 SCALES = (4, 8, 16, 32)  # pixels, deviation of the Gaussian window
 BATCH = 8
+STEPS = 16  # gradients along the path of integrated gradients
 HEAD = "ungradable"  # of a classifier, which its maps explain
 EXPLAINED = {"Grad-CAM": "grad_cam", "integrated gradients": "integrated_gradients"}
 Arrays = dict[str, NDArray[Any]]
@@ -97,7 +98,7 @@ def of_classifier(path: Path, found: Sequence[Arrays]) -> dict[str, Maps]:
     model = model_dir.load(path)
     maps: dict[str, Maps] = {}
     for name, way in EXPLAINED.items():
-        explain = explainer.explainer(model, HEAD, explainer.Settings(way))
+        explain = explainer.explainer(model, HEAD, explainer.Settings(way, steps=STEPS))
         rows = in_batches(_only_map(explain), found, ("map",))
         maps[name] = [r["map"] for r in rows]
     return maps
