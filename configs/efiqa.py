@@ -157,15 +157,18 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
 
 def _adapter(c: ConfigDict, args: ConfigDict, read: tuple, which: str) -> None:
     """An adapter, and the model that draws maps with it."""
-    published = {"field": False, "standardise": False} if args.paper else {}
+    own: dict[str, Any] = {"ridge": 3.0, "around": 1.0}
+    optim: dict[str, Any] = {"lr": 1e-2, "schedule": "cosine"}  # few photographs: few steps
+    if args.paper:
+        own, optim = {"field": False, "standardise": False}, {}
     defaults.add_stage(
         c,
         f"adapter{which}",
         "train",
         uses="adapter",
-        method=published,
+        method=own,
         inputs=read,
-        optim={} if args.paper else {"lr": 1e-2},  # few photographs: few steps
+        optim=optim,
         train={"steps": 3} if args.tiny else {"epochs": 20.0 if args.paper else 60.0},
     )
     of = f"adapter{which}"

@@ -55,6 +55,8 @@ METHODS: dict[str, dict[str, Any]] = {
         "pos_weight": 9.58,  # factor on the loss of bad cells; published: 20 and 9.58
         "field": True,  # cells outside the field are no examples; published: they are, not bad
         "standardise": True,  # features by running mean and deviation; published: as they are
+        "ridge": 0.0,  # half of it times the squared weights is added to the loss; published: 0
+        "around": 0.0,  # cells, deviation of the window that a map is averaged over; published: 0
     },
     "nnpu": {
         "risk": "nnpu",  # nnpu | upu | pn | bce (unlabelled cells are good ones): the ablation

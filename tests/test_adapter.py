@@ -5,17 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from equal import assert_equal_over_devices, train
-from sklearn.metrics import roc_auc_score
+from scipy import ndimage
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
 
 from fiqa_jax import defaults
 from fiqa_jax.methods import adapter, base
 
 
-def build(precision="float32", steps=5, features=(4, 4, 6), **own):
+def build(precision="float32", steps=5, features=(4, 4, 6), weight_decay=0.01, **own):
     c = defaults.base()
     c.method.update({**defaults.METHODS["adapter"], **own})
     c.model.precision = precision
-    c.optim.update({"lr": 1e-2, "schedule": "constant", "weight_decay": 0.01, "clip": 0.0})
+    c.optim.update({"lr": 1e-2, "schedule": "constant", "clip": 0.0})
+    c.optim.weight_decay = weight_decay
     c.optim.decay = ((".*", 1.0),)
     data = base.DataSpec(
         8, 3, (), (), (), {}, 8, steps, 8, (0.0,) * 3, (1.0,) * 3, features=features
@@ -38,10 +41,14 @@ def batches(steps):
         }
 
 
-@pytest.mark.parametrize("standardise", [True, False])
-def test_equal_over_devices(standardise):
+@pytest.mark.parametrize(
+    "own",
+    [{"standardise": False}, {"standardise": True, "ridge": 0.3, "around": 1.0}],
+    ids=["published", "ours"],
+)
+def test_equal_over_devices(own):
     with jax.enable_x64(True):
-        method = build("float64", standardise=standardise)
+        method = build("float64", **own)
         assert_equal_over_devices(method, list(batches(5)), 1e-9)
 
 
@@ -64,6 +71,50 @@ def test_learns_a_linear_rule():
     known = batch["bad"] != 255
     assert roc_auc_score(batch["bad"][known], np.asarray(out["map"])[known]) > 0.98
     assert np.asarray(out["map"])[~known].max() == 0.0
+
+
+def test_ridge_is_scikit_learns():
+    """Half of `ridge` times the squared weights beside a mean over n cells is C = 1 / (n ridge)."""
+    one = next(batches(1))
+    known = one["bad"] != 255
+    wrong = known & (np.random.default_rng(1).random(known.shape) < 0.2)
+    one["bad"] = np.where(wrong, 1 - one["bad"], one["bad"]).astype(np.uint8)
+    found = LogisticRegression(C=1 / (0.3 * known.sum()), tol=1e-8).fit(
+        one["features"][known], one["bad"][known]
+    )
+    own = {"ridge": 0.3, "standardise": False, "pos_weight": 1.0}
+    method = build(steps=1500, weight_decay=0.0, **own)
+    now, scalars = train(method, [one] * 1500, "jit", 1)
+    layer = now.params["linear"]
+    np.testing.assert_allclose(layer["kernel"][:, 0], found.coef_[0], atol=1e-3)
+    np.testing.assert_allclose(layer["bias"], found.intercept_, atol=1e-3)
+    # The gain undoes what the ridge does: the map is as sharp as the labels allow.
+    level = one["features"][known] @ found.coef_[0][:, None]
+    sharp = LogisticRegression(C=1e6).fit(level, one["bad"][known])
+    best = log_loss(one["bad"][known], sharp.predict_proba(level))
+    assert best - 1e-6 < scalars[-1]["map_bce"] < best + 1e-4 < scalars[-1]["bce"] - 0.02
+
+
+def test_the_factor_of_the_norm_cannot_take_a_weights_place():
+    params = {"linear": {"kernel": jnp.array([[1.0], [2.0]])}}
+    assert adapter.squared(params) == 5.0
+    assert adapter.squared({**params, "norm": {"scale": jnp.array([3.0, 0.5])}}) == 9.0 + 1.0
+
+
+def test_averages_count_the_field_alone():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(1, 9, 9)).astype(np.float32)
+    seen = np.ones((1, 9, 9), np.float32)
+    seen[:, :3] = 0
+    expected = ndimage.gaussian_filter(logits[0] * seen[0], 1.0, mode="constant", truncate=9)
+    expected /= ndimage.gaussian_filter(seen[0], 1.0, mode="constant", truncate=9)
+    found = adapter.averaged(jnp.asarray(logits), jnp.asarray(seen), 1.0)
+    np.testing.assert_allclose(found[0, 3:], expected[3:], atol=1e-5)
+    np.testing.assert_array_equal(adapter.averaged(logits, seen, 0.0), logits)
+    other = np.where(seen > 0, logits, 99)  # whatever lies outside
+    np.testing.assert_allclose(
+        adapter.averaged(jnp.asarray(other), jnp.asarray(seen), 1.0), found, atol=1e-6
+    )
 
 
 def test_loss_is_pytorchs():

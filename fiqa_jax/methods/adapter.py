@@ -4,6 +4,12 @@ A cell of the grid is an example: its token, and the pseudo-label that inpaintin
 vessels are missing). Binary cross-entropy with the positives weighted, AdamW. A batch holds the
 cells of some photographs; the release shuffles cells over all photographs, 4096 to a batch, which
 is as many as 16 photographs of 16 x 16 cells have.
+
+Two settings are ours. Pseudo-labels say where vessels are missing, which features of vessels tell
+almost too well: the unit learns the labels' mistakes. A strong `ridge` keeps it near the difference
+of the two classes' means; and as photographs are bad in places, not in cells, the map is averaged
+over a window (`around`). Both squeeze the logits, and so a gain and an offset are learned on top,
+by the same cross-entropy, of which the unit does not know.
 """
 
 from typing import Any
@@ -13,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from fiqa_jax import anomaly, losses, optim, state
+from fiqa_jax import anomaly, density, losses, optim, state
 from fiqa_jax.methods import base
 from fiqa_jax.models.norm import BatchNorm, parameter_dtype
 from fiqa_jax.parallel import Axis
@@ -60,9 +66,21 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
 
     def start(key: jax.Array) -> tuple[Any, Any]:
         found = dict(net.init(key, jnp.zeros((1, *data.features), net.dtype)))
-        return found.pop("params"), found
+        params = found.pop("params")
+        if own.ridge or own.around:
+            exact = parameter_dtype(net.dtype)
+            params["scale"] = {"log_gain": jnp.zeros((), exact), "offset": jnp.zeros((), exact)}
+        return params, found
 
     tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0))[0], data.steps)
+
+    def scaled(params: Any, logits: jax.Array, batch: base.Batch) -> jax.Array:
+        """The map's logits `[B, h, w]` from those of cells."""
+        if "scale" not in params:
+            return logits
+        level = jax.lax.stop_gradient(averaged(logits, seen_cells(batch, logits), own.around))
+        # Its logarithm is learned: a strong ridge leaves a gain of tens to be made up for.
+        return jnp.exp(params["scale"]["log_gain"]) * level + params["scale"]["offset"]
 
     def init(key: jax.Array) -> state.TrainState:
         params, model_state = start(key)
@@ -77,14 +95,46 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         )
         value, weight = cell_loss(out[..., 0], batch["bad"], own.pos_weight, own.field)
         # Weighted by the number of cells: the mean is over cells, whosever they are.
-        return {"bce": losses.Term(*per_example(value, weight), 1.0)}, dict(new)
+        terms = {"bce": losses.Term(*per_example(value, weight), 1.0)}
+        if "scale" in params:
+            logits = scaled(params, out[..., 0], batch)
+            value, weight = cell_loss(logits, batch["bad"], own.pos_weight, own.field)
+            terms["map_bce"] = losses.Term(*per_example(value, weight), 1.0)
+        if own.ridge:
+            every = jnp.ones(len(out), out.dtype)
+            terms["ridge"] = losses.Term(0.5 * squared(params) * every, every, own.ridge)
+        return terms, dict(new)
 
     def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
         del axis
         out: Any = net.apply(variables, batch["features"])
-        return outputs_of(out[..., 0], batch, own.pos_weight, own.field)
+        logits = scaled(variables["params"], out[..., 0], batch)
+        return outputs_of(logits, batch, own.pos_weight, own.field)
 
     return base.Method(init, base.gradient_step(loss, tx, config.optim.ema), predict)
+
+
+def squared(params: Any) -> jax.Array:
+    """Sum of the squared weights, as they act on features by their running deviation where `norm`
+    is there: its own factor cannot take a weight's place."""
+    kernel = params["linear"]["kernel"]
+    factor = params["norm"]["scale"][:, None] if "norm" in params else 1.0
+    return jnp.square(factor * kernel).sum()
+
+
+def averaged(logits: jax.Array, seen: jax.Array, around: float) -> jax.Array:
+    """Logits averaged over a Gaussian window, of which the field counts.
+
+    Args:
+      logits: `[B, h, w] float`.
+      seen: `[B, h, w]`, share of each cell in the field.
+      around: deviation of the window in cells; 0 for the logits themselves.
+    """
+    if not around:
+        return logits
+    weight = seen.astype(logits.dtype)[..., None]
+    total = density.blur(logits[..., None] * weight, around)
+    return (total / jnp.maximum(density.blur(weight, around), 1e-6))[..., 0]
 
 
 def outputs_of(
