@@ -157,7 +157,7 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
 
 def _adapter(c: ConfigDict, args: ConfigDict, read: tuple, which: str) -> None:
     """An adapter, and the model that draws maps with it."""
-    own: dict[str, Any] = {"ridge": 3.0, "around": 1.0}
+    own: dict[str, Any] = {"ridge": 3.0, "around": 1.3}
     optim: dict[str, Any] = {"lr": 1e-2, "schedule": "cosine"}  # few photographs: few steps
     if args.paper:
         own, optim = {"field": False, "standardise": False}, {}
