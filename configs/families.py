@@ -15,7 +15,7 @@ photograph is ungradable, of those that all others learn from without. All maps 
     python -m fiqa_jax.benchmark efiqa --workdir runs/families \
         --model linear=runs/families/maps/model --model cnn=runs/families/cnn/model \
         --model patchcore=runs/families/patchcore/model \
-        --model eyequal=runs/families/eyequal/model
+        --model eyequal=runs/families/eyequal/model --classifier runs/families/classifier/model
 
 The argument `tiny` runs the machinery, hardly trained. There is no `photos`: without labels two of
 the three have nothing to learn from.
