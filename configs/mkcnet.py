@@ -132,6 +132,7 @@ def _slices(c: ConfigDict) -> None:
     c.data.diagnosis = _CT
     c.data.merge = ()
     c.data.side = 128
+    c.data.lesion_scale = 1.0
     c.data.split = (0.65, 0.1, 0.25)
     c.data.mean, c.data.std = PAPER["ct"][-2:]
     c.train.steps = 300
@@ -152,7 +153,7 @@ def _published(
     std: tuple[float, ...],
 ) -> None:
     c.data.update({"source": f"iqad/{name}", "side": 256, "classes": grades, "mean": mean})
-    c.data.update({"std": std, "diagnosis": diagnoses, "merge": ()})
+    c.data.update({"std": std, "diagnosis": diagnoses, "merge": (), "lesion_scale": 1.0})
     c.data.modality = "fundus" if diagnoses is _DR and name != "DRAC" else "slice"
     c.model.width = 1.0
     c.optim.update({"lr": 0.01, "step_share": halved / epochs})

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from fiqa_jax import bootstrap, compare, embedding, judge, metrics, predictions, sweep
 from fiqa_jax.advice import Thresholds
@@ -13,26 +13,27 @@ from input_pipeline.order import epoch_permutation
 DR = ("none", "mild", "severe")
 
 
-def write(directory, seed=0, n=60, lucky=0.6):
+def write(directory, seed=0, n=60, lucky=0.6, classes=DR):
     """A file of diagnoses that are right more often where the quality is good."""
     rng = np.random.default_rng(0)
-    quality, truth = rng.integers(0, 3, n), rng.integers(0, 3, n)
+    count = len(classes)
+    quality, truth = rng.integers(0, 3, n), rng.integers(0, count, n)
     other = np.random.default_rng(seed + 1)
-    prob = other.dirichlet(np.ones(3), n)
-    prob += np.eye(3)[truth] * np.where(quality == 0, 2 * lucky, lucky / 2)[:, None]
+    prob = other.dirichlet(np.ones(count), n)
+    prob += np.eye(count)[truth] * np.where(quality == 0, 2 * lucky, lucky / 2)[:, None]
     prob /= prob.sum(-1, keepdims=True)
     directory.mkdir(parents=True)
     rows = judge.rows_from_outputs(
         {"p_diagnosis": prob},
         path=[""] * n,
         id=[f"e{i:02d}" for i in range(n)],
-        diagnosis=DR,
+        diagnosis=classes,
         thresholds=Thresholds(),
         model="m",
         truth={"quality": quality, "diagnosis": truth},
     )
     path = directory / "predictions_test.csv"
-    predictions.write_csv(path, rows, predictions.columns((), DR, truth=True))
+    predictions.write_csv(path, rows, predictions.columns((), classes, truth=True))
     return path, quality, truth, prob
 
 
@@ -63,6 +64,27 @@ def test_compared_by_quality(tmp_path):
     assert found[2]["value"] == pytest.approx(want)
     assert found[3]["difference"] > 0
     assert np.isfinite([row["p"] for row in found[3:]]).all()
+
+
+def test_two_classes(tmp_path):
+    """COVID-CT's: compared and swept by the probability of the second."""
+    path, quality, truth, prob = write(tmp_path / "one", classes=("no", "yes"))
+    wanted = ("diagnosis_auroc", "hq_diagnosis_auroc", "diagnosis_f1_yes", "diagnosis_auroc_hard")
+    found = {
+        (r["head"], r["metric"]): r["value"]
+        for r in compare.table({"one": [path]}, wanted, "one").rows
+    }
+    good = quality == 0
+    assert found["diagnosis", "auroc"] == pytest.approx(roc_auc_score(truth, prob[:, 1]), abs=1e-5)
+    assert found["hq_diagnosis", "auroc"] == pytest.approx(
+        roc_auc_score(truth[good], prob[good, 1]), abs=1e-5
+    )
+    assert found["diagnosis", "auroc_hard"] == pytest.approx(
+        roc_auc_score(truth, prob.argmax(1)), abs=1e-5
+    )
+    assert found["diagnosis", "f1_yes"] == pytest.approx(f1_score(truth, prob.argmax(1)), abs=1e-5)
+    swept = sweep.values(join("one", [path]), (0.0,))
+    assert swept["auroc"][0] == pytest.approx(found["hq_diagnosis", "auroc"], abs=1e-5)
 
 
 def test_a_sweep_passes_through_the_groups(tmp_path):
