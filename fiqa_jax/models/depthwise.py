@@ -2,7 +2,8 @@
 
 XLA's CPU backend runs a convolution with a group for each channel one number at a time. Here a
 kernel's places are so many shifted copies of the input, multiplied and added in one pass over
-memory, and the kernel's gradient is gathered row by row. `benchmarks/cnn_step.py` times a network of them.
+memory, and the kernel's gradient is gathered row by row. `benchmarks/cnn_step.py` times a network
+of them.
 """
 
 import flax.linen as nn
