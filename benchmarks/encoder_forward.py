@@ -10,12 +10,11 @@ difference of the two results and a row of a Markdown table.
 
 import argparse
 import os
-import statistics
-import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import timing
 import torch
 from torch import nn
 
@@ -118,23 +117,13 @@ def main() -> None:
     runs = {"jax": lambda: np.asarray(compiled(variables, x)), "torch": theirs}
     difference = np.abs(runs["jax"]() - runs["torch"]()).max()
     assert difference < 1e-3, f"the networks differ by {difference}"
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for i in range(2 + args.passes):  # two unmeasured: caches
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            if i >= 2:
-                seconds[name].append(time.perf_counter() - start)
-    ours, other = (statistics.median(seconds[name]) for name in ("jax", "torch"))
-    where = f"{jax.devices()[0].platform}, {threads} cores"
-    for name, version in (("jax", jax.__version__), ("torch", torch.__version__)):
-        low, high = min(seconds[name]), max(seconds[name])
-        print(f"{name} {version}: {statistics.median(seconds[name]):.3f} s ({low:.3f}-{high:.3f})")
-    print(f"ratio ours / PyTorch: {ours / other:.2f}; largest difference {difference:.1e}")
-    print("\n| pass | machine | ours, s | PyTorch, s | ratio |\n|---|---|---|---|---|")
-    print(
-        f"| {args.size} forward, batch {args.batch}, {args.side} px, float32 | {where} "
-        f"| {ours:.3f} | {other:.3f} | {ours / other:.2f} |"
+    times = timing.interleaved(runs, args.passes, unmeasured=2)
+    print(f"largest difference of the outputs: {difference:.1e}")
+    timing.print_beside(
+        times,
+        {"jax": jax.__version__, "torch": torch.__version__},
+        f"{args.size} forward, batch {args.batch}, {args.side} px, float32",
+        f"{jax.devices()[0].platform}, {threads} cores",
     )
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import timing
 from PIL import Image
 
 from input_pipeline import batches, cache, store
@@ -60,13 +61,6 @@ def drain(source: Source, rows: np.ndarray, batch: int, workers: int, driver: st
         pass
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def reading(source: Source, name: str, args: argparse.Namespace, images: int) -> None:
     """Prints a row per driver: images per second relative to plain threads."""
     rows = np.arange(images) % len(source.table)
@@ -76,27 +70,12 @@ def reading(source: Source, name: str, args: argparse.Namespace, images: int) ->
         ways[driver] = lambda driver=driver: drain(source, rows, args.batch, args.workers, driver)
     for way in ways.values():
         way()
-    times = interleaved(ways, args.rounds)
+    times = timing.interleaved(ways, args.rounds)
     for driver in batches.DRIVERS:
         ratios = [p / d for p, d in zip(times["plain"], times[driver], strict=True)]
         rate = len(rows) / statistics.median(times[driver])
-        print(f"| reading {name} | {driver} / plain threads | {spread(ratios)} | {rate:.0f} |")
-
-
-def interleaved(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each way in each round; the ways take turns, in an order that rotates."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    names = list(ways)
-    for turn in range(rounds):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            times[name].append(timed(ways[name]))
-    return times
-
-
-def spread(ratios: list[float]) -> str:
-    """Median and quartiles."""
-    low, mid, high = statistics.quantiles(ratios, n=4)
-    return f"{mid:.2f} ({low:.2f}-{high:.2f})"
+        ratio = timing.spread(ratios)
+        print(f"| reading {name} | {driver} / plain threads | {ratio} | {rate:.0f} |")
 
 
 def network(side: int, width: int) -> tuple[dict, Step]:
@@ -170,13 +149,14 @@ def training(source: Source, name: str, args: argparse.Namespace) -> None:
                 time.sleep(1.0)
             else:
                 next(streams[way])
-            times[way].append(timed(work) / args.steps)
+            times[way].append(timing.seconds(work) / args.steps)
     for stream in streams.values():
         stream.close()
     base = statistics.median(times["memory"])
     for driver in batches.DRIVERS:
         ratios = [d / m for m, d in zip(times["memory"], times[driver], strict=True)]
-        print(f"| training on {name} | {driver} / memory | {spread(ratios)} | {base:.2f} s |")
+        ratio = timing.spread(ratios)
+        print(f"| training on {name} | {driver} / memory | {ratio} | {base:.2f} s |")
 
 
 def main() -> None:

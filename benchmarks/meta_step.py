@@ -19,11 +19,11 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import timing
 
 DIAGNOSES, GRADES, PSI, ENTROPY = 3, 3, 5, 0.2
 RATE, META_RATE, DECAY, EPS = 0.01, 1e-3, 5e-4, 0.01
@@ -167,13 +167,9 @@ def one(side: str, variant: str, args: argparse.Namespace) -> dict:
         torch.zeros(1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     step = (ours if side == "jax" else theirs)(variant, args)
-    seconds = []
-    for i in range(2 + args.steps):
-        start = time.perf_counter()
-        value = step()
-        if i >= 2:
-            seconds.append(time.perf_counter() - start)
-    assert np.isfinite(value)
+    values: list[float] = []
+    times = timing.interleaved({variant: lambda: values.append(step())}, args.steps, unmeasured=2)
+    assert np.isfinite(values).all()
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     if side == "jax":
         where = f"{jax.devices()[0].device_kind}, jax {jax.__version__}"
@@ -183,7 +179,7 @@ def one(side: str, variant: str, args: argparse.Namespace) -> dict:
         gpu = torch.cuda.is_available()
         where = f"{torch.cuda.get_device_name() if gpu else 'cpu'}, torch {torch.__version__}"
         peak = torch.cuda.max_memory_allocated() / 2**20 if gpu else peak
-    return {"seconds": seconds, "mebibytes": peak, "where": where}
+    return {"seconds": times[variant], "mebibytes": peak, "where": where}
 
 
 def main() -> None:

@@ -1,24 +1,23 @@
-"""A ResNet-18 training step beside PyTorch's, in one run, step about.
+"""A ResNet-18 training step beside PyTorch's, in one run, in turns.
 
     pip install torch
     python benchmarks/train_step.py [--batch 16] [--side 224] [--steps 10]
 
 Both sides: float32, cross-entropy of three classes, batch statistics, AdamW, the machine's threads.
 PyTorch takes its faster memory order, channels_last. The network there is written out below after
-torchvision's layout, so that torchvision is not needed. Prints medians, the ratio and a row of a
-Markdown table.
+torchvision's layout, so that torchvision is not needed. Prints medians, quartiles, the ratio and a
+row of a Markdown table.
 """
 
 import argparse
 import os
-import statistics
-import time
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import timing
 import torch
 
 from fiqa_jax import models
@@ -130,23 +129,11 @@ def main() -> None:
     images = rng.normal(size=(args.batch, args.side, args.side, 3)).astype(np.float32)
     labels = rng.integers(0, 3, args.batch)
     steps = {"jax": jax_step(images, labels), "torch": torch_step(images, labels)}
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for i in range(2 + args.steps):  # two unmeasured: compilation, caches
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            if i >= 2:
-                seconds[name].append(time.perf_counter() - start)
-    ours, theirs = (statistics.median(seconds[name]) for name in ("jax", "torch"))
-    where = f"{jax.devices()[0].platform}, {threads} cores"
-    for name, version in (("jax", jax.__version__), ("torch", torch.__version__)):
-        low, high = min(seconds[name]), max(seconds[name])
-        print(f"{name} {version}: {statistics.median(seconds[name]):.3f} s ({low:.3f}-{high:.3f})")
-    print(f"ratio ours / PyTorch: {ours / theirs:.2f}")
-    print("\n| step | machine | ours, s | PyTorch, s | ratio |\n|---|---|---|---|---|")
-    print(
-        f"| ResNet-18 training, batch {args.batch}, {args.side} px, float32 | {where} "
-        f"| {ours:.3f} | {theirs:.3f} | {ours / theirs:.2f} |"
+    timing.print_beside(
+        timing.interleaved(steps, args.steps, unmeasured=2),
+        {"jax": jax.__version__, "torch": torch.__version__},
+        f"ResNet-18 training, batch {args.batch}, {args.side} px, float32",
+        f"{jax.devices()[0].platform}, {threads} cores",
     )
 
 
