@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from equal import assert_equal_over_devices, train
+from equal import PATHS, assert_equal_over_devices, train
 
 from fiqa_jax import defaults, losses, parallel
 from fiqa_jax.methods import base, multitask
@@ -55,7 +55,8 @@ def method(precision="float32"):
 def test_multitask_float64_whole_state():
     """BatchNorm, masked and class-weighted losses, augmentation, AdamW, clipping, averages."""
     with jax.enable_x64(True):
-        state, _ = assert_equal_over_devices(method("float64"), list(batches(5)), 1e-9)
+        paths = (*PATHS, ("pmap", 1))
+        state, _ = assert_equal_over_devices(method("float64"), list(batches(5)), 1e-9, paths)
     assert int(state.step) == 5
     leaf = jax.tree.leaves(state.params)[0]
     assert leaf.dtype == np.float64
