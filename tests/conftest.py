@@ -10,6 +10,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 import pytest
+import whole_run
 from absl import flags
 
 jax.config.update("jax_num_cpu_devices", 8)
@@ -27,3 +28,10 @@ def shared_data():
     if not SHARED.is_dir():
         pytest.skip("real photographs are not here: ../shared/data is absent")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def shared_run(tmp_path_factory):
+    """One run of all methods without TensorFlow, also for all workers: see whole_run.py."""
+    base = tmp_path_factory.getbasetemp()
+    return whole_run.shared(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)

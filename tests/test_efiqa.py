@@ -4,19 +4,19 @@ import json
 
 import numpy as np
 import pytest
-import recipes
+import whole_run
 from PIL import Image
 
-from fiqa_jax import model_dir, recipe, report_maps
+from fiqa_jax import model_dir, recipe, report, report_maps
 from fiqa_jax.benchmark import __main__ as benchmark
 from fiqa_jax.predictor import Predictor
 from input_pipeline import shards, synthetic
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("efiqa")
-    return recipe.run(recipes.load("tiny,grades", "efiqa"), workdir), workdir
+def run(shared_run):
+    workdir = shared_run / "work"
+    return workdir / report.PAGE, workdir
 
 
 def facts(workdir, stage):
@@ -50,7 +50,7 @@ def test_vessel_maps_are_stored_as_bytes(run):
     row = shards.opened(workdir / "vessels").row(0)
     assert row["vessels"].dtype == np.uint8
     assert row["vessels"].shape == (64, 64, 3)
-    assert set(row) == {"vessels", "fov", "map"}
+    assert set(row) == {"vessels", "fov", "map", "image"}
 
 
 def test_the_delivered_model_maps_a_photograph(run):
@@ -103,16 +103,18 @@ def test_report_shows_maps(run):
 def test_a_second_run_has_nothing_to_do(run, caplog):
     _, workdir = run
     before = {p: p.stat().st_mtime_ns for p in workdir.glob("*/stage.json")}
-    recipe.run(recipes.load("tiny", "efiqa"), workdir)
+    recipe.run(whole_run.config(), workdir)
     assert {p: p.stat().st_mtime_ns for p in workdir.glob("*/stage.json")} == before
 
 
 def test_benchmark(run, capsys, tmp_path):
     _, workdir = run
     out = tmp_path / "out.csv"
-    assert benchmark.main(["efiqa", "--workdir", str(workdir), "--output", str(out)]) == 0
+    more = ["--model", f"cp={workdir / 'efiqa_cp' / 'model'}", "--output", str(out)]
+    assert benchmark.main(["efiqa", "--workdir", str(workdir), *more]) == 0
     text = capsys.readouterr().out
-    for name in ("map", "map, image mean", "anomaly", "Laplacian energy", "vessel density"):
+    kinds = ("anomaly", "Laplacian energy", "vessel density")
+    for name in ("map", "map, image mean", "cp", "cp, image mean", *kinds):
         assert f"| {name} |" in text
     mean = next(line for line in text.splitlines() if line.startswith("| map, image mean"))
     assert "0.500 [0.500, 0.500]" in mean

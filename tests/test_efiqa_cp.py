@@ -7,7 +7,7 @@ import pytest
 import recipes
 from PIL import Image
 
-from fiqa_jax import defaults, model_dir, plan, predict, recipe
+from fiqa_jax import defaults, model_dir, plan, predict
 from fiqa_jax.benchmark import __main__ as benchmark
 from input_pipeline import shards, synthetic
 
@@ -42,20 +42,8 @@ def test_paper_has_the_published_settings():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("efiqa_cp")
-    config = recipes.load("tiny", "efiqa_cp")
-    known = (
-        "features",
-        "adapter",
-        "maps",
-        "tested",
-        "scores",
-        "cnn",
-    )  # as in test_efiqa.py, or like efiqa_cp
-    config.stages = tuple(name for name in config.stages if name not in known)
-    recipe.run(config, workdir)
-    return workdir
+def run(shared_run):
+    return shared_run / "work"
 
 
 def test_the_network_reads_photographs_and_their_labels(run):
@@ -63,7 +51,7 @@ def test_the_network_reads_photographs_and_their_labels(run):
     row = stored.row(0)
     assert row["image"].shape == (64, 64, 3)
     assert row["image"].dtype == np.uint8
-    config = model_dir.read_config(run / "model")
+    config = model_dir.read_config(run / "efiqa_cp" / "model")
     assert config["method"] == "nnpu"
     assert "encoder" not in config
     facts = json.loads((run / "efiqa_cp" / "stage.json").read_text())["facts"]
@@ -72,17 +60,9 @@ def test_the_network_reads_photographs_and_their_labels(run):
     tested = shards.opened(run / "cp_tested")
     place = stored.id.tolist().index(tested.id[0])
     batch = {k: stored.row(place)[k][None] for k in ("image", "fov")}
-    out = model_dir.load(run / "model").predict(batch)
+    out = model_dir.load(run / "efiqa_cp" / "model").predict(batch)
     assert out["map"].shape == (1, 4, 4)
     np.testing.assert_allclose(out["map"][0], tested.row(0)["map"], atol=1e-6)
-
-
-def test_benchmark_on_drawn_photographs(run, capsys):
-    again = f"again={run / 'efiqa_cp' / 'model'}"
-    assert benchmark.main(["efiqa", "--workdir", str(run), "--model", again]) == 0
-    text = capsys.readouterr().out
-    for name in ("map", "again", "again, image mean"):
-        assert f"| {name} |" in text
 
 
 def test_predicted_maps_in_funpiqs_format(run, capsys, tmp_path):
@@ -100,7 +80,12 @@ def test_predicted_maps_in_funpiqs_format(run, capsys, tmp_path):
         photograph = Image.fromarray(np.pad(eye["image"], (*pad, (0, 0))))
         photograph.save(tmp_path / "photographs" / f"{k}.png")
     out = tmp_path / "out"
-    arguments = [str(tmp_path / "photographs"), "--model", str(run / "model"), "--maps"]
+    arguments = [
+        str(tmp_path / "photographs"),
+        "--model",
+        str(run / "efiqa_cp" / "model"),
+        "--maps",
+    ]
     assert predict.main([*arguments, "--allow-frame", "--output", str(out)]) == 0
     folders = {"maps": out / "maps", "annotations": tmp_path / "annotations"}
     folders["photographs"] = tmp_path / "photographs"
