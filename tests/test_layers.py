@@ -14,8 +14,8 @@ method_settings defaults command
 parallel
 augment density spec losses pu meta optim state masks
 anomaly
-models.initial models.norm models.pool models.resnet models.heads models.unet models.wnet
-models.mobilenet models.position models.vit models.rrwnet models.vgg models.cbam models
+models.initial models.norm models.pool models.depthwise models.resnet models.heads models.unet
+models.wnet models.mobilenet models.position models.vit models.rrwnet models.vgg models.cbam models
 models.mkcnet models.mae models.efiqa_cp models.eyequal
 torchpickle torchfile pretrained formats.rules formats.fits formats.torchvision_resnet formats.lwnet
 formats.mobilenet formats.vit formats.vuad formats.rrwnet formats.mkcnet
@@ -51,7 +51,8 @@ sweep embedding
 stages
 recipe
 main predict explain audit_command evaluate convert
-benchmark benchmark.simple benchmark.vessels benchmark.details benchmark.efiqa
+benchmark benchmark.map_kinds benchmark.map_folder
+benchmark.simple benchmark.vessels benchmark.details benchmark.efiqa
 benchmark.funpiq benchmark.downstream
 benchmark.__main__
 """
