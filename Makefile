@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && echo $$p && break; done)
 CONFIG ?= configs/efiqa.py
 RUN := $(VENV)/bin/python
-# Large pages where glibc (2.35 or later, else ignored) and Linux offer them: a fifth less CPU time.
+# Large pages where glibc (2.35 or later, else ignored) and Linux offer them: fewer page faults.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .PHONY: demo test check clean
