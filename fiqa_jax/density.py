@@ -28,9 +28,18 @@ def flattened(image: jax.Array, fov: jax.Array, sigma: float) -> jax.Array:
     """
     inside = (fov[..., None] > 0).astype(image.dtype)
     density = -jnp.log(image + FLOOR) * inside
-    weight = blur(inside, sigma)
-    mean = blur(density, sigma) / jnp.maximum(weight, 1e-6)
-    return GAIN * (density - mean) * inside
+    return GAIN * (density - mean_around(density, inside, sigma)) * inside
+
+
+def mean_around(x: jax.Array, weight: jax.Array, sigma: float) -> jax.Array:
+    """Weighted mean over a Gaussian window.
+
+    Args:
+      x: `[B, H, W, C]`, already times its weight.
+      weight: `[B, H, W, 1]`, 0 where a place does not count.
+      sigma: standard deviation of the window, in places.
+    """
+    return blur(x, sigma) / jnp.maximum(blur(weight, sigma), 1e-6)
 
 
 def blur(x: jax.Array, sigma: float) -> jax.Array:

@@ -203,6 +203,11 @@ class Head:
     names: tuple[str, ...]
 
 
+def second_of_two(prob: Floats) -> Floats:
+    """Probabilities as `scores` takes them: of two classes `[N, 2]` the second's `[N]`."""
+    return prob[:, 1] if prob.ndim == 2 and prob.shape[-1] == 2 else prob
+
+
 def heads(
     truth: Mapping[str, ArrayLike],
     outputs: Mapping[str, ArrayLike],
@@ -225,8 +230,7 @@ def heads(
     known = {"quality": QUALITY, "ungradable": GRADABLE, "diagnosis": tuple(diagnosis)}
     for head, names in known.items():
         if head in truth and f"p_{head}" in outputs:
-            prob = np.asarray(outputs[f"p_{head}"], np.float64)
-            prob = prob[:, 1] if prob.ndim == 2 and prob.shape[-1] == 2 else prob
+            prob = second_of_two(np.asarray(outputs[f"p_{head}"], np.float64))
             out[head] = Head(np.asarray(truth[head], np.int64), prob, names)
     if "details" in truth and "p_details" in outputs:
         labels = np.asarray(truth["details"], np.int64)

@@ -81,9 +81,7 @@ def _by_head(
     for head in ("quality", "ungradable", "diagnosis"):
         key = head if what == "truth" else f"p_{head}"
         if key in joined:
-            found = joined[key]
-            two = what == "outputs" and found.ndim == 2 and found.shape[-1] == 2
-            out[head] = found[:, 1] if two else found  # of two classes the second's
+            out[head] = metrics.second_of_two(joined[key])  # labels are [N]: as they are
     block = joined.get("details" if what == "truth" else "p_details")
     if block is not None:
         out |= {name: block[:, k] for k, name in enumerate(details)}

@@ -133,8 +133,7 @@ def averaged(logits: jax.Array, seen: jax.Array, around: float) -> jax.Array:
     if not around:
         return logits
     weight = seen.astype(logits.dtype)[..., None]
-    total = density.blur(logits[..., None] * weight, around)
-    return (total / jnp.maximum(density.blur(weight, around), 1e-6))[..., 0]
+    return density.mean_around(logits[..., None] * weight, weight, around)[..., 0]
 
 
 def outputs_of(
