@@ -40,7 +40,7 @@ def write(model: Path, trained: Path, seed: int = 0) -> Path:
 
     Args:
       model: holds config.json; the card goes beside it.
-      trained: folder of the training stage: stage.json, predictions_test.csv where there is one.
+      trained: folder of the stage that made it: stage.json, predictions_test.csv where there is one.
       seed: of the bootstrap.
 
     Returns:
@@ -122,15 +122,23 @@ def _reference(config: Mapping[str, Any], record: Mapping[str, Any]) -> str:
 
 def _training(config: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     facts, settings = record["facts"], record["settings"]
-    rows = (
+    software = ", ".join(f"{k} {v}" for k, v in config["versions"].items())
+    if record["kind"] != "train":
+        found = [(k, f"{v:.4g}") for k, v in facts.items() if type(v) in (int, float)]
+        return _rows([("fitted", settings["artefact"]), *found, ("software", software)])
+    rows = [
         ("updates", f"{facts['steps']:,}, weights of update {facts['step_used']:,}"),
         ("batch", settings["train.batch"]),
         ("optimiser", f"{settings['optim.name']}, rate {settings['optim.lr']:g}"),
         ("augmentation", (settings["augment.train"] or "none").replace("|", ", ")),
         ("started from", settings["model.init"] or settings["model.weights"] or "random weights"),
         ("seed", settings["seed"]),
-        ("software", ", ".join(f"{k} {v}" for k, v in config["versions"].items())),
-    )
+        ("software", software),
+    ]
+    return _rows(rows)
+
+
+def _rows(rows: Sequence[tuple[str, Any]]) -> str:
     return "\n".join(["| | |", "| --- | --- |", *(f"| {k} | {v} |" for k, v in rows)])
 
 

@@ -140,6 +140,7 @@ def coreset_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
         "median of good cells": float(np.median(cell)),
         "a half at": float(params["cells"][0]),
         **_save(job, found, shape, params),
+        **found.facts(),
     }
 
 

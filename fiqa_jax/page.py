@@ -53,6 +53,7 @@ class Section:
     title: str
     items: tuple[Item, ...]
     opened: bool = True  # False: folded until the reader opens it
+    first: bool = False  # before the report's other sections, whichever stage it is from
 
 
 def suffix(data: bytes) -> str:
@@ -108,6 +109,7 @@ def save_section(directory: Path, section: Section) -> None:
     content = {
         "title": section.title,
         "opened": section.opened,
+        "first": section.first,
         "items": [_to_json(item) for item in section.items],
     }
     atomic.write(directory / SECTION, (json.dumps(content, indent=1) + "\n").encode())
@@ -117,7 +119,7 @@ def load_section(directory: Path) -> Section:
     """A section that `save_section` wrote."""
     content = json.loads((directory / SECTION).read_text(encoding="utf-8"))
     items = tuple(_from_json(item, directory) for item in content["items"])
-    return Section(content["title"], items, content["opened"])
+    return Section(content["title"], items, content["opened"], content.get("first", False))
 
 
 def _to_json(item: Item) -> object:

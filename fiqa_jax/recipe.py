@@ -108,7 +108,7 @@ def _deliver(config: ConfigDict, jobs: Sequence[Job], workdir: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)
     job = chosen[0]
-    trained = job.directory if job.kind == "train" else job.needs[job.config.of][0]
+    trained = job.needs[job.config.of][0] if job.config.get("of") else job.directory
     card.write(target, trained, config.seed)
 
 

@@ -65,6 +65,7 @@ def write_report(workdir: str | os.PathLike[str], sections: Sequence[Section] = 
             f"{root} holds nothing to report on; expected a recipe's work directory, one stage's "
             "folder, or the output folder of fiqa_jax.predict"
         )
+    made.sort(key=lambda section: not section.first)
     title = _read(root / "recipe.json").get("name") or root.resolve().name
     _write(root, page.render(title, _lead(root, stages), made), page.pictures(made))
     return root / PAGE

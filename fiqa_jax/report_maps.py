@@ -100,4 +100,4 @@ def section(
     items: list[Item] = [TEXT, *notes]
     for place, (caption, row) in enumerate(rows):
         items.append(Picture(f"map-{place}", strip(row, threshold), caption))
-    return Section("Quality maps", tuple(items))
+    return Section("Quality maps", tuple(items), first=True)

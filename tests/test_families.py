@@ -1,6 +1,7 @@
 """The recipe of families: who learns from what, and PatchCore and EyeQual run, tiny."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def facts(workdir, stage):
 
 
 def test_labels_of_both_kinds(run):
-    counts = model_dir.read_config(run / "model")["data"]["class_counts"]["ungradable"]
+    counts = model_dir.read_config(run / "eyequal" / "model")["data"]["class_counts"]["ungradable"]
     assert min(counts) >= 3
     assert {"ungradable_auroc", "map_auroc"} <= set(facts(run, "eyequal")["test"])
 
@@ -61,6 +62,19 @@ def test_stored_maps_are_those_of_the_photographs(run):
     assert tested.shape[1:] == features.row(0)["features"].shape[:2]
     assert 0 < tested.max() < 1
     assert (run / "patchcore_tested" / "rows_test.csv").read_text().startswith("id,map_auroc")
+
+
+def test_patchcore_can_be_delivered(run):
+    config = recipes.load("tiny", "families")
+    for name in ("features", "good_features"):
+        config.stage[name].of, config.stage[name].encoder = "", "pixels"
+    config.stages = ("features", "good_features", "patchcore", "patchcore_tested", "eyequal")
+    config.deliver = "patchcore"
+    recipe.run(config, run)  # every stage is finished already
+    assert model_dir.read_config(run / "model")["method"] == "patchcore"
+    card = (run / "model" / "model_card.md").read_text()
+    assert f"| members | {facts(run, 'patchcore')['members']} |" in card
+    assert re.search(r"Source: .*drawn", card)
 
 
 @pytest.mark.parametrize("name", ["patchcore", "eyequal"])

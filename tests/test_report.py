@@ -105,7 +105,8 @@ def workdir(tmp_path_factory):
         folder = stage(root, "single", "train", paths, repeat, test=test, **facts)
     page.save_section(folder, Section("Of the method", ("A sentence of its own.",)))
     stage(root, "student", "train", paths, test=test, **facts)
-    stage(root, "calibrated", "fit", temperature={"quality": {"temperature": 1.25}})
+    fitted = stage(root, "calibrated", "fit", temperature={"quality": {"temperature": 1.25}})
+    page.save_section(fitted, Section("What matters", ("Before all.",), first=True))
     write_compared(stage(root, "compare", "compare") / "compare.csv")
     order = ["single", "student", "calibrated", "compare"]
     recipe = {"name": "my recipe", "stages": order, "deliver": "calibrated"}
@@ -131,7 +132,8 @@ def test_the_page_of_a_recipe(written):
     assert "<h1>my recipe</h1>" in written
     assert "4 stages, 5 runs, 6 min. 2 x cpu, jax 0.10.2." in written
     assert "not a medical device" in written
-    titles = ["Stages", "Comparison: compare", "single", "Of the method", "student", "calibrated"]
+    titles = ["What matters", "Stages", "Comparison: compare", "single", "Of the method"]
+    titles += ["student", "calibrated"]
     found = [written.index(f"<h2>{title}</h2>") for title in [*titles, "Added"]]
     assert found == sorted(found)
     assert "2 runs (seed0, seed1), 1,234 training photographs, 3 steps" in written
