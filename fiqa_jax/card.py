@@ -40,7 +40,7 @@ def write(model: Path, trained: Path, seed: int = 0) -> Path:
 
     Args:
       model: holds config.json; the card goes beside it.
-      trained: folder of the stage that made it: stage.json, predictions_test.csv where there is one.
+      trained: folder of the stage that made it: stage.json, predictions_test.csv if it has one.
       seed: of the bootstrap.
 
     Returns:
