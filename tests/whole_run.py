@@ -22,12 +22,13 @@ STAGES = {
     "adapter": "adapter",
     "cell_grades": "grades",
     "nnpu": "efiqa_cp",
+    "eyequal": "eyequal",
     "pretrain": "encoder",
 }
 
 
 def config() -> ConfigDict:
-    """EFIQA with grades, EFIQA-CP's network and an autoencoder, all tiny; every step is saved."""
+    """EFIQA with grades, EFIQA-CP, EyeQual and an autoencoder, all tiny; every step is saved."""
     import recipes
 
     c = recipes.load("tiny,grades", "efiqa")
@@ -38,7 +39,8 @@ def config() -> ConfigDict:
         for name in added:
             c.stage[name] = cp.stage[name]
         c.stage.encoder = recipes.load("tiny", "pretrain").stage.encoder
-        c.stages = (*c.stages, *added, "encoder")
+        c.stage.eyequal = recipes.load("tiny", "families").stage.eyequal
+        c.stages = (*c.stages, *added, "encoder", "eyequal")
         c.stage.efiqa_cp.method.blocks = (1, 0, 0)
         for name in STAGES.values():
             c.stage[name].train.update({"steps": 3, "save_every": 0.33})
