@@ -120,7 +120,8 @@ def _overview(root: Path, stages: Mapping[str, Sequence[Run]]) -> Section:
         kind = str(runs[0].record.get("kind", ""))
         rows.append((name, kind, str(len(runs)), _time(seconds), ", ".join(shown[:3])))
     head = ("stage", "kind", "runs", "time", "macro-F1 on the test split, mean over runs")
-    items: list[Item] = [Table(head, tuple(rows))]
+    columns = len(head) if any(row[-1] for row in rows) else len(head) - 1
+    items: list[Item] = [Table(head[:columns], tuple(row[:columns] for row in rows))]
     if (root / "model").is_dir():
         chosen = _read(root / "recipe.json").get("deliver", "")
         items.append(

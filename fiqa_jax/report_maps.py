@@ -14,11 +14,11 @@ from fiqa_jax.page import Item, Picture, Section
 COLOURS = "magma"  # dark where nothing is wrong, bright where it is bad
 _INCH = 1.45  # of a panel
 TEXT = (
-    "From left to right: the photograph; the vessels found in it (red arteries, green veins); what "
-    "the inpainting network, which has only seen good photographs, makes of them; the anomaly, "
-    "which is how much it misses; and the quality map that the adapter draws from the photograph "
-    "alone, laid over it and bare. In maps dark means that vessels can be seen as they should, "
-    "bright that they cannot: there the photograph does not show the retina."
+    "From left to right: the photograph; the vessels found in it (arteries purple, veins blue); "
+    "what the inpainting network, which has only seen good photographs, makes of them; the "
+    "anomaly, which is how much it misses; and the quality map that the adapter draws from the "
+    "photograph alone, laid over it and bare. In maps dark means that vessels can be seen as they "
+    "should, bright that they cannot: there the photograph does not show the retina."
 )
 
 Arrays = Mapping[str, NDArray[Any]]

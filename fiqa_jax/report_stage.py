@@ -205,12 +205,15 @@ def _value(one: Assessed, metric: str) -> str:
 
 
 def _fitted(facts: Mapping[str, Any]) -> list[Item]:
-    rows = [(k.removeprefix("temperature "), short(v)) for k, v in _flat(facts).items()]
+    found = {k: v for k, v in _flat(facts).items() if not isinstance(v, list | bool)}
+    rows = [(k.removeprefix("temperature "), short(v)) for k, v in found.items()]
     return [Table(("fitted", "value"), tuple(rows))] if rows else []
 
 
 def short(value: Any) -> str:
-    """A number with three decimals; anything else as it is."""
+    """A number with three decimals, a whole one without; anything else as it is."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     try:
         return f"{float(value):.3f}"
     except (TypeError, ValueError):

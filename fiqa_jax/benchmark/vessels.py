@@ -82,7 +82,7 @@ def ridge_filters() -> dict[str, Segment]:
 
     return {
         f"{name} {form} {sigmas}": ridge(kind, form, sigmas)
-        for name, kind in zip(FILTERS, (filters.frangi, filters.sato), strict=True)
+        for name, kind in (("frangi", filters.frangi), ("sato", filters.sato))
         for form in forms
         for sigmas in SCALES
     }
