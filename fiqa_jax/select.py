@@ -17,7 +17,6 @@ from PIL import Image
 from input_pipeline import atomic, contact_sheet
 
 PERCENTILE, FEWEST = 70.0, 200
-ROUND = 0.9  # of the picture: a field that covers more is a frame, not a round field
 BARE = 0.01  # of the field: hardly any vessel
 THUMBNAIL = 96
 SHEET = 96  # photographs on the contact sheet at most
@@ -44,8 +43,8 @@ class Chosen:
         return int(self.kept.sum()) >= FEWEST
 
 
-def measure(vessels: NDArray[np.uint8], fov: NDArray[np.uint8]) -> tuple[float, float]:
-    """Density and field share of one photograph.
+def measure(vessels: NDArray[np.uint8], fov: NDArray[np.uint8]) -> tuple[float, float, bool]:
+    """Density, field share, and whether the field is a frame: it has all corners.
 
     Args:
       vessels: `[s, s, C] uint8` vessel map, the last channel counts; `fov`: `[S, S] uint8`.
@@ -55,14 +54,20 @@ def measure(vessels: NDArray[np.uint8], fov: NDArray[np.uint8]) -> tuple[float, 
     at = (np.arange(side) * len(fov)) // side
     seen = inside[at][:, at]
     density = float((vessels[..., -1] >= 128)[seen].mean()) if seen.any() else 0.0
-    return density, float(inside.mean())
+    return density, float(inside.mean()), _framed(inside)
 
 
-def choose(density: Sequence[float], field: Sequence[float]) -> Chosen:
+def _framed(inside: NDArray[np.bool_]) -> bool:
+    """A camera's round field, even one cut on all sides, leaves corners dark."""
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    return bool(rows.size) and bool(inside[np.ix_(rows[[0, -1]], columns[[0, -1]])].all())
+
+
+def choose(density: Sequence[float], field: Sequence[float], framed: Sequence[bool]) -> Chosen:
     """The photographs above the percentile, and plain words on a folder that is no good.
 
     Args:
-      density, field: N numbers each, see `measure`.
+      density, field, framed: N each, see `measure`.
     """
     d, f = np.asarray(density, np.float64), np.asarray(field, np.float64)
     product = d * f
@@ -77,7 +82,7 @@ def choose(density: Sequence[float], field: Sequence[float]) -> Chosen:
             f"That is fewer than {FEWEST}: inpainting is learned from the built-in drawings "
             f"instead. About {int(FEWEST / (1 - PERCENTILE / 100)):,} photographs would do."
         )
-    frames, bare = int((f > ROUND).sum()), int((d < BARE).sum())
+    frames, bare = sum(map(bool, framed)), int((d < BARE).sum())
     if frames:
         notes.append(
             f"{frames:,} photographs show no round field of view; they may be no fundus "

@@ -14,15 +14,27 @@ def test_numbers_of_one_photograph():
     vessels[1, 0, 2] = 127
     fov = np.zeros((8, 8), np.uint8)
     fov[:4] = 1
-    density, field = select.measure(vessels, fov)
+    density, field, framed = select.measure(vessels, fov)
     assert field == 0.5
     assert density == 0.5  # 4 of 8 cells of the field
+    assert framed
+
+
+def test_a_cut_field_is_no_frame():
+    """As cameras cut it above and below, or on all sides: some corner stays dark."""
+    y, x = np.mgrid[-15.5:16, -15.5:16]
+    vessels = np.zeros((4, 4, 3), np.uint8)
+    for height, width in ((16, 16), (11, 16), (12, 14)):
+        field = (np.hypot(x, y) < 16.5) & (abs(y) < height) & (abs(x) < width)
+        assert not select.measure(vessels, field.astype(np.uint8))[2]
+    assert select.measure(vessels, (abs(y) < 12).astype(np.uint8))[2]
+    assert not select.measure(vessels, np.zeros((8, 8), np.uint8))[2]
 
 
 def test_the_best_three_tenths_are_kept():
     rng = np.random.default_rng(0)
     density = rng.permutation(np.linspace(0.02, 0.2, 1000))
-    chosen = select.choose(density, np.full(1000, 0.7))
+    chosen = select.choose(density, np.full(1000, 0.7), [False] * 1000)
     assert chosen.kept.sum() == 300
     assert density[chosen.kept].min() > density[~chosen.kept].max()
     assert chosen.enough
@@ -30,21 +42,21 @@ def test_the_best_three_tenths_are_kept():
 
 
 def test_a_small_field_counts_against():
-    chosen = select.choose([0.1] * 9 + [0.12], [0.7] * 9 + [0.3])
+    chosen = select.choose([0.1] * 9 + [0.12], [0.7] * 9 + [0.3], [False] * 10)
     assert not chosen.kept[9]
 
 
 def test_what_is_wrong_is_said():
-    chosen = select.choose([0.001] * 6 + [0.1] * 4, [1.0] * 10)
+    chosen = select.choose([0.001] * 6 + [0.1] * 4, [1.0] * 10, [True] * 8 + [False] * 2)
     text = " ".join(chosen.notes)
     assert not chosen.enough
     assert "fewer than 200: inpainting is learned from the built-in drawings" in text
-    assert "10 photographs show no round field" in text
+    assert "8 photographs show no round field" in text
     assert "In 6 photographs hardly any vessel is found" in text
 
 
 def test_list_and_sheet(tmp_path):
-    chosen = select.choose([0.1, 0.2, 0.05, 0.3], [0.7] * 4)
+    chosen = select.choose([0.1, 0.2, 0.05, 0.3], [0.7] * 4, [False] * 4)
     select.write_list(tmp_path / "kept.csv", list("abcd"), list("wxyz"), chosen)
     lines = (tmp_path / "kept.csv").read_text().splitlines()
     assert lines[1] == "d,z,0.30000,0.70000,1"
