@@ -5,9 +5,10 @@ are what any method gives, as `.npy` `[h, w]` of any range or as grey PNG of 8 o
 worse, called like the annotation; `name_1a2b3c4d.npy`, as `fiqa_jax.predict` writes them, too.
 """
 
+import csv
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ class Annotation:
       name: of the file, without its ending.
       file: the annotation.
       source: the set it is from, by its name, else its folder; '' if neither tells.
-      patient: by its name, else the name.
+      patient: as a table says, else by its name, else the name.
     """
 
     name: str
@@ -41,17 +42,38 @@ class Annotation:
     patient: str
 
 
-def listed(folder: Path) -> list[Annotation]:
-    """All annotations of a folder and its folders, by name.
+def patients(file: Path) -> dict[str, str]:
+    """Whose photograph each is: a CSV with the columns `name` (without ending) and `patient`.
 
     Raises:
-      ValueError: none, or two of one name.
+      ValueError: a table without these columns.
+    """
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        table = csv.DictReader(opened)
+        if not {"name", "patient"} <= set(table.fieldnames or ()):
+            raise ValueError(f"{file}: columns name and patient expected, seen {table.fieldnames}")
+        return {row["name"]: row["patient"] for row in table}
+
+
+def listed(folder: Path, people: Mapping[str, str] | None = None) -> list[Annotation]:
+    """All annotations of a folder and its folders, by name.
+
+    Args:
+      folder: of palette PNGs.
+      people: name -> patient, of every annotation; None for what names tell.
+
+    Raises:
+      ValueError: none, two of one name, or one that `people` lacks.
     """
     out: dict[str, Annotation] = {}
     for file in sorted(folder.rglob("*.png")):
         if file.stem in out:
             raise ValueError(f"{file} and {out[file.stem].file}: two annotations of one name")
         source, patient = funpiq.origin(file.stem)
+        if people is not None:
+            if file.stem not in people:
+                raise ValueError(f"{file}: the table of patients has no {file.stem!r}")
+            patient = people[file.stem]
         inside = file.relative_to(folder).parts
         source = source or (inside[0] if len(inside) > 1 else "")
         out[file.stem] = Annotation(file.stem, file, source, patient)

@@ -86,6 +86,20 @@ def refused(folder, capsys, *more):
     return capsys.readouterr().err
 
 
+def test_a_table_says_whose_photographs_they_are(folder, capsys):
+    table = folder / "patients.csv"
+    stems = [name.split("/")[1] for name in NAMES]
+    table.write_text("name,patient\n" + "".join(f"{s},p{k // 4}\n" for k, s in enumerate(stems)))
+    assert run(folder, "--patients", str(table)) == 0
+    assert "7 photographs of 2 patients" in capsys.readouterr().out
+    table.write_text(table.read_text().replace("other,", "another,"))
+    assert run(folder, "--patients", str(table)) == 1
+    assert "the table of patients has no 'other'" in capsys.readouterr().err
+    table.write_text("id,patient\n")
+    assert run(folder, "--patients", str(table)) == 1
+    assert "columns name and patient expected, seen ['id', 'patient']" in capsys.readouterr().err
+
+
 def test_a_flattened_palette_is_refused(folder, capsys):
     file = folder / "annotations" / "m" / "7.1.png"
     Image.open(file).convert("RGB").save(file)

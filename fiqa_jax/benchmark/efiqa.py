@@ -137,7 +137,7 @@ def main(argv: Sequence[str]) -> int:
         )
         if args.folder:
             every = maps | {name: scales[name][at] for name, at in best.items()}
-            given = map_folder.write(Path(args.folder), names, found, every)
+            given = map_folder.write(Path(args.folder), names, people, found, every)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -147,6 +147,7 @@ def main(argv: Sequence[str]) -> int:
     if args.folder:
         print(f"{len(found)} photographs in {args.folder}; python -m fiqa_jax.benchmark funpiq \\")
         print(f"    --annotations {args.folder}/annotations \\")
+        print(f"    --patients {args.folder}/{map_folder.PATIENTS} \\")
         print(" \\\n".join(f"    --maps {shlex.quote(one)}" for one in given))
     return 0
 

@@ -16,8 +16,8 @@ three grades, and for bad against the rest Dice, AUROC, average precision and th
 specificity of 95 %. Thresholds are the best on these very pixels, as published, and beside them
 those of the other photographs in five folds (CV). Pooled numbers flatter a map that only tells good
 photographs from bad ones: the rows `image mean` show by how much, and the second table has the mean
-over photographs that are bad in part. Intervals (95 %) resample patients, where names tell them,
-else photographs.
+over photographs that are bad in part. Intervals (95 %) resample patients, where names tell them
+or `--patients` does (a CSV with the columns name and patient), else photographs.
 """
 
 import argparse
@@ -74,23 +74,22 @@ def counted(
 
 
 def compared(
-    maps: Mapping[str, Path], folder: Path, photographs: Path | None, seed: int
-) -> tuple[Rows, list[Annotation]]:
+    maps: Mapping[str, Path], listed: Sequence[Annotation], photographs: Path | None, seed: int
+) -> Rows:
     """Every number of every kind of map.
 
     Args:
       maps: name -> folder.
-      folder: of annotations.
+      listed: the annotations.
       photographs: folder, where maps lie over the square about the field of view.
       seed: of folds and resamples.
 
     Returns:
-      Rows, and the annotations they are about. Scopes are `all`, the sets, and `each`.
+      Rows; scopes are `all`, the sets, and `each`.
 
     Raises:
       ValueError: files that are missing, cannot be read or do not fit.
     """
-    listed = annotations.listed(folder)
     given = {}
     if photographs:
         given = annotations.files(photographs, annotations.PHOTOGRAPHS, "photographs")
@@ -105,7 +104,7 @@ def compared(
     for name, found in measured.items():
         rows += _rows(name, found, listed, seed)
     rows += _gaps(measured, people, seed)
-    return rows, listed
+    return rows
 
 
 def _rows(name: str, found: Measured, listed: Sequence[Annotation], seed: int) -> Rows:
@@ -146,6 +145,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--maps", action="append", required=True, help="DIR or NAME=DIR; several")
     parser.add_argument("--annotations", required=True, help="folder of palette PNGs")
     parser.add_argument("--photographs", default="", help="folder; maps lie over their squares")
+    parser.add_argument("--patients", default="", help="CSV: name, patient")
     parser.add_argument("--seed", type=int, default=0, help="of folds and resamples")
     parser.add_argument("--output", default="", help="CSV of every number")
     args = parser.parse_args(argv)
@@ -157,7 +157,9 @@ def main(argv: Sequence[str]) -> int:
         if len(maps) != len(args.maps):
             raise ValueError(f"--maps: two of one name; give NAME=DIR. Seen: {args.maps}")
         given = Path(args.photographs) if args.photographs else None
-        rows, listed = compared(maps, Path(args.annotations), given, args.seed)
+        people = annotations.patients(Path(args.patients)) if args.patients else None
+        listed = annotations.listed(Path(args.annotations), people)
+        rows = compared(maps, listed, given, args.seed)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
     OUT/annotations/NAME.png   palette: 0 background, 1 good, 2 usable, 3 bad
     OUT/photographs/NAME.png   what the models saw
     OUT/maps/KIND/NAME.npy     [h, w] float32 over the whole of it, higher = worse
+    OUT/patients.csv           whose photograph NAME is
 
 `python -m fiqa_jax.benchmark funpiq` reads them, and so does any other program that reads FunPiQ.
 """
@@ -21,12 +22,14 @@ from fiqa_jax import localise
 from input_pipeline import atomic
 
 PALETTE = ((0, 0, 0), (106, 153, 78), (232, 168, 56), (193, 69, 69))  # FunPiQ's colours
+PATIENTS = "patients.csv"
 FLAT = ", image mean"  # kinds that the other benchmark makes itself
 
 
 def write(
     folder: Path,
     names: Sequence[str],
+    people: Sequence[str],
     found: Sequence[Mapping[str, NDArray[Any]]],
     maps: Mapping[str, Sequence[NDArray[Any]]],
 ) -> list[str]:
@@ -35,6 +38,7 @@ def write(
     Args:
       folder: made if absent.
       names: N, of the photographs; characters that file names lack become '-'.
+      people: N, whose they are.
       found: N examples with `image [S, S, 3] uint8`, `fov [S, S] uint8` and `map [h, w] uint8`, the
         truth of cells.
       maps: kind -> N maps `[h, w]`.
@@ -45,7 +49,7 @@ def write(
     Raises:
       ValueError: a folder that has annotations already, or two photographs of one name.
     """
-    files = [re.sub(r"[^\w.-]+", "-", name) for name in names]
+    files = [re.sub(r"[^\w.-]+", "-", name).lstrip("-.") for name in names]
     if len(set(files)) < len(files):
         twice = next(name for name in files if files.count(name) > 1)
         raise ValueError(f"two photographs would be called {twice}; give them other names")
@@ -56,6 +60,7 @@ def write(
     for name, example in zip(files, found, strict=True):
         _picture(folder / "annotations" / f"{name}.png", annotation(example["map"], example["fov"]))
         _picture(folder / "photographs" / f"{name}.png", Image.fromarray(example["image"]))
+    atomic.write_csv(folder / PATIENTS, ("name", "patient"), zip(files, people, strict=True))
     given = []
     for kind, each in maps.items():
         if kind.endswith(FLAT):
