@@ -100,7 +100,7 @@ def files(folder: Path, endings: tuple[str, ...], what: str) -> dict[str, Path]:
     return out
 
 
-def maps_of(folder: Path, wanted: list[Annotation]) -> dict[str, Path]:
+def maps_of(folder: Path, wanted: Sequence[Annotation]) -> dict[str, Path]:
     """The map of every annotation, by its name.
 
     Raises:
