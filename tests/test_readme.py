@@ -1,5 +1,6 @@
 """What the README shows works as it stands there."""
 
+import ast
 import json
 import re
 import shlex
@@ -59,3 +60,18 @@ def test_every_command_names_what_is_there():
             main.find_config(shlex.split(words)[0])
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_table_of_configs_has_every_file_and_argument():
+    """Arguments are the keywords of the one call of `parse_arg` in each file."""
+    table = (ROOT / "configs" / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)\.py` \| (.*?) \|", table, re.MULTILINE))
+    files = sorted((ROOT / "configs").glob("*.py"))
+    assert sorted(rows) == [file.stem for file in files]
+    for file in files:
+        calls = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)]
+        (call,) = [c for c in calls if ast.unparse(c.func) == "defaults.parse_arg"]
+        named = {
+            re.split("[:=]", argument)[0] for argument in re.findall("`(.*?)`", rows[file.stem])
+        }
+        assert named == {keyword.arg for keyword in call.keywords}, file.name
