@@ -132,14 +132,14 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     defaults.add_stage(
         c, "tested", "apply", of="adapter", split=split, inputs=tuple(read), store=("map",)
     )
-    stored = {"vessels": "vessels", "inpainted": "labels", "anomaly": "labels", "map": "tested"}
+    stored = {"fov": "vessels", "vessels": "vessels", "inpainted": "labels", "anomaly": "labels"}
     defaults.add_stage(
         c,
         "pictures",
         "fit",
         of="threshold",
         artefact="pictures",
-        inputs=tuple((what, stage, what) for what, stage in stored.items()),
+        inputs=tuple((what, stage, what) for what, stage in (stored | {"map": "tested"}).items()),
     )
     c.deliver = "maps"
     if truth or args.paper:
@@ -159,6 +159,8 @@ def _adapter(c: ConfigDict, args: ConfigDict, read: tuple, which: str) -> None:
     """An adapter, and the model that draws maps with it."""
     own: dict[str, Any] = {"ridge": 3.0, "around": 1.3}
     optim: dict[str, Any] = {"lr": 1e-2, "schedule": "cosine"}  # few photographs: few steps
+    if args.photos:
+        own["pos_weight"] = 0.0  # as many bad cells as a folder has
     if args.paper:
         own, optim = {"field": False, "standardise": False}, {}
     defaults.add_stage(

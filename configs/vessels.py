@@ -83,7 +83,7 @@ def get_config(arg: str = "") -> ConfigDict:
             },
             model={"init": "segmentor"},
             optim={"lr": c.optim.lr / 2},
-            train={} if args.tiny else {"steps": 500},
+            train={} if args.tiny else {"steps": 500 if args.reader else 1500},
         )
         c.deliver = "photographs"
     return c

@@ -43,7 +43,7 @@ def write(
     data = io.BytesIO()
     np.save(data, plain, allow_pickle=False)
     atomic.write(folder / f"{name}.npy", data.getvalue())
-    large = overlay.enlarged(plain, side)
+    large = overlay.enlarged(overlay.continued(plain, photo.fov), side) * (photo.fov > 0)
     deep = Image.fromarray(np.rint(large * 65535).astype(np.uint16))
     _save(deep, folder / f"{name}.png")
     drawn = overlay.over(fine.image, plain, fine.fov)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fiqa_jax import anomaly, encoders, model_dir, page, report_maps, select, stored
+from fiqa_jax import anomaly, encoders, model_dir, overlay, page, report_maps, select, stored
 from fiqa_jax.data import Data
 from fiqa_jax.plan import Job, RecipeError
 from input_pipeline import atomic, shards
@@ -152,8 +152,10 @@ def select_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
 def pictures_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     """The report's section of maps, from what the stages stored of some photographs.
 
-    `of` is the inpainting network with its threshold; `inputs` gives `vessels`, `inpainted`,
-    `anomaly` and `map`, and the photographs are those of which all four are stored.
+    `of` is the inpainting network with its threshold; `inputs` gives `fov`, `vessels`, `inpainted`,
+    `anomaly` and `map`, and the photographs are those of which all are stored. Writes ranking.csv,
+    too: means of maps over the field, and whether the field is round or a frame, which may be no
+    photograph of a fundus.
     """
     folders = {name: (stored.folder(job, stage), what) for name, stage, what in job.config.inputs}
     photographs = data().source
@@ -161,12 +163,17 @@ def pictures_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     shared = [n for n in folders["map"][0].id.tolist() if n in place]
     row_of = {k: {n: i for i, n in enumerate(f.id.tolist())} for k, (f, _) in folders.items()}
     shared = [n for n in shared if all(n in rows for rows in row_of.values())]
-    maps = folders["map"][0].all(folders["map"][1])
-    maps = maps[[row_of["map"][n] for n in shared]]
-    score = maps.reshape(len(maps), -1).mean(1)
+    maps, fields = (
+        folders[k][0].all(folders[k][1])[[row_of[k][n] for n in shared]] for k in ("map", "fov")
+    )
+    seen = np.stack([overlay.seen_share(fov, *maps.shape[1:]) for fov in fields])
+    score = (maps * seen).sum((1, 2)) / np.maximum(seen.sum((1, 2)), 1e-6)
+    framed = np.array([select.framed(fov) for fov in fields])
+    shown = np.flatnonzero(~framed) if not framed.all() else np.arange(len(shared))
+    known = np.where(seen > 0, maps, np.nan)[shown]
     threshold = model_dir.read_config(of / "model")["settings"]["method"]["threshold"]
     rows = []
-    for chosen in report_maps.choose(maps, score, SHOWN):
+    for chosen in shown[report_maps.choose(known, score[shown], SHOWN)]:
         name = shared[chosen]
         photograph = photographs.read(place[name])
         arrays = {k: f.row(row_of[k][name], (what,))[what] for k, (f, what) in folders.items()}
@@ -177,6 +184,15 @@ def pictures_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     page.save_section(job.directory, report_maps.section(rows, threshold))
     order = np.argsort(-score, kind="stable")
     paths = photographs.table.path
-    ranked = [(shared[i], str(paths[place[shared[i]]]), f"{score[i]:.4f}") for i in order]
-    atomic.write_csv(job.directory / "ranking.csv", ("id", "path", "mean_of_map"), ranked)
+    ranked = [
+        (
+            shared[i],
+            str(paths[place[shared[i]]]),
+            f"{score[i]:.4f}",
+            "frame" if framed[i] else "round",
+        )
+        for i in order
+    ]
+    header = ("id", "path", "mean_of_map", "field")
+    atomic.write_csv(job.directory / "ranking.csv", header, ranked)
     return {"photographs": len(shared), "shown": len(rows)}

@@ -52,7 +52,9 @@ METHODS: dict[str, dict[str, Any]] = {
         "threshold": 0.02,  # of anomaly; fitted anew for every network (fit stage)
     },
     "adapter": {
-        "pos_weight": 9.58,  # factor on the loss of bad cells; published: 20 and 9.58
+        # factor on the loss of bad cells; published: 20 and 9.58, the second being how many others
+        # there are for each; 0: that number, of the training photographs
+        "pos_weight": 9.58,
         "field": True,  # cells outside the field are no examples; published: they are, not bad
         "standardise": True,  # features by running mean and deviation; published: as they are
         "ridge": 0.0,  # half of it times the squared weights is added to the loss; published: 0

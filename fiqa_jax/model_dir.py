@@ -24,6 +24,7 @@ SCHEMA = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 ENCODER = "encoder.safetensors"  # a frozen encoder in front of the model, where it has one
+SHIPPED = Path(__file__).parent / "weights"  # model directories that come with the package
 PACKAGES = ("fiqa-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
@@ -108,6 +109,14 @@ def copy(source: Path, target: Path, config: Mapping[str, Any]) -> None:
     write_config(target, config)
 
 
+def find(name: Path | str) -> Path:
+    """The model directory `name`, or where there is none the one that comes with the package."""
+    path = Path(name)
+    if not path.exists() and len(path.parts) == 1 and (SHIPPED / path / CONFIG).is_file():
+        return SHIPPED / path
+    return path
+
+
 def read_config(directory: Path | str) -> dict[str, Any]:
     """config.json of a model directory.
 
@@ -116,9 +125,10 @@ def read_config(directory: Path | str) -> dict[str, Any]:
     """
     path = Path(directory) / CONFIG
     if not path.is_file():
+        known = ", ".join(sorted(file.parent.name for file in SHIPPED.glob(f"*/{CONFIG}")))
         raise ModelError(
             f"{directory} is no model directory: there is no {CONFIG}. A finished recipe leaves "
-            "one as WORKDIR/model"
+            f"one as WORKDIR/model; to judge photographs with, the package has {known}"
         )
     try:
         config = json.loads(path.read_text())
@@ -130,20 +140,21 @@ def read_config(directory: Path | str) -> dict[str, Any]:
 
 
 def load(directory: Path | str) -> Model:
-    """Loads a model for use on this machine's default device.
+    """Loads a model for use on this machine's default device; see `find`.
 
     Raises:
       ModelError: not a model directory.
       ValueError: weights that do not fit its config; names the tensors.
     """
+    directory = find(directory)
     config = read_config(directory)
     method = build(config)
     shapes = jax.eval_shape(lambda: method.init(jax.random.key(0)))
     like = {"params": shapes.params, **shapes.model_state}
-    variables = pretrained.load(like, Path(directory) / WEIGHTS)
+    variables = pretrained.load(like, directory / WEIGHTS)
     on_device = jax.device_put(variables)
     compiled = jax.jit(lambda v, b: method.predict(v, b, axis=Axis()))
-    encoder = _encoder(config, Path(directory)) if "encoder" in config else None
+    encoder = _encoder(config, directory) if "encoder" in config else None
 
     def predict(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         given = dict(batch)

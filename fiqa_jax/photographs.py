@@ -28,7 +28,8 @@ class RunError(ValueError):
 def add_arguments(p: argparse.ArgumentParser) -> None:
     """Adds the inputs, --model, --output and how photographs are read."""
     p.add_argument("inputs", nargs="+", metavar="INPUT", help="photographs, folders, CSV with path")
-    p.add_argument("--model", required=True, metavar="DIR", help="a recipe's WORKDIR/model")
+    told = "a recipe's WORKDIR/model, or efiqa, which comes with the package"
+    p.add_argument("--model", required=True, metavar="DIR", help=told)
     p.add_argument("--output", required=True, metavar="DIR", help="made if absent")
     p.add_argument("--recursive", action="store_true", help="folders with all that is below them")
     p.add_argument(

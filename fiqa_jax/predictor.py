@@ -37,7 +37,7 @@ class Predictor:
     """Opens photographs as the model saw them in training and judges them.
 
     Args:
-      model: a model directory, or a loaded model.
+      model: a model directory, the name of one that comes with the package, or a loaded model.
       allow_frame: judge photographs without a round field of view as well; else they are
         `out_of_scope` (fundus models only).
       batch: photographs that go through the model together; a smaller group is filled up, so that
@@ -53,8 +53,9 @@ class Predictor:
         if isinstance(model, (str, os.PathLike)):
             from fiqa_jax import model_dir
 
-            self.model = model_dir.load(Path(model))
-            self.name = model_name(Path(model))
+            folder = model_dir.find(Path(model))
+            self.model = model_dir.load(folder)
+            self.name = model_name(folder)
         else:
             self.model = model
             digest = _digest(json.dumps(model.config, sort_keys=True, default=list).encode())

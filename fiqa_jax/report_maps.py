@@ -33,18 +33,17 @@ def strip(row: Arrays, threshold: float) -> bytes:
         `truth [h, w] uint8` (1 good, 2 usable, 3 bad).
       threshold: of anomaly; the colours end at twice of it, or at 1.
     """
-    side = row["image"].shape[0]
     panels: list[tuple[str, NDArray[Any], dict[str, Any]]] = [
         ("photograph", row["image"], {}),
         ("vessels", row["vessels"], {}),
         ("inpainted", np.clip(row["inpainted"].astype(np.float32), 0, 1), {}),
         (
             "anomaly",
-            _masked(localise.enlarged(row["anomaly"].astype(np.float32), side), row["fov"]),
+            _masked(row["anomaly"], row["fov"]),
             _scale(min(1.0, 2 * threshold)),
         ),
         ("map on photograph", overlay.over(row["image"], row["map"], row["fov"]), {}),
-        ("map", _masked(localise.enlarged(row["map"], side), row["fov"]), _scale(1.0)),
+        ("map", _masked(row["map"], row["fov"]), _scale(1.0)),
     ]
     if "truth" in row:
         known = np.isin(row["truth"], (1, 2, 3))
@@ -70,17 +69,20 @@ def _scale(top: float) -> dict[str, Any]:
     return {"cmap": COLOURS, "vmin": 0.0, "vmax": top}
 
 
-def _masked(picture: NDArray[np.float32], fov: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.where(fov > 0, picture, np.nan)
+def _masked(quality: NDArray[np.floating], fov: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A map `[h, w]` at the field's size, NaN outside."""
+    large = localise.enlarged(overlay.continued(quality, fov), len(fov))
+    return np.where(fov > 0, large, np.nan)
 
 
 def choose(maps: NDArray[Any], score: NDArray[Any], count: int) -> list[int]:
     """Photographs that show most: degraded in part, worst in whole, best.
 
     Args:
-      maps: `[N, h, w]` in [0, 1]; `score`: `[N]`, higher = worse; `count`: how many.
+      maps: `[N, h, w]` in [0, 1], NaN outside the field; `score`: `[N]`, higher = worse; `count`:
+        how many.
     """
-    spread = maps.reshape(len(maps), -1).astype(np.float64).std(1)
+    spread = np.nanstd(maps.reshape(len(maps), -1).astype(np.float64), 1)
     order = np.argsort(-spread, kind="stable").tolist()
     worst, best = int(np.argmax(score)), int(np.argmin(score))
     chosen = [*order[: max(count - 2, 1)], worst, best]

@@ -54,11 +54,12 @@ def measure(vessels: NDArray[np.uint8], fov: NDArray[np.uint8]) -> tuple[float, 
     at = (np.arange(side) * len(fov)) // side
     seen = inside[at][:, at]
     density = float((vessels[..., -1] >= 128)[seen].mean()) if seen.any() else 0.0
-    return density, float(inside.mean()), _framed(inside)
+    return density, float(inside.mean()), framed(fov)
 
 
-def _framed(inside: NDArray[np.bool_]) -> bool:
-    """A camera's round field, even one cut on all sides, leaves corners dark."""
+def framed(fov: NDArray[np.uint8]) -> bool:
+    """Whether a field `[S, S]` has all corners: a round one, even one cut, leaves some dark."""
+    inside = fov > 0
     rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
     return bool(rows.size) and bool(inside[np.ix_(rows[[0, -1]], columns[[0, -1]])].all())
 
@@ -80,7 +81,8 @@ def choose(density: Sequence[float], field: Sequence[float], framed: Sequence[bo
     if count < FEWEST:
         notes.append(
             f"That is fewer than {FEWEST}: inpainting is learned from the built-in drawings "
-            f"instead. About {int(FEWEST / (1 - PERCENTILE / 100)):,} photographs would do."
+            f"instead. About {int(FEWEST / (1 - PERCENTILE / 100)):,} photographs would do; fewer "
+            "are better judged by `python -m fiqa_jax.predict --model efiqa`, without training."
         )
     frames, bare = sum(map(bool, framed)), int((d < BARE).sum())
     if frames:

@@ -85,9 +85,10 @@ def train_stage(job: Job, context: Context) -> dict[str, Any]:
     data, details = earlier.with_pseudo_labels(job, stored.data_of(job, lambda: context.data(job)))
     steps = train.count_steps(config.train, len(data.rows("train")))
     context.devices.check_batch(config.train.batch)
-    spec = dataclasses.replace(
-        data.spec(steps, config.train.batch, details), features=stored.shape_of_features(data)
-    )
+    spec = data.spec(steps, config.train.batch, details)
+    counts = {**spec.class_counts, **stored.cell_counts(data)}
+    features = stored.shape_of_features(data)
+    spec = dataclasses.replace(spec, features=features, class_counts=counts)
     method = methods.build(config.uses, config, spec)
     predict = infer.predictor(method, context.devices, infer.LARGE)
 

@@ -157,6 +157,22 @@ def in_place_of_photographs(job: Job, data: Data) -> Data:
     return dataclasses.replace(data, source=kept, split=data.split[there])
 
 
+def cell_counts(data: Data) -> dict[str, tuple[int, ...]]:
+    """`bad`: how many cells of the training photographs are not bad and bad, where labels are read.
+
+    It joins the counts of classes in `DataSpec`.
+    """
+    reader = data.source.reader
+    if not isinstance(reader, shards.ShardReader):
+        return {}
+    for name, place, what in reader.parts:
+        if name == "bad":
+            rows = data.source.items[data.rows("train"), place].tolist()
+            cells = np.stack([reader.folders[place].row(row, (what,))[what] for row in rows])
+            return {"bad": (int((cells == 0).sum()), int((cells == 1).sum()))}
+    return {}
+
+
 def shape_of_features(data: Data) -> tuple[int, ...]:
     """(h, w, C) of the features that a stage reads, () for none."""
     reads = [p[0] for p in getattr(data.source.reader, "parts", ())]

@@ -13,7 +13,7 @@ from fiqa_jax import defaults
 from fiqa_jax.methods import adapter, base
 
 
-def build(precision="float32", steps=5, features=(4, 4, 6), weight_decay=0.01, **own):
+def build(precision="float32", steps=5, features=(4, 4, 6), weight_decay=0.01, counts=None, **own):
     c = defaults.base()
     c.method.update({**defaults.METHODS["adapter"], **own})
     c.model.precision = precision
@@ -21,7 +21,7 @@ def build(precision="float32", steps=5, features=(4, 4, 6), weight_decay=0.01, *
     c.optim.weight_decay = weight_decay
     c.optim.decay = ((".*", 1.0),)
     data = base.DataSpec(
-        8, 3, (), (), (), {}, 8, steps, 8, (0.0,) * 3, (1.0,) * 3, features=features
+        8, 3, (), (), (), counts or {}, 8, steps, 8, (0.0,) * 3, (1.0,) * 3, features=features
     )
     return adapter.build(c, data)
 
@@ -61,6 +61,15 @@ def test_standardising_makes_small_features_count():
         _, scalars = train(method, small, "jit", 1)
         found[standardise] = float(scalars[-1]["loss"]) / float(scalars[0]["loss"])
     assert found[True] < found[False] - 0.1  # the bias alone is learned either way
+
+
+def test_a_weight_of_zero_is_as_many_others_as_there_are():
+    said = [scalars["loss"] for scalars in train(build(pos_weight=2.5), batches(5), "jit", 1)[1]]
+    for counts, same in (({"bad": (10, 4)}, True), ({"bad": (10, 0)}, False)):
+        method = build(pos_weight=0.0, counts=counts)
+        found = [scalars["loss"] for scalars in train(method, batches(5), "jit", 1)[1]]
+        assert np.array_equal(found, said) == same
+        assert np.isfinite(found).all()
 
 
 def test_learns_a_linear_rule():

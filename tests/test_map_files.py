@@ -26,7 +26,8 @@ def test_files(tmp_path, eye):
         assert bare.size == (64, 64)
         values = np.asarray(bare)
     assert values.dtype == np.uint16
-    np.testing.assert_allclose(values / 65535, overlay.enlarged(quality, 64), atol=1e-5)
+    want = overlay.enlarged(quality, 64) * (photo.fov > 0)  # nothing is said outside the field
+    np.testing.assert_allclose(values / 65535, want, atol=1e-5)
     with Image.open(tmp_path / "maps" / "x_overlay.png") as drawn:
         assert drawn.height == 200
         assert drawn.width > 200

@@ -28,3 +28,17 @@ def test_over_tints_the_bad_part_inside_the_field_only():
 def test_over_a_grey_slice_has_three_channels():
     got = overlay.over(np.full((4, 4, 1), 9, np.uint8), np.zeros((1, 1)), np.ones((4, 4), np.uint8))
     np.testing.assert_array_equal(got, np.full((4, 4, 3), 9))
+
+
+def test_zeros_outside_the_field_leave_no_rim():
+    """A map that is 1 all over its field is so up to the field's edge, and elsewhere as it was."""
+    y, x = np.mgrid[-31.5:32, -31.5:32]
+    fov = ((abs(y) < 24) & (abs(x) < 28)).astype(np.uint8)
+    share = overlay.seen_share(fov, 8, 8)
+    np.testing.assert_allclose(share, fov.reshape(8, 8, 8, 8).mean((1, 3)), atol=1e-6)
+    quality = (share > 0).astype(np.float32)
+    large = overlay.enlarged(overlay.continued(quality, fov), 64)
+    np.testing.assert_allclose(large[fov > 0], 1.0, atol=1e-6)
+    assert overlay.enlarged(quality, 64)[fov > 0].min() < 0.6  # what the rim would be
+    half = quality * (np.arange(8) < 4)
+    np.testing.assert_array_equal(overlay.continued(half, fov)[share > 0], half[share > 0])

@@ -78,6 +78,18 @@ def test_stored_arrays_take_the_photographs_place(tmp_path):
     assert stored.shape_of_features(data) == ()
 
 
+def test_cells_of_training_photographs_are_counted(tmp_path):
+    bad = np.zeros((6, 2, 2), np.uint8)
+    bad[0] = [[1, 0], [255, 1]]  # train
+    bad[2] = [[1, 0], [0, 0]]  # train
+    bad[4] = 1  # val
+    given = iter([{"bad": bad, "index": np.arange(6)}])
+    stored.split_off(tmp_path, IDS, given, ("bad",))
+    data = stored.data_of(job((("bad", "labels", "bad"),), {"labels": tmp_path}), photographs)
+    assert stored.cell_counts(data) == {"bad": (4 + 4, 2 + 1)}
+    assert stored.cell_counts(photographs()) == {}
+
+
 def test_without_photographs_what_is_stored_is_all(tmp_path):
     stored.split_off(tmp_path, IDS, parts(IDS), ("vessels",))
 

@@ -63,6 +63,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
             f"apply stage with an encoder, 'features'), ...). Seen: {data.features or 'none'}"
         )
     net = Linear(1, jnp.dtype(config.model.precision), own.standardise)
+    pos_weight = own.pos_weight or others_for_each(data)
 
     def start(key: jax.Array) -> tuple[Any, Any]:
         found = dict(net.init(key, jnp.zeros((1, *data.features), net.dtype)))
@@ -93,12 +94,12 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         out, new = net.clone(axis_name=axis.name).apply(
             {"params": params, **model_state}, batch["features"], True, mutable=list(model_state)
         )
-        value, weight = cell_loss(out[..., 0], batch["bad"], own.pos_weight, own.field)
+        value, weight = cell_loss(out[..., 0], batch["bad"], pos_weight, own.field)
         # Weighted by the number of cells: the mean is over cells, whosever they are.
         terms = {"bce": losses.Term(*per_example(value, weight), 1.0)}
         if "scale" in params:
             logits = scaled(params, out[..., 0], batch)
-            value, weight = cell_loss(logits, batch["bad"], own.pos_weight, own.field)
+            value, weight = cell_loss(logits, batch["bad"], pos_weight, own.field)
             terms["map_bce"] = losses.Term(*per_example(value, weight), 1.0)
         if own.ridge:
             every = jnp.ones(len(out), out.dtype)
@@ -109,9 +110,15 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         del axis
         out: Any = net.apply(variables, batch["features"])
         logits = scaled(variables["params"], out[..., 0], batch)
-        return outputs_of(logits, batch, own.pos_weight, own.field)
+        return outputs_of(logits, batch, pos_weight, own.field)
 
     return base.Method(init, base.gradient_step(loss, tx, config.optim.ema), predict)
+
+
+def others_for_each(data: base.DataSpec) -> float:
+    """Cells that are not bad for each that is, of the training photographs; 1 without either."""
+    others, bad = data.class_counts.get("bad", (0, 0))
+    return others / bad if others and bad else 1.0
 
 
 def squared(params: Any) -> jax.Array:
