@@ -14,10 +14,13 @@ non-negative PU risk takes the place of cross-entropy. The ablation stands besid
     python -m fiqa_jax.benchmark efiqa --workdir runs/efiqa_cp \
         --model linear=runs/efiqa_cp/maps/model --model cnn=runs/efiqa_cp/cnn/model
 
+(with `features` or `paper` the last is cnn_maps/model, which has the encoder in it).
 Arguments behind a colon: `tiny` (the machinery, hardly trained), `photos` (a folder of your own, no
 labels: --config.data.path=FOLDER), `paper` (the published settings: MSHF, DINOv3 at 1024 pixels, a
-network of width 512; data and segmentor are given as in configs/efiqa.py:paper), `sweep` (the same
-with other priors beside).
+network of width 512; data and segmentor are given as in configs/efiqa.py:paper), `features` (the
+network reads what the adapter reads, 16 x 16 cells of a frozen encoder, as the published one reads
+its encoder's, and so the three differ in one thing each), `sweep` (the same with other priors
+beside).
 
 The prior is the share of bad cells among the unlabelled, 0.05 as published, and a guess: estimators
 of a prior need positives that are a random sample of all positives, while these are the cells of
@@ -41,7 +44,9 @@ PERCENT = (1, 2, 10, 20)  # priors of `sweep` beside the published 5 %
 
 def get_config(arg: str = "") -> ConfigDict:
     """The recipe; see the module's docstring for the arguments."""
-    args = defaults.parse_arg(arg, tiny=False, photos=False, paper=False, sweep=False)
+    args = defaults.parse_arg(
+        arg, tiny=False, photos=False, paper=False, features=False, sweep=False
+    )
     c = EFIQA["get_config"](",".join(name for name in SHARED if args[name]))
     c.name = "efiqa_cp"
     c.stages = tuple(name for name in c.stages if name != "pictures")  # of the last maps instead
@@ -64,22 +69,25 @@ def get_config(arg: str = "") -> ConfigDict:
     c.stage.pictures.inputs = before + found
     c.stages = (*c.stages, "pictures")
     c.deliver = "efiqa_cp"
-    if args.paper:
-        defaults.add_stage(c, "cp_maps", "fit", of="efiqa_cp", artefact="map", inputs=(read[0],))
+    if args.paper or args.features:
+        for name, of in (("cnn_maps", "cnn"), ("cp_maps", "efiqa_cp")):
+            defaults.add_stage(c, name, "fit", of=of, artefact="map", inputs=(read[0],))
         c.deliver = "cp_maps"
     return c
 
 
 def _inputs(c: ConfigDict, args: ConfigDict) -> tuple[tuple[str, str, str], ...]:
-    """What the network reads: photographs, or with `paper` features of 64 x 64 cells."""
+    """What the network reads: photographs, or features: with `paper` of 64 x 64 cells."""
     labels = ("bad", "labels", "bad")
     if args.paper:
         encoder = {"encoder": EFIQA["DINOV3"], "size": 1024, "data": {"side": 1024}}
         defaults.add_stage(c, "fine_features", "apply", features=True, split="all", **encoder)
         return (("features", "fine_features", "features"), labels, ("seen", "labels", "seen"))
     kept = c.stage.vessels.store
-    c.stage.vessels.store = (*kept, "image")
     truth = tuple(("map", "vessels", "map") for name in kept if name == "map")
+    if args.features:
+        return (("features", "features", "features"), labels, ("seen", "labels", "seen"), *truth)
+    c.stage.vessels.store = (*kept, "image")
     return (("image", "vessels", "image"), ("fov", "vessels", "fov"), labels, *truth)
 
 
@@ -87,6 +95,9 @@ def _settings(args: ConfigDict) -> tuple[dict[str, Any], dict[str, Any]]:
     """The method's settings, and the sections that all networks share."""
     if args.paper:
         return {"width": 512, "field": False}, {"train": {"epochs": 100.0}}
+    if args.features:
+        own = {"width": 8, "blocks": (1,)} if args.tiny else {"blocks": (3,)}
+        return own, {"train": {"steps": 3 if args.tiny else 100}}
     # A flipped photograph has flipped labels, cell for cell; any other turn would blur them.
     common: dict[str, Any] = {"augment": {"train": "flip"}}
     if args.tiny:

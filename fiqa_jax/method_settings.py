@@ -73,7 +73,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "field": True,  # cells outside the field are left out; published: unlabelled
         "width": 128,  # channels of a block; published: 512
         "ratio": 1,  # hidden channels of a block are this times the width
-        "blocks": (2, 2, 1),  # of the three stages
+        "blocks": (2, 2, 1),  # of the stages, three at most; between two the grid is halved
         "stem": 64,  # channels of the stem that reads photographs, where there are no features
     },
     "cell_grades": {

@@ -14,7 +14,7 @@ from input_pipeline import shards, synthetic
 PALETTE = [0, 0, 0, 106, 153, 78, 232, 168, 56, 193, 69, 69]
 
 
-@pytest.mark.parametrize("argument", ["", "tiny", "photos", "paper", "sweep,tiny"])
+@pytest.mark.parametrize("argument", ["", "tiny", "photos", "paper", "features", "sweep,tiny"])
 def test_the_trio_differs_in_nothing_but_network_and_risk(argument, tmp_path):
     config = recipes.load(argument, "efiqa_cp")
     stages = {job.stage: job for job in plan.unfold(config, tmp_path)}  # in an order that works
@@ -39,6 +39,18 @@ def test_paper_has_the_published_settings():
     fine = config.stage.fine_features
     assert (fine.size, fine.data.side) == (1024, 1024)
     assert config.deliver == "cp_maps"
+
+
+@pytest.mark.parametrize("photos", [False, True])
+def test_with_features_the_trio_reads_the_same(photos):
+    config = recipes.load("features,photos" if photos else "features", "efiqa_cp")
+    read = {name: set(config.stage[name].inputs) for name in ("adapter", "cnn", "efiqa_cp")}
+    assert read["adapter"] == read["cnn"] == read["efiqa_cp"]
+    assert "image" not in config.stage.vessels.store
+    assert len(config.stage.cnn.method.blocks) == 1  # as many cells out as in
+    assert config.stage.cnn.augment.train == ""
+    assert config.deliver == "cp_maps"
+    assert config.stage.cp_maps.inputs == config.stage.maps.inputs
 
 
 @pytest.fixture(scope="module")

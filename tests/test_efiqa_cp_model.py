@@ -74,6 +74,20 @@ def test_from_pixels():
         template(EfiqaCP(8), 1, 14, 14, 3)
 
 
+def test_one_stage_keeps_the_grid():
+    """As many halvings as there are steps from stage to stage."""
+    for blocks, cells in (((3,), 14), ((2, 1), 7)):
+        net = EfiqaCP(8, blocks=blocks)
+        x = jax.ShapeDtypeStruct((2, 14, 14, 5), np.float32)
+        variables = template(net, *x.shape)
+        out, maps = jax.eval_shape(lambda v, x, n=net: n.apply(v, x), variables, x)
+        assert out.shape == (2, cells, cells)
+        assert list(maps) == ["stage1", "stage2"][: len(blocks)]
+        assert ("down1" in variables["params"]) == (len(blocks) > 1)
+        paths = efiqa_cp.drop_paths(jax.random.split(jax.random.key(0), 6), blocks)
+        assert paths.shape == (6, 3)
+
+
 @pytest.mark.parametrize("ratio", [1, 4])
 def test_equals_pytorch(ratio):
     close(logits(state_of(ratio), features()), GOLDEN[f"ratio{ratio}"])

@@ -3,7 +3,8 @@
 64 x 64 cells of features become 16 x 16 logits through blocks with 7x7 depthwise convolutions,
 so that a cell sees far around itself with few parameters: at the fovea vessels are missing by
 nature. Between the stages 2x2 convolutions halve the grid. Without an encoder a small stem of two
-convolutions makes cells of a photograph (ours).
+convolutions makes cells of a photograph (ours). With fewer stages the grid is halved less often:
+one stage keeps the grid of its features (ours).
 """
 
 from collections.abc import Callable
@@ -22,7 +23,6 @@ BLOCKS = (2, 2, 1)  # of each stage
 DROP = (0.033, 0.066, 0.1)  # share of examples that leave a block's branch out, by stage
 EPSILON = 1e-6  # of layer normalisation
 KERNEL = 7
-REDUCTION = 4  # cells along an edge that become one
 STRIDE = 4  # pixels of a cell of the stem
 
 
@@ -50,12 +50,12 @@ def drop_paths(keys: jax.Array, blocks: tuple[int, ...] = BLOCKS) -> jax.Array:
 
     Args:
       keys: `[B]`, one per example, so that any number of devices draws the same.
-      blocks: of each stage.
+      blocks: of each stage, at most as many as DROP has.
 
     Returns:
       `[B, sum(blocks)]` floats: 0 where the branch is left out, else 1 / (1 - its share).
     """
-    share = jnp.asarray([p for p, count in zip(DROP, blocks, strict=True) for _ in range(count)])
+    share = jnp.asarray([p for p, count in zip(DROP, blocks, strict=False) for _ in range(count)])
 
     def one(key: jax.Array) -> jax.Array:
         stays = jax.random.uniform(key, share.shape) >= share
@@ -127,7 +127,7 @@ class EfiqaCP(nn.Module):
     Attributes:
       width: channels of every block (published: 512).
       ratio: hidden channels of a block are this times `width` (published: 1; an older one had 4).
-      blocks: of the three stages.
+      blocks: of the stages (published: three); between two of them the grid is halved.
       stem: channels of the stem's cells where the input is a photograph; 0: the input is features.
       dtype: compute dtype.
     """
@@ -145,8 +145,8 @@ class EfiqaCP(nn.Module):
         """Logits of cells, higher = worse.
 
         Args:
-          x: features `[B, h, w, C] float`, or with a stem images `[B, 4 h, 4 w, 3] float`; h and w
-            are multiples of 4.
+          x: features `[B, h, w, C] float`, or with a stem images `[B, 4 h, 4 w, 3] float`; with
+            three stages h and w are multiples of 4.
           paths: from `drop_paths` in training; None keeps every branch.
 
         Returns:
@@ -154,7 +154,7 @@ class EfiqaCP(nn.Module):
           `stage3`.
 
         Raises:
-          ValueError: a grid that cannot be halved twice.
+          ValueError: a grid that cannot be halved as often.
         """
         if x.shape[1] % self.cell or x.shape[2] % self.cell:
             what = "pixels" if self.stem else "cells of features"
@@ -185,4 +185,4 @@ class EfiqaCP(nn.Module):
     @property
     def cell(self) -> int:
         """Pixels, or cells of features, along an edge of a cell of the result."""
-        return REDUCTION * (STRIDE if self.stem else 1)
+        return 2 ** (len(self.blocks) - 1) * (STRIDE if self.stem else 1)
