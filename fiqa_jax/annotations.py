@@ -124,7 +124,8 @@ def maps_of(folder: Path, wanted: Sequence[Annotation]) -> dict[str, Path]:
     if missing:
         raise ValueError(
             f"{folder}: no map for {len(missing)} of {len(wanted)} annotations, first: "
-            f"{missing[0]}; expected {missing[0]}.npy or .png"
+            f"{missing[0]}; expected {missing[0]}.npy or .png (`predict --allow-frame` maps "
+            "photographs without a round field of view, too)"
         )
     return out
 

@@ -18,13 +18,13 @@ from fiqa_jax import encoders, features, methods, pretrained
 from fiqa_jax.defaults import METHODS
 from fiqa_jax.methods.base import DataSpec, Method
 from fiqa_jax.parallel import Axis
+from fiqa_jax.shipped import CONFIG as CONFIG
+from fiqa_jax.shipped import find, lacking
 from input_pipeline import atomic
 
 SCHEMA = 1
-CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 ENCODER = "encoder.safetensors"  # a frozen encoder in front of the model, where it has one
-SHIPPED = Path(__file__).parent / "weights"  # model directories that come with the package
 PACKAGES = ("fiqa-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
 
 
@@ -109,27 +109,15 @@ def copy(source: Path, target: Path, config: Mapping[str, Any]) -> None:
     write_config(target, config)
 
 
-def find(name: Path | str) -> Path:
-    """The model directory `name`, or where there is none the one that comes with the package."""
-    path = Path(name)
-    if not path.exists() and len(path.parts) == 1 and (SHIPPED / path / CONFIG).is_file():
-        return SHIPPED / path
-    return path
-
-
 def read_config(directory: Path | str) -> dict[str, Any]:
     """config.json of a model directory.
 
     Raises:
       ModelError: no such directory or file, or another schema.
     """
+    if wrong := lacking(directory):
+        raise ModelError(wrong)
     path = Path(directory) / CONFIG
-    if not path.is_file():
-        known = ", ".join(sorted(file.parent.name for file in SHIPPED.glob(f"*/{CONFIG}")))
-        raise ModelError(
-            f"{directory} is no model directory: there is no {CONFIG}. A finished recipe leaves "
-            f"one as WORKDIR/model; to judge photographs with, the package has {known}"
-        )
     try:
         config = json.loads(path.read_text())
     except json.JSONDecodeError as error:
@@ -140,7 +128,7 @@ def read_config(directory: Path | str) -> dict[str, Any]:
 
 
 def load(directory: Path | str) -> Model:
-    """Loads a model for use on this machine's default device; see `find`.
+    """Loads a model for use on this machine's default device; see `shipped.find`.
 
     Raises:
       ModelError: not a model directory.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax import map_files
+from fiqa_jax import map_files, shipped
 from fiqa_jax.inputs import Item, as_text
 from fiqa_jax.predictor import Predictor
 from input_pipeline.photo import Photo, PhotoError
@@ -47,11 +47,8 @@ def check(args: argparse.Namespace) -> None:
     """Raises: RunError: counts below one, or a folder that is no model directory."""
     if args.batch < 1 or args.workers < 1:
         raise RunError(f"--batch {args.batch} --workers {args.workers}: expected 1 or more")
-    if not (Path(args.model) / "config.json").is_file():
-        raise RunError(
-            f"{args.model} is no model directory: there is no config.json. A finished recipe "
-            "writes one as WORKDIR/model"
-        )
+    if wrong := shipped.lacking(shipped.find(args.model)):
+        raise RunError(wrong)
 
 
 def read_ahead(

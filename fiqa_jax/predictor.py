@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax import advice, calibration, judge
+from fiqa_jax import advice, calibration, judge, shipped
 from fiqa_jax.advice import Thresholds
 from fiqa_jax.predictions import Row
 from input_pipeline.photo import Photo, PhotoError, read_photo
@@ -53,7 +53,7 @@ class Predictor:
         if isinstance(model, (str, os.PathLike)):
             from fiqa_jax import model_dir
 
-            folder = model_dir.find(Path(model))
+            folder = shipped.find(model)
             self.model = model_dir.load(folder)
             self.name = model_name(folder)
         else:

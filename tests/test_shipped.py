@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from fiqa_jax import localise, model_dir
+from fiqa_jax import localise, model_dir, shipped
 from fiqa_jax.predictor import Predictor
 from input_pipeline import synthetic
 
@@ -14,8 +14,8 @@ NAMES = ("efiqa", "segmentor")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_card_and_size(name):
-    folder = model_dir.find(name)
-    assert folder == model_dir.SHIPPED / name
+    folder = shipped.find(name)
+    assert folder == shipped.FOLDER / name
     sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
     assert sum(sizes.values()) < 2e6
     card = (folder / "model_card.md").read_text()
@@ -28,16 +28,16 @@ def test_card_and_size(name):
 def test_a_folder_of_ones_own_comes_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "efiqa").mkdir()
-    assert model_dir.find("efiqa").resolve() == tmp_path / "efiqa"
+    assert shipped.find("efiqa").resolve() == tmp_path / "efiqa"
     with pytest.raises(model_dir.ModelError, match="efiqa is no model directory"):
         model_dir.load("efiqa")
-    assert str(model_dir.find("runs/efiqa")) == "runs/efiqa"  # a path is a path
+    assert str(shipped.find("runs/efiqa")) == "runs/efiqa"  # a path is a path
     with pytest.raises(model_dir.ModelError, match="the package has efiqa, segmentor"):
         Predictor("nowhere")
 
 
 def test_the_encoder_is_the_shipped_segmentor():
-    config = json.loads((model_dir.SHIPPED / "efiqa" / "config.json").read_text())
+    config = json.loads((shipped.FOLDER / "efiqa" / "config.json").read_text())
     from fiqa_jax import encoders
 
     assert config["encoder"]["digest"] == encoders.load("shipped").digest
