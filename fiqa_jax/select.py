@@ -87,8 +87,8 @@ def choose(density: Sequence[float], field: Sequence[float], framed: Sequence[bo
     frames, bare = sum(map(bool, framed)), int((d < BARE).sum())
     if frames:
         notes.append(
-            f"{frames:,} photographs show no round field of view; they may be no fundus "
-            "photographs at all, and their maps mean nothing then."
+            f"In {frames:,} pictures no round field of view is found: they are too dark for it, or no "
+            "photographs of a fundus, whose maps mean nothing."
         )
     if bare > 0.5 * len(d):
         notes.append(

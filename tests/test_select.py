@@ -51,7 +51,7 @@ def test_what_is_wrong_is_said():
     text = " ".join(chosen.notes)
     assert not chosen.enough
     assert "fewer than 200: inpainting is learned from the built-in drawings" in text
-    assert "8 photographs show no round field" in text
+    assert "In 8 pictures no round field of view is found" in text
     assert "In 6 photographs hardly any vessel is found" in text
 
 
