@@ -87,7 +87,7 @@ def choose(density: Sequence[float], field: Sequence[float], framed: Sequence[bo
     frames, bare = sum(map(bool, framed)), int((d < BARE).sum())
     if frames:
         notes.append(
-            f"In {frames:,} pictures no round field of view is found: they are too dark for it, or no "
+            f"In {frames:,} pictures no round field of view is found: they are too dark, or no "
             "photographs of a fundus, whose maps mean nothing."
         )
     if bare > 0.5 * len(d):
