@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from fiqa_jax import anomaly, encoders, model_dir, overlay, page, report_maps, select, stored
+from fiqa_jax import (
+    anomaly,
+    encoders,
+    model_dir,
+    overlay,
+    page,
+    report_maps,
+    select,
+    shipped,
+    stored,
+)
 from fiqa_jax.data import Data
 from fiqa_jax.plan import Job, RecipeError
 from input_pipeline import atomic, shards
@@ -101,13 +111,14 @@ def model_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
       RecipeError: no model directory there.
     """
     del of, data
-    given = Path(job.config.path).expanduser()
+    flag = f"--config.stage.{job.stage}.path"
+    if not job.config.path:
+        raise RecipeError(f"stage {job.title!r} takes a model that is there: give {flag}=DIRECTORY")
+    given = shipped.find(Path(job.config.path).expanduser())
     try:
         config = model_dir.read_config(given)
     except model_dir.ModelError as error:
-        raise RecipeError(
-            f"stage {job.title!r}: {error}; set --config.stage.{job.stage}.path"
-        ) from None
+        raise RecipeError(f"stage {job.title!r}, {flag}: {error}") from None
     model_dir.copy(given, job.directory / "model", config)
     return {"model": config["name"], "side": config["data"]["side"]}
 

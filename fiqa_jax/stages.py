@@ -41,6 +41,7 @@ from fiqa_jax.methods.base import Method
 from fiqa_jax.plan import Job, RecipeError
 from fiqa_jax.state import TrainState, variables
 from input_pipeline import shards
+from input_pipeline.table import TableError
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,10 @@ class Context:
         section = job.config.data
         key = f"{section.to_json_best_effort(sort_keys=True)} {job.fold} {job.folds}"
         if key not in self.opened:
-            data = open_data(section, self.workdir, job.fold, job.folds)
+            try:
+                data = open_data(section, self.workdir, job.fold, job.folds)
+            except TableError as error:
+                raise TableError(f"stage {job.title!r}: {error}") from None
             if jax.process_index() == 0:
                 found = audit.of_source(data.source, data.split, section.workers)
                 log.info("%s", audit.text(found))
