@@ -11,7 +11,9 @@ Arguments behind a colon: `tiny` (under a minute), `train_all` (trains the segme
 where the shipped one would be used), `photos` (a folder of your own, no labels), `paper`,
 `grades` (photographs with the three grades of quality: a classifier of cells learns them and is
 what is delivered), `encoders` (adapters on other encoders beside: raw pixels, the segmentor's
-network with initial weights, and one of your own, --config.stage.features_other.encoder=FILE).
+network with initial weights, and one of your own, --config.stage.features_other.encoder=FILE),
+`known` (a second adapter learns from what is known of drawn or degraded photographs, which part of
+them is bad, in place of labels from inpainting; it is what is delivered).
 
 `photos` needs nothing but the folder. Inpainting is learned from its own best photographs where
 there are enough of them; the report says so, and ranks all:
@@ -51,7 +53,12 @@ def get_config(arg: str = "") -> ConfigDict:
         paper=False,
         grades=False,
         encoders=False,
+        known=False,
     )
+    if args.known and (args.photos or args.paper):
+        raise ValueError(
+            "`known` learns from drawn or degraded photographs: leave photos and paper"
+        )
     c = defaults.base()
     c.name = "efiqa"
     c.data.side = 64 if args.tiny else 256
@@ -151,13 +158,17 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
         )
         features = ("features", f"features_{name}", "features")
         _adapter(c, args, (features, *read[1:]), f"_{name}")
+    if args.known:
+        own = {"labels": "known", "pos_weight": 1.0, "ridge": 0.0}
+        _adapter(c, args, (read[0], *read[2:]), "_known", **own)
+        c.deliver = "maps_known"
     if args.grades:
         _grades(c, read[0], tuple(read), args.tiny)
 
 
-def _adapter(c: ConfigDict, args: ConfigDict, read: tuple, which: str) -> None:
+def _adapter(c: ConfigDict, args: ConfigDict, read: tuple, which: str, **changes: Any) -> None:
     """An adapter, and the model that draws maps with it."""
-    own: dict[str, Any] = {"ridge": 3.0, "around": 1.3}
+    own: dict[str, Any] = {"ridge": 3.0, "around": 1.3, **changes}
     optim: dict[str, Any] = {"lr": 1e-2, "schedule": "cosine"}  # few photographs: few steps
     if args.photos:
         own["pos_weight"] = 0.0  # as many bad cells as a folder has

@@ -55,6 +55,7 @@ METHODS: dict[str, dict[str, Any]] = {
         # factor on the loss of bad cells; published: 20 and 9.58, the second being how many others
         # there are for each; 0: that number, of the training photographs
         "pos_weight": 9.58,
+        "labels": "bad",  # bad (what inpainting says) | known (the photographs' own truth, `map`)
         "field": True,  # cells outside the field are no examples; published: they are, not bad
         "standardise": True,  # features by running mean and deviation; published: as they are
         "ridge": 0.0,  # half of it times the squared weights is added to the loss; published: 0

@@ -72,6 +72,24 @@ def test_a_weight_of_zero_is_as_many_others_as_there_are():
         assert np.isfinite(found).all()
 
 
+def test_the_truth_in_place_of_pseudo_labels():
+    """The same batches, what is bad said by codes of the truth."""
+    codes = {255: 0, 0: 1, 1: 3}
+
+    def told(batch):
+        truth = np.vectorize(codes.get)(batch["bad"]).astype(np.uint8)
+        truth[0, 0, :] = np.where(truth[0, 0] == 1, 2, truth[0, 0])  # usable is not bad
+        return {name: x for name, x in batch.items() if name != "bad"} | {"map": truth}
+
+    given = list(batches(5))
+    assert set(np.unique(given[0]["bad"])) == set(codes)
+    want, _ = train(build(), given, "jit", 1)
+    got, _ = train(build(labels="known"), [told(batch) for batch in given], "jit", 1)
+    np.testing.assert_array_equal(got.params["linear"]["kernel"], want.params["linear"]["kernel"])
+    with pytest.raises(ValueError, match="'true' is none of"):
+        build(labels="true")
+
+
 def test_learns_a_linear_rule():
     method = build(steps=200)
     state, _ = train(method, list(batches(200)), "jit", 1)

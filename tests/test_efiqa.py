@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import recipes
 import whole_run
 from PIL import Image
 
@@ -160,3 +161,14 @@ def test_choice_of_pictures():
     maps[2] = 1  # in whole
     maps[3, 0, 0] = 0.4
     assert report_maps.choose(maps, maps.mean((1, 2)), 4) == [1, 3, 2, 0]
+
+
+def test_the_known_truth_in_place_of_pseudo_labels():
+    config = recipes.load("known", "efiqa")
+    stage, other = config.stage.adapter_known, config.stage.adapter
+    assert config.deliver == "maps_known"
+    assert (stage.method.labels, other.method.labels) == ("known", "bad")
+    assert {what for what, _, _ in stage.inputs} == {"features", "seen", "map"}
+    assert stage.data == other.data  # of the same photographs
+    with pytest.raises(ValueError, match="leave photos and paper"):
+        recipes.load("known,photos", "efiqa")

@@ -10,6 +10,9 @@ almost too well: the unit learns the labels' mistakes. A strong `ridge` keeps it
 of the two classes' means; and as photographs are bad in places, not in cells, the map is averaged
 over a window (`around`). Both squeeze the logits, and so a gain and an offset are learned on top,
 by the same cross-entropy, of which the unit does not know.
+
+Where the truth of a photograph's cells is known, as it is of drawn and of degraded ones, the unit
+can learn from that in place of pseudo-labels (`labels=known`, ours).
 """
 
 from typing import Any
@@ -23,6 +26,8 @@ from fiqa_jax import anomaly, density, losses, optim, state
 from fiqa_jax.methods import base
 from fiqa_jax.models.norm import BatchNorm, parameter_dtype
 from fiqa_jax.parallel import Axis
+
+LABELS = ("bad", "known")  # of inpainting; the truth
 
 
 class Linear(nn.Module):
@@ -64,6 +69,11 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         )
     net = Linear(1, jnp.dtype(config.model.precision), own.standardise)
     pos_weight = own.pos_weight or others_for_each(data)
+    if own.labels not in LABELS:
+        raise ValueError(f"method.labels {own.labels!r} is none of {LABELS}")
+
+    def labels(batch: base.Batch) -> jax.Array:
+        return batch["bad"] if own.labels == "bad" else known_bad(batch["map"])
 
     def start(key: jax.Array) -> tuple[Any, Any]:
         found = dict(net.init(key, jnp.zeros((1, *data.features), net.dtype)))
@@ -94,12 +104,13 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         out, new = net.clone(axis_name=axis.name).apply(
             {"params": params, **model_state}, batch["features"], True, mutable=list(model_state)
         )
-        value, weight = cell_loss(out[..., 0], batch["bad"], pos_weight, own.field)
+        bad = labels(batch)
+        value, weight = cell_loss(out[..., 0], bad, pos_weight, own.field)
         # Weighted by the number of cells: the mean is over cells, whosever they are.
         terms = {"bce": losses.Term(*per_example(value, weight), 1.0)}
         if "scale" in params:
             logits = scaled(params, out[..., 0], batch)
-            value, weight = cell_loss(logits, batch["bad"], pos_weight, own.field)
+            value, weight = cell_loss(logits, bad, pos_weight, own.field)
             terms["map_bce"] = losses.Term(*per_example(value, weight), 1.0)
         if own.ridge:
             every = jnp.ones(len(out), out.dtype)
@@ -113,6 +124,19 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         return outputs_of(logits, batch, pos_weight, own.field)
 
     return base.Method(init, base.gradient_step(loss, tx, config.optim.ema), predict)
+
+
+def known_bad(truth: jax.Array) -> jax.Array:
+    """Labels of cells, as inpainting gives them, from their truth.
+
+    Args:
+      truth: `[B, h, w] uint8`: 1 good, 2 usable, 3 bad, else not known.
+
+    Returns:
+      `[B, h, w] uint8`: 1 bad, 0 not, 255 not known.
+    """
+    known = (truth >= 1) & (truth <= 3)
+    return jnp.where(known, truth == 3, anomaly.ABSENT).astype(jnp.uint8)
 
 
 def others_for_each(data: base.DataSpec) -> float:

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from fiqa_jax import anomaly, losses, optim, pu, state
 from fiqa_jax.methods import base
 from fiqa_jax.methods.adapter import cell_loss, outputs_of, per_example
-from fiqa_jax.models.efiqa_cp import EfiqaCP, drop_paths
+from fiqa_jax.models.efiqa_cp import DROP, EfiqaCP, drop_paths
 from fiqa_jax.parallel import Axis
 
 BCE = "bce"
@@ -42,6 +42,8 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         )
     dtype = jnp.dtype(config.model.precision)
     blocks = tuple(own.blocks)
+    if not 1 <= len(blocks) <= len(DROP):
+        raise ValueError(f"method.blocks {blocks}: expected one to {len(DROP)} stages")
     net = EfiqaCP(own.width, own.ratio, blocks, 0 if data.features else own.stem, dtype)
     shape = data.features or (data.side, data.side, data.channels)
     change = base.augmented(config.augment.train)
