@@ -159,7 +159,7 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
         features = ("features", f"features_{name}", "features")
         _adapter(c, args, (features, *read[1:]), f"_{name}")
     if args.known:
-        own = {"labels": "known", "pos_weight": 1.0, "ridge": 0.0}
+        own = {"labels": "known", "pos_weight": 1.0}
         _adapter(c, args, (read[0], *read[2:]), "_known", **own)
         c.deliver = "maps_known"
     if args.grades:
