@@ -29,7 +29,9 @@ def base() -> ConfigDict:
 
     c.data = ConfigDict()
     c.data.source = "drawn"  # drawn | csv | folder | degraded | tfds | a data set: see below
-    c.data.path = ""  # csv: the table; folder, data set: its root; tfds: of a prepared builder
+    # csv: the table; folder, data set: its root; tfds: of a prepared builder. The command line's
+    # data.dir is read as this.
+    c.data.path = ""
     c.data.root = ""  # csv: folder that relative paths start from; the table's folder when empty
     c.data.columns = ()  # csv: pairs (what for: path, patient, quality ..., column name)
     c.data.quality_codes = ()  # csv: pairs (what stands in the table, class name); for bare numbers

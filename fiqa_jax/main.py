@@ -14,6 +14,8 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
+from fiqa_jax import recipe_line
+
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Recipe file.", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", "", "Results; runs/<config>[-<argument>] if empty.")
 _STAGE = flags.DEFINE_string("stage", "", "Run this stage only.")
@@ -58,39 +60,10 @@ def default_workdir(config_path: str) -> str:
     return os.path.join("runs", Path(path).stem + (f"-{clean}" if clean else ""))
 
 
-def find_config(path: str) -> str:
-    """The config as given if it is there, else the packaged one of the same file name.
-
-    Raises:
-      SystemExit: neither is there; lists the packaged ones.
-    """
-    name, colon, argument = path.partition(":")
-    if Path(name).is_file():
-        return path
-    here = Path(__file__).parent
-    folders = [p for p in (here / "_configs", here.parent / "configs") if p.is_dir()]
-    for folder in folders:
-        if (folder / Path(name).name).is_file():
-            return f"{folder / Path(name).name}{colon}{argument}"
-    known = sorted({p.name for f in folders for p in f.glob("*.py")})
-    raise SystemExit(f"no config at {name}, and the package has only {', '.join(known)}")
-
-
-def with_found_config(argv: Sequence[str]) -> list[str]:
-    """The command line with the config's path replaced by where it was found."""
-    out = list(argv)
-    for i, word in enumerate(out):
-        if word.startswith(("--config=", "-config=")):
-            flag, _, path = word.partition("=")
-            out[i] = f"{flag}={find_config(path)}"
-        elif word in ("--config", "-config") and i + 1 < len(out):
-            out[i + 1] = find_config(out[i + 1])
-    return out
-
-
 def run() -> None:
     """Entry point of the `fiqa-jax` command."""
-    app.run(main, argv=with_found_config(sys.argv))
+    sys.argv = recipe_line.found(sys.argv)  # ml_collections looks there for what is set
+    app.run(main, argv=sys.argv, flags_parser=recipe_line.parse)
 
 
 if __name__ == "__main__":

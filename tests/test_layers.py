@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Left to right: a module imports only modules that stand to its left.
 ORDER = """
-method_settings defaults command shipped
+method_settings defaults command shipped recipe_line
 parallel
 augment density spec losses pu meta optim state masks
 anomaly

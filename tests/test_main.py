@@ -2,13 +2,15 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 from recipes import LOADS, load, run_main
 
-from fiqa_jax import earlier, main, model_dir, predictions, recipe
+from fiqa_jax import earlier, main, model_dir, predictions, recipe, recipe_line
 from fiqa_jax.plan import RecipeError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -161,11 +163,37 @@ def test_named_workdir(tmp_path, monkeypatch, capsys):
 
 def test_config_is_found_in_the_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = main.with_found_config(["x", "--config", "configs/multitask.py:tiny", "--workdir=w"])
+    found = recipe_line.found(["x", "--config", "configs/multitask.py:tiny", "--workdir=w"])
     assert found[2].endswith("configs/multitask.py:tiny")
     assert Path(found[2].partition(":")[0]).is_file()
     with pytest.raises(SystemExit, match=r"no config at nope\.py, .* multitask\.py"):
-        main.find_config("nope.py")
+        recipe_line.find_config("nope.py")
+
+
+@pytest.mark.parametrize(
+    ("flag", "says"),
+    [
+        ("data.pathh=x", "no pathh in config.data (did you mean path?); there are base, "),
+        ("daat.path=x", "no daat in config (did you mean data?)"),
+        ("stage.nobody.optim.lr=1", "no nobody in config.stage; there are "),
+        ("stage.student.data.sid=8", "no sid in config.stage.student.data (did you mean side?)"),
+        ("name.first=x", "name is a value, there are no fields in it"),
+    ],
+)
+@LOADS
+def test_a_setting_that_is_not_there(flag, says, monkeypatch):
+    """One line that names it, and no traceback of ml_collections."""
+    command = ["x", f"--config={ROOT / 'configs' / 'multitask.py'}:tiny", f"--config.{flag}"]
+    monkeypatch.setattr(sys, "argv", command)
+    with flagsaver.flagsaver(), pytest.raises(SystemExit) as error:
+        recipe_line.parse(command)
+    assert f"--config.{flag.partition('=')[0]}: {says}" in str(error.value)
+
+
+def test_a_folder_may_be_called_dir():
+    words = ["--config.data.dir=a", "--config.stage.good.data.dir", "--config.data.dirt=a"]
+    path = ["--config.data.path=a", "--config.stage.good.data.path", "--config.data.dirt=a"]
+    assert recipe_line.found(words) == path
 
 
 def test_shares_of_defects_that_a_model_learned_from():

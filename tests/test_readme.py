@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from recipes import LOADS, run_main
 
-from fiqa_jax import main, predictions
+from fiqa_jax import predictions, recipe_line
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -57,7 +57,7 @@ def test_every_command_names_what_is_there():
         assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), module
     for words in re.findall(r"--config (\S+)", README):
         if not words.startswith("ordinal"):
-            main.find_config(shlex.split(words)[0])
+            recipe_line.find_config(shlex.split(words)[0])
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
 
