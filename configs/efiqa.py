@@ -33,10 +33,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-import fiqa_jax
-from fiqa_jax import defaults
+from fiqa_jax import defaults, shipped
 
-SHIPPED = Path(fiqa_jax.__file__).parent / "weights"
 DINOV3 = "facebook/dinov3-vitl16-pretrain-lvd1689m"
 CELLS = ("cells", "seen")
 OTHERS = {"pixels": "pixels", "random": "random:unet", "other": "random:mobilenet"}
@@ -208,9 +206,9 @@ def _grades(c: ConfigDict, features: tuple[str, str, str], read: tuple, tiny: bo
 
 def _segmentor(c: ConfigDict, args: ConfigDict, drawn: dict[str, Any]) -> None:
     """The shipped segmentor, one that is given, or one trained on drawn eyes."""
-    shipped = SHIPPED / "segmentor"
-    if args.paper or (shipped.is_dir() and not args.train_all and not args.tiny):
-        path = "" if args.paper else str(shipped)
+    ready = shipped.FOLDER / "segmentor"
+    if args.paper or (ready.is_dir() and not args.train_all and not args.tiny):
+        path = "" if args.paper else str(ready)
         defaults.add_stage(c, "segmentor", "fit", artefact="model", path=path)
         return
     sections = {name: dict(changes) for name, changes in READER.items()}

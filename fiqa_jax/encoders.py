@@ -25,7 +25,7 @@ import numpy as np
 from flax import traverse_util
 from jax.typing import ArrayLike
 
-from fiqa_jax import hub, models, pretrained
+from fiqa_jax import hub, models, pretrained, shipped
 from fiqa_jax.encoder_cells import CELL, network, pixel_statistics
 from fiqa_jax.formats import FORMATS
 from fiqa_jax.methods.base import unit
@@ -33,7 +33,7 @@ from fiqa_jax.methods.pretrain import encoder_settings
 from fiqa_jax.methods.vessels import CHANNELS
 from fiqa_jax.models import vit
 
-SHIPPED = Path(__file__).parent / "weights" / "segmentor"  # its features
+SHIPPED = shipped.FOLDER / "segmentor"  # its features
 PIXELS = "pixels"  # statistics of raw pixels: what any encoder has to beat
 RANDOM = "random"  # random:vit_s, a network with initial weights: the other floor
 UNET = {"out": len(CHANNELS), "base": 8, "levels": 4, "norm": True}  # of the shipped segmentor

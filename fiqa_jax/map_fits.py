@@ -190,7 +190,7 @@ def pictures_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
         arrays = {k: f.row(row_of[k][name], (what,))[what] for k, (f, what) in folders.items()}
         if "map" in photograph and (photograph["map"] != anomaly.ABSENT).any():
             arrays["truth"] = photograph["map"]
-        arrays |= {"image": photograph["image"], "fov": photograph["fov"]}
+        arrays["image"] = photograph["image"]
         rows.append((f"{name}: mean of the map {score[chosen]:.2f}", arrays))
     page.save_section(job.directory, report_maps.section(rows, threshold))
     order = np.argsort(-score, kind="stable")

@@ -10,6 +10,7 @@ from typing import Any
 from absl import app
 from ml_collections import ConfigDict
 
+_NO_FIELD = (AttributeError, KeyError, TypeError)  # of ml_collections, for one that is not there
 # People who come from TFDS call a folder of photographs that.
 _FOLDER = re.compile(r"^(--?config\.(?:stage\.\w+\.)?data)\.dir(?==|$)")
 
@@ -52,11 +53,7 @@ def parse(argv: Sequence[str]) -> list[str]:
     """
     try:
         return app.parse_flags_with_usage(list(argv))
-    except (
-        AttributeError,
-        KeyError,
-        TypeError,
-    ):  # of ml_collections, for a field that is not there
+    except _NO_FIELD:
         if wrong := unknown(argv):
             raise SystemExit(wrong) from None
         raise
