@@ -19,6 +19,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from fiqa_jax import xla_flags
+
 NAME = "data"
 
 
@@ -185,9 +187,9 @@ def prepare(deterministic: bool, compiled: os.PathLike[str] | str) -> None:
     """
     if not getattr(jax.config, "jax_compilation_cache_dir", None):
         jax.config.update("jax_compilation_cache_dir", str(compiled))
+    xla_flags.prefer_own_convolutions()
     if deterministic:
-        flag = "--xla_gpu_deterministic_ops=true"
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+        xla_flags.add(xla_flags.DETERMINISTIC, "true")
 
 
 def initialise_pod(asked: bool) -> bool:

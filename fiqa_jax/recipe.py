@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -89,6 +90,7 @@ def _write_run(config: ConfigDict, workdir: Path) -> None:
     devices: dict[str, Any] = {
         "devices": [d.device_kind for d in jax.devices()],
         "processes": jax.process_count(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }
     plan.write(workdir / "versions.json", {**model_dir.versions(), **devices})
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Left to right: a module imports only modules that stand to its left.
 ORDER = """
 method_settings defaults command shipped recipe_line
+xla_flags
 parallel
 augment density spec losses pu meta optim state masks
 anomaly
