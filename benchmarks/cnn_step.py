@@ -24,10 +24,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from fiqa_jax import defaults, parallel, pretrained, state
-from fiqa_jax.formats import FORMATS
-from fiqa_jax.methods import base, nnpu
+from fiqa_jax import defaults
+from fiqa_jax.methods import efiqa_cp
 from fiqa_jax.models.efiqa_cp import DROP, EfiqaCP
+from fiqa_jax.pretrained import tensors
+from fiqa_jax.pretrained.formats import FORMATS
+from fiqa_jax.training import devices as parallel
+from fiqa_jax.training import method as base
+from fiqa_jax.training import state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "golden"))
 import efiqa_cp_reference
@@ -87,9 +91,9 @@ def jax_step(
     c.optim.update({"lr": RATE, "schedule": "constant", "weight_decay": DECAY, "clip": 0.0})
     c.optim.decay = ((".*", 1.0),)
     data = base.DataSpec(side, 3, (), (), (), {}, 8, 100, batch, (MEAN,) * 3, (STD,) * 3)
-    method, devices = nnpu.build(c, data), parallel.make("jit", jax.devices()[:1])
+    method, devices = efiqa_cp.build(c, data), parallel.make("jit", jax.devices()[:1])
     start = jax.jit(method.init)(jax.random.key(0))
-    variables = pretrained.fit({"params": start.params}, ours_of(network), "EFIQA-CP")
+    variables = tensors.fit({"params": start.params}, ours_of(network), "EFIQA-CP")
     x = (images / np.float32(255) - np.float32(MEAN)) / np.float32(STD)
     got, _ = jax.jit(EfiqaCP(width, stem=STEM).apply)(variables, x)
     with torch.no_grad():

@@ -21,9 +21,13 @@ import numpy as np
 import timing
 import torch
 
-from fiqa_jax import defaults, parallel, pretrained, state
-from fiqa_jax.formats import FORMATS
-from fiqa_jax.methods import base, inpaint
+from fiqa_jax import defaults
+from fiqa_jax.methods import efiqa_inpaint
+from fiqa_jax.pretrained import tensors as pretrained
+from fiqa_jax.pretrained.formats import FORMATS
+from fiqa_jax.training import devices as parallel
+from fiqa_jax.training import method as base
+from fiqa_jax.training import state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "golden"))
 from unet_reference import UNet
@@ -41,7 +45,7 @@ def jax_step(maps: np.ndarray, network: UNet, width: int) -> Callable[[], float]
     c.optim.update({"lr": RATE, "schedule": "constant", "weight_decay": DECAY, "clip": 0.0})
     c.optim.decay = ((".*", 1.0),)
     data = base.DataSpec(side, 3, (), (), (), {}, 8, 100, batch, (0.0,) * 3, (1.0,) * 3)
-    method, devices = inpaint.build(c, data), parallel.make("jit", jax.devices()[:1])
+    method, devices = efiqa_inpaint.build(c, data), parallel.make("jit", jax.devices()[:1])
     start = jax.jit(method.init)(jax.random.key(0))
     tensors = {name: x.detach().numpy() for name, x in network.state_dict().items()}
     found, _ = FORMATS["vuad"].convert(tensors)

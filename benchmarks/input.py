@@ -27,10 +27,11 @@ import numpy as np
 import timing
 from PIL import Image
 
-from input_pipeline import batches, cache, store
-from input_pipeline.foldersource import folder_source
-from input_pipeline.photoreader import PhotoReader
-from input_pipeline.sources import Source
+from input_pipeline.loading import batches
+from input_pipeline.sources.folder_source import folder_source
+from input_pipeline.sources.opening import Source
+from input_pipeline.sources.photo_files import PhotoReader
+from input_pipeline.storage import cache, store
 
 Step = Callable[[dict, np.ndarray], tuple[dict, jax.Array]]
 

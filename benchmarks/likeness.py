@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from input_pipeline import likeness
-from input_pipeline.foldersource import SUFFIXES
-from input_pipeline.photo import read_photo
+from input_pipeline.photo.file_type import SUFFIXES
+from input_pipeline.photo.reader import read_photo
+from input_pipeline.sources import near_duplicates
 
 _SIDE = 128
 
@@ -45,8 +45,10 @@ CHANGES: dict[str, Callable[[Image.Image], bytes]] = {
 
 
 def compared(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> bool:
-    both = likeness.Signatures(np.stack([one[0], other[0]]), np.stack([one[1], other[1]]), {})
-    return bool(likeness.pairs(both))
+    both = near_duplicates.Signatures(
+        np.stack([one[0], other[0]]), np.stack([one[1], other[1]]), {}
+    )
+    return bool(near_duplicates.pairs(both))
 
 
 def main() -> None:
@@ -55,10 +57,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=3)
     args = parser.parse_args()
     paths = sorted(p for f in args.folders for p in f.rglob("*") if p.suffix.lower() in SUFFIXES)
-    marks = [likeness.signature(p.image, p.fov) for p in (read_photo(x, _SIDE) for x in paths)]
+    marks = [
+        near_duplicates.signature(p.image, p.fov) for p in (read_photo(x, _SIDE) for x in paths)
+    ]
     bits = np.stack([mark[0] for mark in marks])
     small = np.stack([mark[1] for mark in marks])
-    found = likeness.pairs(likeness.Signatures(bits, small, {}))
+    found = near_duplicates.pairs(near_duplicates.Signatures(bits, small, {}))
     upper = np.triu_indices(len(paths), 1)
     apart = np.bitwise_count(bits[upper[0]] ^ bits[upper[1]]).sum(axis=1)
     close = (small.astype(np.float32) @ small.T.astype(np.float32))[upper]
@@ -70,7 +74,7 @@ def main() -> None:
         for row in range(0, len(paths), args.every):
             with Image.open(paths[row]) as picture:
                 copy = read_photo(change(picture.convert("RGB")), _SIDE)
-            hits.append(compared(marks[row], likeness.signature(copy.image, copy.fov)))
+            hits.append(compared(marks[row], near_duplicates.signature(copy.image, copy.fov)))
         print(f"| {name} | {sum(hits)} of {len(hits)} copies found |")
 
 

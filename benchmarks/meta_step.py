@@ -45,8 +45,11 @@ def ours(variant: str, args: argparse.Namespace) -> Callable[[], float]:
     """One step of the method, its loss fetched."""
     import jax
 
-    from fiqa_jax import defaults, parallel, state
-    from fiqa_jax.methods import base, mkcnet
+    from fiqa_jax import defaults
+    from fiqa_jax.methods import mkcnet
+    from fiqa_jax.training import devices as parallel
+    from fiqa_jax.training import method as base
+    from fiqa_jax.training import state
 
     row, _, way = variant.partition(", ")
     c = defaults.base()

@@ -1,14 +1,14 @@
 """How the benchmarks time: what is compared takes turns, so that a busy machine slows all alike.
 
-Importing it sets XLA's flags as the commands do (`fiqa_jax.xla_flags`); for XLA as it comes, give
-`XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type=<its own value>`.
+Importing it sets XLA's flags as the commands do (`training.xla_flags`); a value of
+your own for that flag in XLA_FLAGS stays.
 """
 
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from fiqa_jax import xla_flags
+from fiqa_jax.training import xla_flags
 
 xla_flags.prefer_own_convolutions()
 

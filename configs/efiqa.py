@@ -33,7 +33,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from fiqa_jax import defaults, shipped
+from fiqa_jax import defaults
+from fiqa_jax.pretrained import shipped
 
 DINOV3 = "facebook/dinov3-vitl16-pretrain-lvd1689m"
 CELLS = ("cells", "seen")

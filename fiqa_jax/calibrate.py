@@ -8,87 +8,16 @@ like those to come, and check it on others. The model's config.json is replaced.
 """
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fiqa_jax import assess, calibration, command, metrics, predictions, reading, thresholds
-from fiqa_jax.calibration import Fitted, prior_correction
-from fiqa_jax.labelled import LabelError
-from fiqa_jax.predictions import Predictions
-from fiqa_jax.stats import Interval
-from fiqa_jax.thresholds import Band
-
-__all__ = ["Calibration", "fit", "main", "prior_correction"]
-
-SENSITIVITY = SPECIFICITY = 0.95  # of the band, where nothing else is asked for
-FEWEST = 10  # examples of a kind; from fewer nothing is fitted, for it would fit chance
-
-
-@dataclasses.dataclass(frozen=True)
-class Calibration:
-    """What a model's config.json takes over: `temperature` and `thresholds`."""
-
-    temperature: dict[str, Fitted]
-    thresholds: dict[str, Any]  # see advice.Thresholds
-    band: Band | None  # what the thresholds were seen to do
-    notes: tuple[str, ...]  # what could not be fitted, and why
-
-
-def fit(
-    found: Predictions,
-    *,
-    sensitivity: float = SENSITIVITY,
-    specificity: float = SPECIFICITY,
-    seed: int = 0,
-) -> Calibration:
-    """Calibration of every head and the band of the score, from labelled predictions.
-
-    A photograph is bad where it is ungradable, or graded reject. A head with fewer than FEWEST
-    labelled examples of two of its classes stays as it is, and so does the decision by grade with
-    fewer bad photographs or others than that.
-
-    Args:
-      found: predictions with true labels, best of a validation split.
-      sensitivity: share of bad photographs that must not be accepted.
-      specificity: share of the others that must not be taken again.
-      seed: of the intervals.
-    """
-    notes = []
-    fitted = calibration.fit_heads(found.truth, found.outputs, found.details)
-    heads = metrics.heads(found.truth, found.outputs, found.details, found.diagnosis)
-    few = [name for name in fitted if name not in heads or not _enough(heads[name].truth)]
-    if few:
-        notes.append(f"not calibrated, fewer than {FEWEST} examples of a kind: {', '.join(few)}")
-    bad = found.truth.get("ungradable", np.full(len(found.id), -1))
-    if not (bad >= 0).any() and "quality" in found.truth:
-        grade = found.truth["quality"]
-        bad = np.where(grade < 0, -1, grade == 2)
-    chosen: Band | None = None
-    if "score" in found.outputs and _enough(bad):
-        chosen = thresholds.band(
-            bad,
-            found.outputs["score"],
-            found.patient,
-            sensitivity=sensitivity,
-            specificity=specificity,
-            seed=seed,
-        )
-    else:
-        notes.append(f"no band of the score: it needs {FEWEST} photographs known bad, and others")
-    temperature = {name: values for name, values in fitted.items() if name not in few}
-    cuts = {"accept": chosen.accept, "recapture": chosen.recapture} if chosen else {}
-    return Calibration(temperature, cuts, chosen, tuple(notes))
-
-
-def _enough(truth: NDArray[np.int64]) -> bool:
-    """Whether two classes have FEWEST labelled examples each."""
-    return bool((np.bincount(truth[truth >= 0], minlength=2) >= FEWEST).sum() > 1)
+from fiqa_jax import command
+from fiqa_jax.evaluation import calibration
+from fiqa_jax.evaluation.intervals import Interval
+from fiqa_jax.predictions import assessment, label_flags, schema
+from fiqa_jax.predictions.calibration_fit import SENSITIVITY, SPECIFICITY, Calibration, fit
+from fiqa_jax.predictions.label_files import LabelError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -98,13 +27,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--sensitivity", type=float, default=SENSITIVITY, help="bad ones not accepted")
     p.add_argument("--specificity", type=float, default=SPECIFICITY, help="others not sent back")
     p.add_argument("--seed", type=int, default=0, help="of the intervals (default %(default)s)")
-    reading.add_arguments(p)
+    label_flags.add_arguments(p)
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    args = parser().parse_args(reading.hyphens(sys.argv[1:] if argv is None else argv))
+    args = parser().parse_args(label_flags.hyphens(sys.argv[1:] if argv is None else argv))
     return command.run("calibrate", lambda: run(args))
 
 
@@ -114,19 +43,19 @@ def run(args: argparse.Namespace) -> None:
     Raises:
       LabelError, PredictionsError, ValueError: nothing is written then.
     """
-    from fiqa_jax import model_dir
-    from fiqa_jax.predictor import model_name
+    from fiqa_jax.inference import model_dir
+    from fiqa_jax.inference.predictor import model_name
 
     directory = Path(args.model)
     config = model_dir.read_config(directory)
     name = model_name(directory)
-    others = {str(row["model"]) for row in predictions.read_rows(args.predictions)} - {name}
+    others = {str(row["model"]) for row in schema.read_rows(args.predictions)} - {name}
     if others:
         raise LabelError(
             f"{args.predictions} was predicted by {', '.join(sorted(others))}, {directory} holds "
             f"{name}: run fiqa_jax.predict with that model again"
         )
-    found, notes = reading.read(args.predictions, args, reading.format_of(args))
+    found, notes = label_flags.read(args.predictions, args, label_flags.format_of(args))
     got = fit(found, sensitivity=args.sensitivity, specificity=args.specificity, seed=args.seed)
     print("\n".join(f"- {note}" for note in (*notes, *got.notes)))
     # The predictions carry the calibration so far; the new one comes on top of it.
@@ -135,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     config["calibration"] = {
         "photographs": len(found.id),
         "targets": {"sensitivity": args.sensitivity, "specificity": args.specificity},
-        "band": assess.to_json(got.band),
+        "band": assessment.to_json(got.band),
     }
     model_dir.write_config(directory, config)
     print(text(got, args.sensitivity, args.specificity))

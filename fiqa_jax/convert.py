@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from fiqa_jax import command
-from fiqa_jax.formats import FORMATS
+from fiqa_jax.pretrained.formats import FORMATS
 
 
 def convert(
@@ -49,7 +49,8 @@ def convert(
       ValueError: an unknown format, an output that is not called .safetensors or is the input,
         or tensors that cannot be read or are not of this format.
     """
-    from fiqa_jax import pretrained, torchfile
+    from fiqa_jax.pretrained import tensors as pretrained
+    from fiqa_jax.pretrained import torch_file
 
     if format_name not in FORMATS:
         raise ValueError(f"--format {format_name!r} is not known; known: {', '.join(FORMATS)}")
@@ -57,7 +58,7 @@ def convert(
         raise ValueError(f"--output {output}: its name must end in .safetensors")
     if Path(output).resolve() == Path(source).resolve():
         raise ValueError(f"--output {output} is the input itself")
-    tensors = _cut(torchfile.read(source, key), prefix, source)
+    tensors = _cut(torch_file.read(source, key), prefix, source)
     try:
         found, metadata = FORMATS[format_name].convert(tensors)
     except ValueError as error:

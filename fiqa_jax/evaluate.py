@@ -17,10 +17,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fiqa_jax import assess, calibration, command, labelled, metrics, paired, reading, stats
-from fiqa_jax.assess import Assessed, Compared
-from fiqa_jax.labelled import Format, LabelError
-from fiqa_jax.predictions import Predictions
+from fiqa_jax import command
+from fiqa_jax.evaluation import calibration, intervals, metrics, significance
+from fiqa_jax.predictions import assessment, label_files, label_flags
+from fiqa_jax.predictions.assessment import Assessed, Compared
+from fiqa_jax.predictions.label_files import Format, LabelError
+from fiqa_jax.predictions.schema import Predictions
 from input_pipeline import atomic
 
 
@@ -29,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser("fiqa_jax.evaluate", description=__doc__.split("\n", 1)[0])
     p.add_argument("--compare", metavar="FILE", help="predictions of the same photographs")
     p.add_argument("--json", metavar="FILE", help="write everything there as well")
-    reading.add_arguments(p)
+    label_flags.add_arguments(p)
     g = p.add_argument_group("what is computed")
     g.add_argument(
         "--prior-correction",
@@ -46,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument(
         "--draws",
         type=int,
-        default=stats.COUNT_DRAWS,
+        default=intervals.COUNT_DRAWS,
         help="bootstrap draws of count metrics, a fifth for rank metrics; 0: no intervals "
         "(default %(default)s)",
     )
@@ -58,10 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] == "audit":
-        from fiqa_jax import audit_command  # reads photographs; the rest does without
+        from fiqa_jax import audit  # reads photographs; the rest does without
 
-        return audit_command.main(argv[1:])
-    args = parser().parse_args(reading.hyphens(argv))
+        return audit.main(argv[1:])
+    args = parser().parse_args(label_flags.hyphens(argv))
     return command.run("evaluate", lambda: run(args))
 
 
@@ -73,19 +75,19 @@ def run(args: argparse.Namespace) -> None:
     """
     if args.compare and args.draws <= 0:
         raise ValueError("--compare needs draws; leave --draws as it is")
-    how = reading.format_of(args)
+    how = label_flags.format_of(args)
     found, notes = _labelled(args.predictions, args, how)
     draws = {"seed": args.seed, "count_draws": args.draws, "rank_draws": args.draws // 5}
     scored = metrics.heads(found.truth, found.outputs, found.details, found.diagnosis)
-    told = "" if scored or args.compare else assess.ranking(found, seed=args.seed)
-    heads = {} if told else assess.assess(found, **draws)
+    told = "" if scored or args.compare else assessment.ranking(found, seed=args.seed)
+    heads = {} if told else assessment.assess(found, **draws)
     print("\n".join([*(f"- {note}" for note in notes), told]).rstrip())
     for name, one in heads.items():
         print("\n" + head_text(name, one))
     compared: dict[str, Compared] = {}
     if args.compare:
         other, other_notes = _labelled(args.compare, args, how)
-        compared = assess.compare(found, other, **draws)
+        compared = assessment.compare(found, other, **draws)
         print(f"\n{args.predictions} minus {args.compare}")
         print("\n".join(f"- {note}" for note in other_notes))
         for name, both in compared.items():
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _labelled(path: str, args: argparse.Namespace, how: Format) -> tuple[Predictions, list[str]]:
-    found, notes = reading.read(path, args, how)
+    found, notes = label_flags.read(path, args, how)
     if args.prior_correction is not None:
         counts = _train_counts(args, how)
         if "p_quality" not in found.outputs:
@@ -114,7 +116,7 @@ def _labelled(path: str, args: argparse.Namespace, how: Format) -> tuple[Predict
 
 def _train_counts(args: argparse.Namespace, how: Format) -> np.ndarray:
     if args.train_labels:
-        truth = labelled.read_labels(args.train_labels, how).truth
+        truth = label_files.read_labels(args.train_labels, how).truth
         if "quality" in truth:
             return np.bincount(truth["quality"][truth["quality"] >= 0], minlength=3)
     if "train" in how.counts:
@@ -149,18 +151,19 @@ def compared_text(name: str, both: Compared, margin: float | None) -> str:
     for metric, gap in both.differences.items():
         line = f"{metric:<20}{gap.value:>+11.4f}   {gap.low:+.4f} ... {gap.high:+.4f}   {gap.p:.4f}"
         if margin:
-            verdict = "not inferior" if stats.non_inferior(metric, gap, margin) else "not shown"
+            verdict = "not inferior" if intervals.non_inferior(metric, gap, margin) else "not shown"
             line += f"   margin {margin:g}: {verdict}"
         lines.append(line)
     test = both.mcnemar
     kind = "exact" if test.exact else f"chi-square {test.statistic:.2f}"
     lines.append(
         f"McNemar: right where the other is wrong {test.only_first} against {test.only_second}, "
-        f"{kind}, p {test.p:.4f} ({paired.UNCLUSTERED})"
+        f"{kind}, p {test.p:.4f} ({significance.UNCLUSTERED})"
     )
     for label, (gap_, se, p) in both.delong.items():
         lines.append(
-            f"DeLong: AUROC of {label} {gap_:+.4f} (se {se:.4f}), p {p:.4f} ({paired.UNCLUSTERED})"
+            f"DeLong: AUROC of {label} {gap_:+.4f} (se {se:.4f}), p {p:.4f} "
+            f"({significance.UNCLUSTERED})"
         )
     return "\n".join(lines)
 
@@ -169,7 +172,7 @@ def _holm(compared: Mapping[str, Compared], details: Sequence[str]) -> list[str]
     names = [name for name in details if name in compared]
     if len(names) < 2:
         return []
-    adjusted = paired.holm([compared[name].differences["macro_f1"].p for name in names])
+    adjusted = significance.holm([compared[name].differences["macro_f1"].p for name in names])
     text = ", ".join(f"{name} {p:.4f}" for name, p in zip(names, adjusted, strict=True))
     return [f"\nHolm over the details' macro-F1: p {text}"]
 
@@ -187,8 +190,8 @@ def _write(
         "labels": args.labels,
         "compare": args.compare,
         "notes": notes,
-        "heads": assess.to_json(dict(heads)),
-        "compared": assess.to_json(dict(compared)),
+        "heads": assessment.to_json(dict(heads)),
+        "compared": assessment.to_json(dict(compared)),
     }
     atomic.write(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 

@@ -4,7 +4,7 @@
 
 Ways: Grad-CAM (Selvaraju et al. 2017) and integrated gradients (Sundararajan et al. 2017). Heads
 are quality, ungradable, diagnosis, diagnosis:NAME and the names of the defects, see
-`fiqa_jax.explainer`; one that is not there is answered by a list. OUT/maps holds the files that
+`inference.explainer`; one that is not there is answered by a list. OUT/maps holds the files that
 `predict --maps` writes, OUT/explanations.csv a row for every photograph, also for those that cannot
 be read. Maps go from 0 to 1: 0.5 is one unit of log-odds if the whole photograph were like that
 place.
@@ -18,13 +18,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fiqa_jax import attribution, command, explainer, inputs, map_files, photographs
-from fiqa_jax.explainer import Explainer, Settings
-from fiqa_jax.inputs import Item, as_text
-from fiqa_jax.photographs import RunError
-from fiqa_jax.predictor import Predictor
+from fiqa_jax import command
+from fiqa_jax.inference import explainer, inputs
+from fiqa_jax.inference import photos as photographs
+from fiqa_jax.inference.explainer import Explainer, Settings
+from fiqa_jax.inference.inputs import Item, as_text
+from fiqa_jax.inference.photos import RunError
+from fiqa_jax.inference.predictor import Predictor
+from fiqa_jax.maps import attribution, map_files
 from input_pipeline import atomic, progress
-from input_pipeline.photo import Photo, PhotoError
+from input_pipeline.photo.reader import Photo, PhotoError
 
 TABLE = "explanations.csv"
 COLUMNS = (

@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from fiqa_jax import recipe_line
+from fiqa_jax.recipe import command_line
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Recipe file.", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", "", "Results; runs/<config>[-<argument>] if empty.")
@@ -34,18 +34,19 @@ def main(argv: Sequence[str]) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Not every checkpoint has a score, and that is no fault.
     logging.getLogger("absl").addFilter(lambda r: "tracked_metric" not in r.getMessage())
-    from fiqa_jax import parallel, recipe
+    from fiqa_jax.recipe import runner
+    from fiqa_jax.training import devices
 
     config = _CONFIG.value
     workdir = _WORKDIR.value or default_workdir(
         config_flags.get_config_filename(flags.FLAGS["config"])
     )
     workdir = os.path.abspath(workdir)
-    parallel.prepare(config.deterministic, os.path.join(workdir, "cache", "compiled"))
-    parallel.initialise_pod(_DISTRIBUTED.value)
+    devices.prepare(config.deterministic, os.path.join(workdir, "cache", "compiled"))
+    devices.initialise_pod(_DISTRIBUTED.value)
     print(f"work directory: {workdir}", flush=True)
     try:
-        page = recipe.run(config, Path(workdir), _STAGE.value, _REDO.value)
+        page = runner.run(config, Path(workdir), _STAGE.value, _REDO.value)
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("FIQA_TRACEBACK"):
             raise
@@ -62,8 +63,8 @@ def default_workdir(config_path: str) -> str:
 
 def run() -> None:
     """Entry point of the `fiqa-jax` command."""
-    sys.argv = recipe_line.found(sys.argv)  # ml_collections looks there for what is set
-    app.run(main, argv=sys.argv, flags_parser=recipe_line.parse)
+    sys.argv = command_line.found(sys.argv)  # ml_collections looks there for what is set
+    app.run(main, argv=sys.argv, flags_parser=command_line.parse)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fiqa_jax import command, inputs, map_files, photographs, predictions
-from fiqa_jax.inputs import Item, as_text
-from fiqa_jax.photographs import RunError
-from fiqa_jax.predictions import Row
-from fiqa_jax.predictor import Judged, Predictor
+from fiqa_jax import command
+from fiqa_jax.inference import inputs
+from fiqa_jax.inference import photos as photographs
+from fiqa_jax.inference.inputs import Item, as_text
+from fiqa_jax.inference.photos import RunError
+from fiqa_jax.inference.predictor import Judged, Predictor
+from fiqa_jax.maps import map_files
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.schema import Row
 from input_pipeline import atomic, progress
-from input_pipeline.photo import Photo, PhotoError
+from input_pipeline.photo.reader import Photo, PhotoError
 
 LOG, TABLE, RUN = "predictions.jsonl", "predictions.csv", "run.json"
 
@@ -61,14 +65,14 @@ def run(args: argparse.Namespace) -> None:
     for rows in _progress(
         _predicted(predictor, todo, args, out), len(items), len(items) - len(todo)
     ):
-        predictions.append_jsonl(out / LOG, rows)
+        schema.append_jsonl(out / LOG, rows)
         done |= {row["id"]: row for row in rows}
     # In the order of the inputs; rows of an earlier run's inputs come last.
     rows = [done[item.id] for item in items]
     asked = {item.id for item in items}
     rows += [row for name, row in done.items() if name not in asked]
-    columns = predictions.columns(predictor.details, predictor.diagnosis)
-    predictions.write_csv(out / TABLE, rows, columns)
+    columns = schema.columns(predictor.details, predictor.diagnosis)
+    schema.write_csv(out / TABLE, rows, columns)
     if args.maps:
         map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
     print(summary(rows, out, len(todo), time.monotonic() - began))
@@ -79,7 +83,7 @@ def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[st
     now: dict[str, Any] = {"model": predictor.name, "allow_frame": args.allow_frame}
     now["maps"] = args.maps
     log = out / LOG
-    rows = predictions.resume_jsonl(log)
+    rows = schema.resume_jsonl(log)
     if rows and (out / RUN).is_file():
         before = json.loads((out / RUN).read_text(encoding="utf-8"))
         changed = [key for key in now if now[key] != before.get(key)]
@@ -88,7 +92,7 @@ def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[st
             raise RunError(f"{out} holds another run: {was}. Give another --output")
     fine = [row for row in rows if row["status"] != "error"]
     if len(fine) < len(rows):
-        predictions.write_jsonl(log, fine)
+        schema.write_jsonl(log, fine)
     atomic.write(out / RUN, (json.dumps(now) + "\n").encode())
     return {row["id"]: row for row in fine}
 

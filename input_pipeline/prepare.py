@@ -13,20 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from input_pipeline import (
-    atomic,
-    chunks,
-    csvsource,
-    datasetsource,
-    drawnsource,
-    foldersource,
-    readers,
-    store,
-)
-from input_pipeline.annotated import AnnotatedReader, shows_frame
-from input_pipeline.photoreader import PhotoReader
-from input_pipeline.store import FAILED, Stored, prepare
-from input_pipeline.table import Source
+from input_pipeline import atomic, chunks, readers
+from input_pipeline.sources import csv_source, dataset_source, folder_source, synthetic_source
+from input_pipeline.sources.annotated import AnnotatedReader, shows_frame
+from input_pipeline.sources.photo_files import PhotoReader
+from input_pipeline.storage import store
+from input_pipeline.storage.store import FAILED, Stored, prepare
+from input_pipeline.tables.examples import Source
 
 __all__ = ["main", "prepare"]
 
@@ -65,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace, out: Path) -> tuple[Source, dict[int, str]]:
     if args.drawn:
-        return drawnsource.drawn_source(
+        return synthetic_source.drawn_source(
             count=args.drawn,
             seed=args.seed,
             side=args.side,
@@ -83,7 +76,7 @@ def _run(args: argparse.Namespace, out: Path) -> tuple[Source, dict[int, str]]:
 
 def _photographs(args: argparse.Namespace) -> Source:
     if args.dataset:
-        return datasetsource.dataset_source(
+        return dataset_source.dataset_source(
             args.dataset,
             args.manual_dir,
             side=args.side,
@@ -95,7 +88,7 @@ def _photographs(args: argparse.Namespace) -> Source:
         )
     reader = PhotoReader(args.side, args.modality or "fundus", tuple(args.erase))
     if args.csv:
-        return csvsource.csv_source(
+        return csv_source.csv_source(
             args.csv,
             reader=reader,
             root=args.root,
@@ -103,7 +96,7 @@ def _photographs(args: argparse.Namespace) -> Source:
             columns={"path": args.column} if args.column else {},
             require_files=args.on_bad == "error",
         )
-    return foldersource.folder_source(args.folder, reader=reader, classes=0)
+    return folder_source.folder_source(args.folder, reader=reader, classes=0)
 
 
 def _list_whole(source: Source, out: Path, workers: int) -> list[int]:
@@ -183,7 +176,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     )
     sets.add_argument(
         "--no_field",
-        choices=datasetsource.NO_FIELD,
+        choices=dataset_source.NO_FIELD,
         default="frame",
         help="a photograph without a round field is taken whole, or counts as unreadable",
     )

@@ -8,7 +8,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Programs in tests run for milliseconds and compile for seconds: LLVM's optimisation is left out.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-from fiqa_jax import xla_flags
+from fiqa_jax.training import xla_flags
 
 xla_flags.prefer_own_convolutions()
 

@@ -7,7 +7,8 @@ norm, because AdamW turns rounding into differences of 1e-4 within five steps.
 import jax
 import numpy as np
 
-from fiqa_jax import parallel, state
+from fiqa_jax.training import devices as parallel
+from fiqa_jax.training import state
 
 PATHS = (("jit", 8), ("pmap", 8))
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from fiqa_jax import losses, state
-from fiqa_jax.methods import base
+from fiqa_jax.training import losses, state
+from fiqa_jax.training import method as base
 
 
 def method(rate=0.1, bad_at=None):

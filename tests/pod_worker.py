@@ -24,8 +24,9 @@ if processes:
     jax.distributed.initialize(f"localhost:{port}", processes, process)
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fiqa_jax import checkpoints, defaults, parallel, train
-from input_pipeline import order
+from fiqa_jax import defaults
+from fiqa_jax.training import checkpoints, devices, loop
+from input_pipeline.loading import order
 
 test = importlib.import_module(module)
 size = len(next(iter(test.batches(1)))["index"])
@@ -43,11 +44,11 @@ def feed(start):
 
 config = defaults.base().train
 config.update({"batch": size, "eval_every": 0.5, "save_every": 0.25, "log_every": 1})
-result = train.run(
+result = loop.run(
     test.method(precision="float64"),
     feed,
     lambda state: {"step": float(state.step)},
-    parallel.make(kind),
+    devices.make(kind),
     config,
     steps,
     0,

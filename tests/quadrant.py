@@ -8,8 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import optax
 
-from fiqa_jax import state
-from fiqa_jax.methods import base
+from fiqa_jax.training import method, state
 
 
 class Trunk(nn.Module):
@@ -48,6 +47,6 @@ def build(config, data):
         return net.apply(variables, x)
 
     def predict(variables, batch, *, axis):
-        return {"p_details": nn.sigmoid(logits(variables, base.unit(batch["image"]))["details"])}
+        return {"p_details": nn.sigmoid(logits(variables, method.unit(batch["image"]))["details"])}
 
-    return base.Method(init, lambda *a, **k: None, predict, logits)
+    return method.Method(init, lambda *a, **k: None, predict, logits)

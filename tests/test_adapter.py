@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from fiqa_jax import defaults
-from fiqa_jax.methods import adapter, base
+from fiqa_jax.methods import efiqa_adapter
+from fiqa_jax.training import method as base
 
 
 def build(precision="float32", steps=5, features=(4, 4, 6), weight_decay=0.01, counts=None, **own):
@@ -23,7 +24,7 @@ def build(precision="float32", steps=5, features=(4, 4, 6), weight_decay=0.01, c
     data = base.DataSpec(
         8, 3, (), (), (), counts or {}, 8, steps, 8, (0.0,) * 3, (1.0,) * 3, features=features
     )
-    return adapter.build(c, data)
+    return efiqa_adapter.build(c, data)
 
 
 def batches(steps):
@@ -124,8 +125,8 @@ def test_ridge_is_scikit_learns():
 
 def test_the_factor_of_the_norm_cannot_take_a_weights_place():
     params = {"linear": {"kernel": jnp.array([[1.0], [2.0]])}}
-    assert adapter.squared(params) == 5.0
-    assert adapter.squared({**params, "norm": {"scale": jnp.array([3.0, 0.5])}}) == 9.0 + 1.0
+    assert efiqa_adapter.squared(params) == 5.0
+    assert efiqa_adapter.squared({**params, "norm": {"scale": jnp.array([3.0, 0.5])}}) == 9.0 + 1.0
 
 
 def test_averages_count_the_field_alone():
@@ -135,12 +136,12 @@ def test_averages_count_the_field_alone():
     seen[:, :3] = 0
     expected = ndimage.gaussian_filter(logits[0] * seen[0], 1.0, mode="constant", truncate=9)
     expected /= ndimage.gaussian_filter(seen[0], 1.0, mode="constant", truncate=9)
-    found = adapter.averaged(jnp.asarray(logits), jnp.asarray(seen), 1.0)
+    found = efiqa_adapter.averaged(jnp.asarray(logits), jnp.asarray(seen), 1.0)
     np.testing.assert_allclose(found[0, 3:], expected[3:], atol=1e-5)
-    np.testing.assert_array_equal(adapter.averaged(logits, seen, 0.0), logits)
+    np.testing.assert_array_equal(efiqa_adapter.averaged(logits, seen, 0.0), logits)
     other = np.where(seen > 0, logits, 99)  # whatever lies outside
     np.testing.assert_allclose(
-        adapter.averaged(jnp.asarray(other), jnp.asarray(seen), 1.0), found, atol=1e-6
+        efiqa_adapter.averaged(jnp.asarray(other), jnp.asarray(seen), 1.0), found, atol=1e-6
     )
 
 
@@ -149,7 +150,7 @@ def test_loss_is_pytorchs():
     rng = np.random.default_rng(0)
     z = rng.normal(0, 3, (2, 3, 3)).astype(np.float32)
     y = rng.integers(0, 2, (2, 3, 3)).astype(np.uint8)
-    value, weight = adapter.cell_loss(jnp.asarray(z), jnp.asarray(y), 9.58, True)
+    value, weight = efiqa_adapter.cell_loss(jnp.asarray(z), jnp.asarray(y), 9.58, True)
     want = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(9.58))(
         torch.tensor(z), torch.tensor(y.astype(np.float32))
     )
@@ -159,16 +160,16 @@ def test_loss_is_pytorchs():
 def test_cells_outside_the_field():
     z = jnp.zeros((1, 1, 3))
     bad = jnp.array([[[1, 0, 255]]], jnp.uint8)
-    value, weight = adapter.cell_loss(z, bad, 2.0, True)
+    value, weight = efiqa_adapter.cell_loss(z, bad, 2.0, True)
     np.testing.assert_allclose(value[0, 0], np.log(2) * np.array([2, 1, 1]), rtol=1e-6)
     np.testing.assert_array_equal(weight[0, 0], [1, 1, 0])
-    assert float(adapter.cell_loss(z, bad, 2.0, False)[1].sum()) == 3
+    assert float(efiqa_adapter.cell_loss(z, bad, 2.0, False)[1].sum()) == 3
 
 
 def test_score_is_the_mean_over_the_field():
     quality = jnp.array([[[0.2, 0.8], [0.6, 0.0]]])
     seen = jnp.array([[[1.0, 0.5], [0.0, 0.5]]])
-    assert float(adapter.mean_of_map(quality, seen)[0]) == pytest.approx(0.3)
+    assert float(efiqa_adapter.mean_of_map(quality, seen)[0]) == pytest.approx(0.3)
 
 
 def test_map_auroc_is_scikit_learns():
@@ -176,7 +177,7 @@ def test_map_auroc_is_scikit_learns():
     quality = rng.integers(0, 6, (3, 8, 8)).astype(np.float32) / 5  # with ties
     truth = rng.choice([0, 1, 2, 3, 255], (3, 8, 8)).astype(np.uint8)
     truth[2][truth[2] == 3] = 1
-    got = np.asarray(adapter.map_auroc(jnp.asarray(quality), jnp.asarray(truth)))
+    got = np.asarray(efiqa_adapter.map_auroc(jnp.asarray(quality), jnp.asarray(truth)))
     for k in (0, 1):
         known = np.isin(truth[k], [1, 2, 3])
         want = roc_auc_score(truth[k][known] == 3, quality[k][known])

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from fiqa_jax import advice
-from fiqa_jax.advice import Thresholds
+from fiqa_jax.predictions import advice
+from fiqa_jax.predictions.advice import Thresholds
 
 NAN = float("nan")
 

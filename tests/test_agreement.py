@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from fiqa_jax import agreement
+from fiqa_jax.maps import scoring
 
 
 def photographs(number, size=400, levels=256, seed=0):
@@ -20,8 +20,8 @@ def photographs(number, size=400, levels=256, seed=0):
 
 
 def counts_of(value, codes):
-    cuts = agreement.cuts_of(value)
-    return np.stack([agreement.count(v, c, cuts) for v, c in zip(value, codes, strict=True)]), cuts
+    cuts = scoring.cuts_of(value)
+    return np.stack([scoring.count(v, c, cuts) for v, c in zip(value, codes, strict=True)]), cuts
 
 
 def sensitivity(bad, value):
@@ -34,7 +34,7 @@ def test_numbers_are_scikit_learns_where_levels_are_few():
     counts, cuts = counts_of(value, codes)
     assert counts.shape[-1] == len(cuts) + 1 == len(np.unique(value))
     assert counts.sum() == codes.size
-    found = agreement.ranks(np.concatenate([counts, counts.sum(0, keepdims=True)]))
+    found = scoring.ranks(np.concatenate([counts, counts.sum(0, keepdims=True)]))
     for k in range(6):
         v, bad = (value[k], codes[k] == 3) if k < 5 else (value.ravel(), codes.ravel() == 3)
         assert found["auroc"][k] == pytest.approx(sk.roc_auc_score(bad, v), abs=1e-12)
@@ -47,8 +47,8 @@ def test_continuous_maps_within_a_thousandth():
     _, codes = photographs(4, 5000)
     value = rng.normal(codes, 1.5) ** 3  # crowded near zero, any range
     counts, cuts = counts_of(value, codes)
-    assert len(cuts) < agreement.LEVELS
-    found = agreement.ranks(counts.sum(0))
+    assert len(cuts) < scoring.LEVELS
+    found = scoring.ranks(counts.sum(0))
     bad = codes.ravel() == 3
     assert found["auroc"] == pytest.approx(sk.roc_auc_score(bad, value.ravel()), abs=1e-3)
     assert found["ap"] == pytest.approx(sk.average_precision_score(bad, value.ravel()), abs=2e-3)
@@ -61,28 +61,28 @@ def test_dice_and_kappa_are_scikit_learns_at_the_best_thresholds():
     v, c = value.ravel(), codes.ravel()
     edges = np.concatenate([[-np.inf], cuts, [np.inf]])
     dices = [sk.f1_score(c == 3, v >= edge, zero_division=0.0) for edge in edges]
-    level = agreement.best_level(total)
+    level = scoring.best_level(total)
     assert dices[level] == max(dices)
-    both = agreement.overlap(total, level)
+    both = scoring.overlap(total, level)
     assert both[0] / both[1] == pytest.approx(max(dices), abs=1e-12)
 
-    i, j = agreement.best_pair(total)
+    i, j = scoring.best_pair(total)
     best = -1.0
     for a in range(len(edges)):
         for b in range(a, len(edges)):
             called = 1 + (v >= edges[a]) + (v >= edges[b])
             best = max(best, sk.cohen_kappa_score(c, called, weights="quadratic"))
     called = 1 + (v >= edges[i]) + (v >= edges[j])
-    matrix = agreement.confusion(total, i, j)
+    matrix = scoring.confusion(total, i, j)
     np.testing.assert_array_equal(matrix, sk.confusion_matrix(c, called, labels=[1, 2, 3]))
-    assert float(agreement.kappa(matrix)) == pytest.approx(best, abs=1e-12)
-    np.testing.assert_array_equal(agreement.confusion(counts, i, j).sum(0), matrix)
+    assert float(scoring.kappa(matrix)) == pytest.approx(best, abs=1e-12)
+    np.testing.assert_array_equal(scoring.confusion(counts, i, j).sum(0), matrix)
 
 
 def test_each_photograph_and_all_of_them_from_the_same_counts():
     value, codes = photographs(6)
     counts, _ = counts_of(value, codes)
-    found = agreement.measure(counts, [str(k) for k in range(6)], 0)
+    found = scoring.measure(counts, [str(k) for k in range(6)], 0)
     alone = found.scores(np.eye(6))
     whole = found.scores(np.ones((1, 6)))
     assert alone["auroc"][2] == pytest.approx(sk.roc_auc_score(codes[2] == 3, value[2]), abs=1e-12)
@@ -94,7 +94,7 @@ def test_each_photograph_and_all_of_them_from_the_same_counts():
     assert twice["ap"][0] == pytest.approx(
         sk.average_precision_score(codes[taken].ravel() == 3, value[taken].ravel()), abs=1e-12
     )
-    part = agreement.subset(found, np.arange(6) == 4)
+    part = scoring.subset(found, np.arange(6) == 4)
     assert part.scores(np.ones((1, 1)))["dice"][0] == pytest.approx(alone["dice"][4])
 
 
@@ -103,12 +103,12 @@ def test_cross_validated_thresholds_come_from_other_people():
     codes = np.array([[1] * 50 + [3] * 50] * 2, np.uint8)
     value = np.where(codes == 3, [[0.2], [0.9]], [[0.1], [0.8]])
     counts, _ = counts_of(value, codes)
-    found = agreement.measure(counts, ["a", "b"], 0).scores(np.ones((1, 2)))
+    found = scoring.measure(counts, ["a", "b"], 0).scores(np.ones((1, 2)))
     # best for both: everything but a's good pixels is bad, or b's bad ones and ...: 2 * 100 / 250
     assert found["dice"][0] == pytest.approx(0.8)
     # a with b's threshold: nothing is bad. b with a's: everything. 2 * 50 / (50 + 100 + 50)
     assert found["dice_cv"][0] == pytest.approx(0.5)
-    one = agreement.measure(counts, ["a", "a"], 0).scores(np.ones((1, 2)))
+    one = scoring.measure(counts, ["a", "a"], 0).scores(np.ones((1, 2)))
     assert np.isnan(one["dice_cv"][0])
     assert np.isnan(one["kappa_cv"][0])
     assert one["dice"][0] == pytest.approx(0.8)
@@ -116,29 +116,29 @@ def test_cross_validated_thresholds_come_from_other_people():
 
 def test_nobody_is_in_two_folds():
     people = [f"p{k // 2}" for k in range(26)]
-    fold = agreement.folds(people, 0)
+    fold = scoring.folds(people, 0)
     assert all(fold[2 * k] == fold[2 * k + 1] for k in range(13))
     assert sorted(np.bincount(fold)) == [4, 4, 6, 6, 6]
-    assert set(agreement.folds(["a", "b", "b"], 0)) == {0, 1}
+    assert set(scoring.folds(["a", "b", "b"], 0)) == {0, 1}
 
 
 def test_one_grade_alone_says_nothing():
     codes = np.ones((1, 10), np.uint8)
     counts, _ = counts_of(np.linspace(0, 1, 10)[None], codes)
-    found = agreement.ranks(counts[0])
+    found = scoring.ranks(counts[0])
     assert all(np.isnan(v) for v in found.values())
-    assert not agreement.in_part(counts)[0]
+    assert not scoring.in_part(counts)[0]
     codes[0, 5:] = 3
-    assert agreement.in_part(counts_of(np.linspace(0, 1, 10)[None], codes)[0])[0]
+    assert scoring.in_part(counts_of(np.linspace(0, 1, 10)[None], codes)[0])[0]
 
 
 def test_intervals_resample_people():
     value, codes = photographs(12, 100, 32)
     counts, _ = counts_of(value, codes)
     people = [f"p{k // 2}" for k in range(12)]
-    found = agreement.pooled(agreement.measure(counts, people, 0), people, 0)
+    found = scoring.pooled(scoring.measure(counts, people, 0), people, 0)
     for name in ("kappa", "dice", "dice_cv", "auroc", "ap", "sensitivity"):
         one = found[name]
         assert one.low < one.value < one.high, name
         assert one.units == 6
-        assert one.draws == agreement.DRAWS
+        assert one.draws == scoring.DRAWS

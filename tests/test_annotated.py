@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from input_pipeline.annotated import AnnotatedReader, read_map, shows_frame
-from input_pipeline.photo import PhotoError, read_photo
-from input_pipeline.photoreader import PhotoReader
+from input_pipeline.photo.reader import PhotoError, read_photo
+from input_pipeline.sources.annotated import AnnotatedReader, read_map, shows_frame
+from input_pipeline.sources.photo_files import PhotoReader
 
 PHOTO = PhotoReader(32, "fundus")
 

@@ -6,8 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from fiqa_jax import assess, metrics, paired, stats
-from fiqa_jax.predictions import Predictions
+from fiqa_jax.evaluation import intervals, metrics, significance
+from fiqa_jax.predictions import assessment
+from fiqa_jax.predictions.schema import Predictions
 
 N = 90
 
@@ -38,21 +39,21 @@ SMALL = {"seed": 0, "count_draws": 200, "rank_draws": 100}
 
 def test_assess_every_labelled_head():
     found = make()
-    got = assess.assess(found, **SMALL)
+    got = assessment.assess(found, **SMALL)
     assert list(got) == ["quality", "clarity"]
     assert got["quality"].patients == 45
     assert got["quality"].scores.n == N
-    want = stats.intervals(
+    want = intervals.intervals(
         found.truth["quality"], found.outputs["p_quality"], found.patient, metrics.QUALITY, **SMALL
     )
     assert got["quality"].intervals == want
-    assert assess.assess(found, seed=0, count_draws=0, rank_draws=0)["quality"].intervals == {}
+    assert assessment.assess(found, seed=0, count_draws=0, rank_draws=0)["quality"].intervals == {}
 
 
 def test_nothing_to_evaluate_says_what_is_there():
     bare = dataclasses.replace(make(), truth={})
     with pytest.raises(ValueError, match=r"labels of nothing, outputs \['p_details'"):
-        assess.assess(bare, **SMALL)
+        assessment.assess(bare, **SMALL)
 
 
 def test_compare_pairs_by_id_in_any_order():
@@ -65,15 +66,15 @@ def test_compare_pairs_by_id_in_any_order():
         outputs={k: v[order] for k, v in two.outputs.items()},
         truth={k: v[order] for k, v in two.truth.items()},
     )
-    got = assess.compare(one, mixed, **SMALL)
-    assert got == assess.compare(one, two, **SMALL)
+    got = assessment.compare(one, mixed, **SMALL)
+    assert got == assessment.compare(one, two, **SMALL)
     both = got["quality"]
     assert both.n == N
     right = [p.outputs["p_quality"].argmax(-1) == p.truth["quality"] for p in (one, two)]
     assert both.differences["accuracy"].value == pytest.approx(right[0].mean() - right[1].mean())
-    assert both.mcnemar == paired.mcnemar(*right)
+    assert both.mcnemar == significance.mcnemar(*right)
     scores = np.stack([p.outputs["p_quality"][:, 2] for p in (one, two)])
-    want = paired.delong(one.truth["quality"] == 2, scores).difference()
+    want = significance.delong(one.truth["quality"] == 2, scores).difference()
     assert both.delong["reject"] == pytest.approx(want)
     assert set(got["clarity"].delong) == {"defect"}
 
@@ -82,11 +83,13 @@ def test_other_photographs_are_refused():
     one = make()
     fewer = dataclasses.replace(one, id=np.array([f"j{k}" for k in range(N)]))
     with pytest.raises(ValueError, match="90 and 90, 0 in both"):
-        assess.compare(one, fewer, **SMALL)
+        assessment.compare(one, fewer, **SMALL)
 
 
 def test_json_has_no_nan_and_no_arrays():
-    got = assess.to_json({"a": assess.assess(make(), **SMALL), "b": (math.nan, np.arange(2))})
+    got = assessment.to_json(
+        {"a": assessment.assess(make(), **SMALL), "b": (math.nan, np.arange(2))}
+    )
     assert got["b"] == [None, [0, 1]]
     assert got["a"]["quality"]["scores"]["n"] == N
     assert isinstance(got["a"]["quality"]["scores"]["confusion"][0][0], int)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fiqa_jax import attribution
+from fiqa_jax.maps import attribution
 
 
 def test_grad_cam_by_hand():

@@ -6,11 +6,12 @@ import dummy_sets
 import numpy as np
 import pytest
 
-from fiqa_jax import audit, evaluate, findings, report_audit
-from fiqa_jax.page import Table as PageTable
-from fiqa_jax.page import render
-from input_pipeline.datasetsource import dataset_source
-from input_pipeline.table import QUALITY, Table, strings
+from fiqa_jax import evaluate
+from fiqa_jax.report import audit_page, data_audit, findings
+from fiqa_jax.report.page import Table as PageTable
+from fiqa_jax.report.page import render
+from input_pipeline.sources.dataset_source import dataset_source
+from input_pipeline.tables.examples import QUALITY, Table, strings
 
 
 def table(rows, details=None, diagnosis=None):
@@ -44,7 +45,7 @@ def shared(found):
 
 
 def test_patients_and_eyes_in_two_splits():
-    found = audit.audit(table(ROWS))
+    found = data_audit.audit(table(ROWS))
     assert shared(found) == {
         ("patients", "test", "train"): (1, 3, 1),
         ("patients", "test", "val"): (1, 3, 1),
@@ -61,7 +62,7 @@ def test_patients_and_eyes_in_two_splits():
 
 def test_a_split_of_ones_own():
     split = np.array(["train", "train", "train", "test", "test", ""])
-    found = audit.audit(table(ROWS), split)
+    found = data_audit.audit(table(ROWS), split)
     assert shared(found)["patients", "test", "train"] == (0, 1, 0)
     assert not found.leaks
     assert found.splits["train"]["photographs"] == 3
@@ -84,7 +85,7 @@ def test_a_split_of_ones_own():
 )
 def test_eyes_from_names(name, side):
     one = Table(strings([name]), strings(["p"]), strings([""]), {}, (), (), (), strings([name]))
-    assert audit.eyes(one).tolist() == [f"p {side}" if side else ""]
+    assert data_audit.eyes(one).tolist() == [f"p {side}" if side else ""]
 
 
 def test_views_of_an_eye_with_different_labels():
@@ -96,7 +97,7 @@ def test_views_of_an_eye_with_different_labels():
         ("2_l1", "2", "train", 1),
         ("2_l2", "2", "train", -1),
     ]
-    found = audit.audit(table(rows, diagnosis=[0, 0, 1, 0, 1, 1]))
+    found = data_audit.audit(table(rows, diagnosis=[0, 0, 1, 0, 1, 1]))
     eyes = {c.what: (c.count, c.total, c.examples) for c in found.conflicts}
     assert eyes["eyes whose photographs have different grades"] == (1, 2, ("1 left",))
     assert eyes["eyes whose photographs have different diagnoses"] == (1, 3, ("1 right",))
@@ -105,7 +106,7 @@ def test_views_of_an_eye_with_different_labels():
 def test_grades_that_do_not_go_with_the_details():
     rows = [(str(i), str(i), "", q) for i, q in enumerate((0, 0, 2, 2, 0, 1))]
     details = [[0, 0], [1, 0], [0, 0], [1, 1], [1, -1], [1, 0]]
-    found = audit.audit(table(rows, details))
+    found = data_audit.audit(table(rows, details))
     clash = {c.what: (c.count, c.total, c.examples) for c in found.conflicts}
     assert clash == {
         "best grade, though a detail is a defect": (1, 2, ("1",)),
@@ -115,38 +116,41 @@ def test_grades_that_do_not_go_with_the_details():
 
 def test_copies_across_splits_come_first():
     pairs = [(0, 2, 0.99), (3, 4, 0.97), (1, 4, 0.96)]
-    found = audit.audit(table(ROWS), pairs=pairs, failed=2)
+    found = data_audit.audit(table(ROWS), pairs=pairs, failed=2)
     copies = found.copies
     assert copies.pairs == 3
     assert copies.across == {("test", "val"): 1}
     assert copies.patients == 2  # 1 and 2; 1 and 3
     assert copies.labels == 2  # good and reject; usable and good
     assert copies.examples[0] == ("3_left", "3_right", 0.97)
-    text = audit.text(found)
+    text = data_audit.text(found)
     assert "LEAKAGE: 1 pairs of alike photographs between test and val" in text
     assert "2 photographs could not be read and were not compared" in text
-    assert "no two photographs look the same" in audit.text(audit.audit(table(ROWS), pairs=[]))
-    assert "were not looked for" in audit.text(audit.audit(table(ROWS)))
+    assert "no two photographs look the same" in data_audit.text(
+        data_audit.audit(table(ROWS), pairs=[])
+    )
+    assert "were not looked for" in data_audit.text(data_audit.audit(table(ROWS)))
 
 
 def test_counts_against_the_published():
     published = {"train": {"photographs": 2, "good": 2}, "groups": {"a": 5}}
-    found = audit.audit(table(ROWS), published=published)
+    found = data_audit.audit(table(ROWS), published=published)
     assert found.counts == (
         ("train", "photographs", 2, 2),
         ("train", "good", 1, 2),
         ("groups", "a", 0, 5),
     )
-    assert "COUNTS: 2 of 3 differ from the published: train: good 1 (published 2)" in audit.text(
-        found
+    assert (
+        "COUNTS: 2 of 3 differ from the published: train: good 1 (published 2)"
+        in data_audit.text(found)
     )
-    met = audit.audit(table(ROWS), published={"train": {"photographs": 2}})
-    assert "all 1 published counts are met" in audit.text(met)
+    met = data_audit.audit(table(ROWS), published={"train": {"photographs": 2}})
+    assert "all 1 published counts are met" in data_audit.text(met)
 
 
 def test_another_set_of_the_same_photographs():
     other = table([("1_left", "1", "test", 0), ("9_left", "9", "test", 0)])
-    (overlap,) = audit.audit(table(ROWS), others={"eyeq_d": other}).overlaps
+    (overlap,) = data_audit.audit(table(ROWS), others={"eyeq_d": other}).overlaps
     assert overlap.photographs == {"train": 1, "val": 0, "test": 0}
     assert overlap.patients == {"train": 1, "val": 0, "test": 1}
     assert overlap.total == 2
@@ -154,18 +158,18 @@ def test_another_set_of_the_same_photographs():
 
 def test_unknown_patients_are_said():
     rows = [("a", "a", "train", 0), ("b", "b", "test", 0)]
-    assert "patients are not known" in audit.text(audit.audit(table(rows)))
+    assert "patients are not known" in data_audit.text(data_audit.audit(table(rows)))
 
 
 def test_the_page_holds_every_finding():
-    found = audit.audit(
+    found = data_audit.audit(
         table(ROWS),
         name="my set",
         published={"train": {"good": 2}},
         pairs=[(3, 4, 0.97)],
         others={"o": table(ROWS[:1])},
     )
-    section = report_audit.section(found)
+    section = audit_page.section(found)
     assert section.opened
     assert section.title == "Audit of my set"
     captions = [item.caption for item in section.items if isinstance(item, PageTable)]
@@ -182,12 +186,12 @@ def test_the_page_holds_every_finding():
 
 def test_the_data_of_a_recipe(tmp_path):
     source = dataset_source("eyeq", dummy_sets.write("eyeq", tmp_path), side=64, counts="any")
-    found = audit.of_source(source)
+    found = data_audit.of_source(source)
     assert found.name == "eyeq"
     assert found.copies.pairs == 10  # dummy photographs differ in brightness alone
-    assert audit.of_source(source, limit=4).copies is None
+    assert data_audit.of_source(source, limit=4).copies is None
     nowhere = dataclasses.replace(source.table, path=strings([""] * 5))
-    assert audit.of_source(dataclasses.replace(source, table=nowhere)).copies is None
+    assert data_audit.of_source(dataclasses.replace(source, table=nowhere)).copies is None
 
 
 def test_the_command_on_a_data_set(tmp_path, capsys):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from fiqa_jax import augment, spec
+from fiqa_jax.training import augment, augment_spec
 
 SIDE = 9
 IMAGE = jnp.asarray(np.random.default_rng(0).uniform(0.1, 1.0, (SIDE, SIDE, 3)), jnp.float32)
@@ -77,7 +77,7 @@ def test_crop_stays_inside():
 
 
 def test_masks_go_with_the_image():
-    line = spec.make("flip(1.0, 1.0)")
+    line = augment_spec.make("flip(1.0, 1.0)")
     out = line(arrays(), KEY)
     np.testing.assert_array_equal(out["fov"], arrays()["fov"][::-1, ::-1])
     assert out["fov"].dtype == jnp.uint8
@@ -86,21 +86,21 @@ def test_masks_go_with_the_image():
 
 def test_small_maps_share_the_geometry():
     quality_map = jnp.arange(9, dtype=jnp.uint8).reshape(3, 3)
-    out = spec.make("flip(1.0, 0.0)")({**arrays(), "map": quality_map}, KEY)
+    out = augment_spec.make("flip(1.0, 0.0)")({**arrays(), "map": quality_map}, KEY)
     np.testing.assert_array_equal(out["map"], quality_map[:, ::-1])
 
 
 def test_colours_leave_the_outside_black():
     a = arrays()
     a["image"] = a["image"] * a["fov"][..., None]
-    out = spec.make("brightness(0.5)|contrast(0.5)|gamma(0.5)|tint(0.3)|noise(0.1)")(a, KEY)
+    out = augment_spec.make("brightness(0.5)|contrast(0.5)|gamma(0.5)|tint(0.3)|noise(0.1)")(a, KEY)
     assert float(out["image"][0].max()) == 0.0
     assert float(out["image"].max()) <= 1.0
     assert not np.allclose(out["image"], a["image"])
 
 
 def test_same_key_same_result_different_key_different():
-    line = spec.make("flip|rotate(180)|crop(0.5, 1.0)")
+    line = augment_spec.make("flip|rotate(180)|crop(0.5, 1.0)")
     one, two = line(arrays(), KEY), line(arrays(), KEY)
     other = line(arrays(), jax.random.key(4))
     np.testing.assert_array_equal(one["image"], two["image"])
@@ -108,7 +108,7 @@ def test_same_key_same_result_different_key_different():
 
 
 def test_empty_line_is_nothing():
-    assert spec.make("") is None
+    assert augment_spec.make("") is None
 
 
 @pytest.mark.parametrize(
@@ -123,4 +123,4 @@ def test_empty_line_is_nothing():
 )
 def test_bad_lines(line, says):
     with pytest.raises(ValueError, match=says):
-        spec.make(line)
+        augment_spec.make(line)

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from fiqa_jax import advice, defaults, judge, predictions, stats
+from fiqa_jax import defaults
 from fiqa_jax.benchmark import __main__ as benchmark
 from fiqa_jax.benchmark import details, simple
-from fiqa_jax.data import open_data
+from fiqa_jax.evaluation import intervals
+from fiqa_jax.predictions import advice, schema
+from fiqa_jax.predictions import rows as judge
+from fiqa_jax.recipe.data import open_data
 
 ALL = ("illumination", "clarity", "contrast", "artefact")
 
@@ -91,7 +94,7 @@ def test_intervals_are_those_of_stats(three_ways):
     truth, patient, ways = three_ways
     rows = rows_of(three_ways)
     score = 1 / (1 + np.exp(-(ways["poor"][0][:, 0] - 0.5)))
-    expected = stats.intervals(truth[:, 0], score, patient, ("good", "defect"), seed=1)
+    expected = intervals.intervals(truth[:, 0], score, patient, ("good", "defect"), seed=1)
     for metric in ("auroc", "macro_f1"):
         row = rows["poor", "a", metric]
         assert row["value"] == pytest.approx(expected[metric].value)
@@ -138,8 +141,8 @@ def workdir(tmp_path_factory):
             truth=truth,
         )
         (root / stage).mkdir()
-        columns = predictions.columns(ALL, (), truth=True)
-        predictions.write_csv(root / stage / f"predictions_{split}.csv", made, columns)
+        columns = schema.columns(ALL, (), truth=True)
+        schema.write_csv(root / stage / f"predictions_{split}.csv", made, columns)
     (root / "recipe.json").write_text(json.dumps(recipe))
     return root
 
@@ -176,7 +179,7 @@ def test_the_statistics_are_of_the_training_rows_alone(workdir, monkeypatch):
     details.run(workdir, ("drawn", "photos"), "elsewhere", 0)
     assert [len(names) for names in measured] == [28, 28, 40]
     for stage, names in zip(("drawn", "photos"), measured, strict=False):
-        val = predictions.load(workdir / stage / "predictions_val.csv").id.tolist()
+        val = schema.load(workdir / stage / "predictions_val.csv").id.tolist()
         assert len(val) == 12
         assert not set(names) & set(val)
 

@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from fiqa_jax import landmarks, map_files, predictions, score_files
 from fiqa_jax.benchmark import __main__ as benchmark
+from fiqa_jax.maps import landmarks, map_files
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions import scores as score_files
 from input_pipeline import atomic, synthetic
-from input_pipeline.photo import read_photo
+from input_pipeline.photo.reader import read_photo
 
 NAMES = ("no DR", "NPDR", "PDR")
 COUNT = 30
@@ -36,13 +38,13 @@ def save(file, header, body):
 def folder(tmp_path):
     """A prediction file, the same as a plain table with labels apart, and scores."""
     ids, truth, prob = rows()
-    columns = predictions.columns((), NAMES, truth=True)
+    columns = schema.columns((), NAMES, truth=True)
     made = []
     for i, name in enumerate(ids):
         row = {"id": f"{name}.jpeg", "patient": name[:2], "status": "ok", "schema": 1}
         row |= {f"p_diagnosis_{n}": float(p) for n, p in zip(NAMES, prob[i], strict=True)}
         made.append(row | {"true_diagnosis": NAMES[truth[i]]})
-    predictions.write_csv(tmp_path / "diagnosis.csv", made, columns)
+    schema.write_csv(tmp_path / "diagnosis.csv", made, columns)
     plain = [[name, *p] for name, p in zip(ids, prob.tolist(), strict=True)]
     save(tmp_path / "plain.csv", ["Image", "none", "p_NPDR", "proliferative"], plain)
     labels = [[f"a/{name}.png", t] for name, t in zip(ids, truth.tolist(), strict=True)]
@@ -179,7 +181,7 @@ def maps(tmp_path_factory):
         known = shares | dict.fromkeys(absent)
         (out / "maps" / f"p{k}_0123abcd.json").write_text(json.dumps(known))
     made.append({"id": "x/p4.jpg", "status": "out_of_scope", "schema": 1})
-    predictions.write_csv(out / "predictions.csv", made, predictions.columns())
+    schema.write_csv(out / "predictions.csv", made, schema.columns())
     return out
 
 
@@ -203,7 +205,7 @@ def test_mean_of_the_map_of_a_model_that_grades(maps, tmp_path):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     row = {"id": "p3", "status": "ok", "score": 0.1, "p_good": 0.9, "schema": 1}
     row |= {"map": "p3_0123abcd.png"}
-    predictions.write_csv(tmp_path / "predictions.csv", [row], predictions.columns())
+    schema.write_csv(tmp_path / "predictions.csv", [row], schema.columns())
     found = score_files.of_maps(tmp_path, ["p3"])
     np.testing.assert_allclose(found["mean"].value, [0.6], rtol=1e-6)
 
@@ -222,7 +224,7 @@ def test_maps_on_the_command_line(folder, maps, capsys):
 
 def test_maps_that_were_not_drawn(folder, capsys):
     row = {"id": "00_left", "status": "ok", "score": 0.1, "schema": 1}
-    predictions.write_csv(folder / "predictions.csv", [row], predictions.columns())
+    schema.write_csv(folder / "predictions.csv", [row], schema.columns())
     assert run(folder, "--maps", f"M={folder}", scores=()) == 1
     assert "predictions.csv: no row names a map; run predict with --maps" in capsys.readouterr().err
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from fiqa_jax import annotations
 from fiqa_jax.benchmark import __main__ as benchmark
+from fiqa_jax.maps import annotations
 from input_pipeline import synthetic
 
 COLOURS = [0, 0, 0, 106, 153, 78, 232, 168, 56, 193, 69, 69]  # FunPiQ's palette

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax.benchmark import vessels
+from fiqa_jax.benchmark import segmentation
 
 SIDE = 48
 TRUTH = np.zeros((SIDE, SIDE), np.uint8)
@@ -44,11 +44,11 @@ def bright(image, fov):
 
 def test_a_model_beside_the_best_of_each_filter(table, monkeypatch, capsys, tmp_path):
     ridges = {"frangi a": constant, "frangi b": bright, "sato a": dark, "sato b": constant}
-    monkeypatch.setattr(vessels, "ridge_filters", lambda: ridges)
-    monkeypatch.setattr(vessels, "vessel_channel", lambda name: dark)
+    monkeypatch.setattr(segmentation, "ridge_filters", lambda: ridges)
+    monkeypatch.setattr(segmentation, "vessel_channel", lambda name: dark)
     output = tmp_path / "numbers.csv"
     command = ["--csv", str(table), "--side", str(SIDE), "--model", "M", "--output", str(output)]
-    assert vessels.main(command) == 0
+    assert segmentation.main(command) == 0
     out = capsys.readouterr().out
     assert "3 photographs of 2 participants" in out
     lines = {line.split(" | ")[0].strip("| "): line for line in out.splitlines() if "|" in line}
@@ -61,7 +61,7 @@ def test_a_model_beside_the_best_of_each_filter(table, monkeypatch, capsys, tmp_
     with output.open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 3 * 5
-    share = (TRUTH > 0).sum() / vessels.field_of(
+    share = (TRUTH > 0).sum() / segmentation.field_of(
         np.asarray(Image.open(table.parent / "a.png"))
     ).sum()
     flat = [float(row["ap"]) for row in rows if row["method"] == "frangi a"]
@@ -69,5 +69,5 @@ def test_a_model_beside_the_best_of_each_filter(table, monkeypatch, capsys, tmp_
 
 
 def test_what_is_missing_is_named(table, capsys):
-    assert vessels.main(["--csv", str(table), "--vessels", "mask", "--no-filters"]) == 1
+    assert segmentation.main(["--csv", str(table), "--vessels", "mask", "--no-filters"]) == 1
     assert "no column 'mask'" in capsys.readouterr().err

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from fiqa_jax import bootstrap, metrics
+from fiqa_jax.evaluation import bootstrap, metrics
 
 
 def make(seed, n=120, classes=3):

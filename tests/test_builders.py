@@ -10,9 +10,11 @@ import pytest
 import tensorflow_datasets as tfds
 
 from fiqa_jax import defaults
-from input_pipeline import batches, readers, sources
-from input_pipeline.builders import crops, records
-from input_pipeline.table import TableError
+from input_pipeline import readers
+from input_pipeline.builders import crops
+from input_pipeline.loading import batches
+from input_pipeline.sources import opening, tfds_records
+from input_pipeline.tables.examples import TableError
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +46,8 @@ def settings(source, path, name, **changes):
 @pytest.mark.parametrize("name", dummy_sets.SETS)
 def test_what_is_packed_is_what_the_set_gives(name, tmp_path):
     root, builder = packed(name, tmp_path)
-    direct = sources.make_source(settings(name, root, name))
-    back = sources.make_source(settings("tfds", builder.data_dir, name))
+    direct = opening.make_source(settings(name, root, name))
+    back = opening.make_source(settings("tfds", builder.data_dir, name))
     assert sorted(back.table.id.tolist()) == sorted(direct.table.id.tolist())
     assert back.table.quality_names == direct.table.quality_names
     assert back.table.detail_names == direct.table.detail_names
@@ -73,8 +75,8 @@ def test_drawings_are_packed_with_all_they_know(tmp_path):
     builder = drawn.BUILDER(data_dir=str(tmp_path), config=config)
     builder.download_and_prepare()
     data = defaults.base().data.to_dict() | {"source": "tfds", "path": builder.data_dir, "side": 32}
-    back = sources.make_source(data)
-    own = sources.make_source(data | {"source": "drawn", "count": 3})
+    back = opening.make_source(data)
+    own = opening.make_source(data | {"source": "drawn", "count": 3})
     assert {*back.table.id.tolist()} == {*own.table.id.tolist()}
     row = back.table.id.tolist().index(own.table.id[1])
     for name, array in own.read(1).items():
@@ -88,14 +90,14 @@ def test_lists_that_share_patients_stay_as_published(tmp_path):
     assert builder.builder_config.name == "EYEQ-mkcnet-32"
     assert {*builder.info.splits} == {"train", "val", "test"}
     assert builder.info.splits["train"].num_examples == 2
-    assert sources.make_source(
+    assert opening.make_source(
         settings("tfds", builder.data_dir, "iqad/EYEQ")
     ).table.shares_patients
 
 
 def test_records_feed_training_in_the_order_of_their_table(tmp_path):
     _, builder = packed("eyeq", tmp_path)
-    source = sources.make_source(settings("tfds", builder.data_dir, "eyeq"))
+    source = opening.make_source(settings("tfds", builder.data_dir, "eyeq"))
     stream = batches.eval_batches(source, np.arange(5), batch=2, workers=2, driver="threads")
     seen = []
     for batch in stream:
@@ -132,15 +134,15 @@ def test_a_failed_preparation_loses_no_crop(tmp_path):
 def test_a_builder_that_does_not_fit_the_recipe(tmp_path):
     _, builder = packed("drimdb", tmp_path)
     with pytest.raises(TableError, match=r"pictures of side 32, data\.side is 64"):
-        sources.make_source(settings("tfds", builder.data_dir, "drimdb", side=64))
+        opening.make_source(settings("tfds", builder.data_dir, "drimdb", side=64))
     with pytest.raises(TableError, match=r"table.json: there is no such file; set"):
-        sources.make_source(settings("tfds", tmp_path, "drimdb"))
+        opening.make_source(settings("tfds", tmp_path, "drimdb"))
     with pytest.raises(TableError, match=r"data\.path is empty"):
-        sources.make_source(settings("tfds", "", "drimdb"))
-    table = tmp_path / "tfds" / "drimdb" / "all-32" / "1.0.0" / records.TABLE
+        opening.make_source(settings("tfds", "", "drimdb"))
+    table = tmp_path / "tfds" / "drimdb" / "all-32" / "1.0.0" / tfds_records.TABLE
     table.write_text('{"schema": 0}')
     with pytest.raises(TableError, match=r"schema 0, expected 1; prepare it again"):
-        sources.make_source(settings("tfds", builder.data_dir, "drimdb"))
+        opening.make_source(settings("tfds", builder.data_dir, "drimdb"))
 
 
 def test_configs_are_named_after_what_decides_their_contents():

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from fiqa_jax import calibrate, judge, predictions
-from fiqa_jax.advice import Thresholds
-from fiqa_jax.predictions import Predictions
-from fiqa_jax.predictor import model_name
+from fiqa_jax import calibrate
+from fiqa_jax.inference.predictor import model_name
+from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.schema import Predictions
 
 TRUTH = {
     "quality": np.arange(50) % 3,
@@ -93,7 +95,7 @@ def model(tmp_path):
         thresholds=Thresholds(),
         model=model_name(directory),
     )
-    predictions.write_csv(tmp_path / "p.csv", rows, list(rows[0]))
+    schema.write_csv(tmp_path / "p.csv", rows, list(rows[0]))
     lines = ["id,gradable", *(f"{i},{1 - b}" for i, b in enumerate(bad))]
     (tmp_path / "l.csv").write_text("\n".join(lines) + "\n")
     return tmp_path
@@ -127,7 +129,7 @@ def test_the_command_changes_the_config_and_says_what_it_reaches(model, capsys):
 
 
 def fitted_alone(root):
-    got = predictions.load(root / "p.csv")
+    got = schema.load(root / "p.csv")
     truth = {"ungradable": np.arange(100) % 2}
     whole = calibrate.fit(
         Predictions((), got.id, got.patient, got.outputs, truth, (), (), {}),

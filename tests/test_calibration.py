@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from fiqa_jax import calibration, metrics
+from fiqa_jax.evaluation import calibration, metrics
 
 
 def softmax(z):

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from equal import assert_equal_over_devices, train
 
-from fiqa_jax import defaults, losses
-from fiqa_jax.methods import base, cell_grades
+from fiqa_jax import defaults
+from fiqa_jax.methods import efiqa_grades
+from fiqa_jax.training import losses
+from fiqa_jax.training import method as base
 
 
 def build(precision="float32", steps=5, grades=("good", "usable", "reject"), **own):
@@ -19,7 +21,7 @@ def build(precision="float32", steps=5, grades=("good", "usable", "reject"), **o
     data = base.DataSpec(
         8, 3, grades, (), (), {}, 8, steps, 8, (0.0,) * 3, (1.0,) * 3, features=(3, 3, 5)
     )
-    return cell_grades.build(c, data)
+    return efiqa_grades.build(c, data)
 
 
 def batches(steps):
@@ -61,10 +63,10 @@ def test_learns_grade_and_map():
 
 def test_by_hand():
     cells = jnp.array([[[[0.0, 0.0, 0.0], [2.0, 0.0, -2.0]]]])
-    np.testing.assert_allclose(cell_grades.badness(cells)[0, 0, 0], 0.5, rtol=1e-6)
+    np.testing.assert_allclose(efiqa_grades.badness(cells)[0, 0, 0], 0.5, rtol=1e-6)
     p = np.exp([2.0, 0, -2]) / np.exp([2.0, 0, -2]).sum()
-    np.testing.assert_allclose(cell_grades.badness(cells)[0, 0, 1], p[2] + p[1] / 2, rtol=1e-5)
-    only_second = cell_grades.pooled(cells, jnp.array([[[0.0, 1.0]]]))
+    np.testing.assert_allclose(efiqa_grades.badness(cells)[0, 0, 1], p[2] + p[1] / 2, rtol=1e-5)
+    only_second = efiqa_grades.pooled(cells, jnp.array([[[0.0, 1.0]]]))
     np.testing.assert_allclose(only_second[0], [2, 0, -2], rtol=1e-6)
     value, _ = losses.cross_entropy(only_second, jnp.array([1]))
     np.testing.assert_allclose(value[0], -np.log(p[1]), rtol=1e-5)

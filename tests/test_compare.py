@@ -6,8 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from fiqa_jax import compare, judge, predictions
-from fiqa_jax.advice import Thresholds
+from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.recipe import comparison
 
 
 def write(directory, ids, truth, prob, counts=None):
@@ -22,7 +24,7 @@ def write(directory, ids, truth, prob, counts=None):
         truth={"quality": np.asarray(truth)},
     )
     path = directory / "predictions_test.csv"
-    predictions.write_csv(path, rows, predictions.columns(truth=True))
+    schema.write_csv(path, rows, schema.columns(truth=True))
     if counts:
         (directory / "model").mkdir()
         config = {"schema": 1, "data": {"class_counts": {"quality": counts}}}
@@ -46,7 +48,7 @@ def test_values_and_paired_difference(tmp_path):
         "one": [write(tmp_path / "one", IDS, TRUTH, WORSE)],
         "two": [write(tmp_path / "two", IDS, TRUTH, GOOD)],
     }
-    found = compare.table(files, ("quality_accuracy",), "one")
+    found = comparison.table(files, ("quality_accuracy",), "one")
     one, two = (rows_of(found, stage=s)[0] for s in ("one", "two"))
     assert one["value"] == pytest.approx(5 / 6)
     assert two["value"] == 1.0
@@ -66,7 +68,7 @@ def test_seeds_are_averaged_as_probabilities_and_as_metrics(tmp_path):
             write(tmp_path / "one" / "seed1", IDS, TRUTH, second),
         ]
     }
-    row = compare.table(files, ("quality_accuracy",), "one").rows[0]
+    row = comparison.table(files, ("quality_accuracy",), "one").rows[0]
     assert row["seeds"] == 2
     assert row["seed_mean"] == pytest.approx(5 / 6)
     assert row["value"] == 1.0
@@ -76,7 +78,7 @@ def test_folds_are_joined(tmp_path):
     parts = [
         write(tmp_path / "one" / f"fold{f}", IDS[f::2], TRUTH[f::2], WORSE[f::2]) for f in (0, 1)
     ]
-    row = compare.table({"one": parts}, ("quality_accuracy",), "one").rows[0]
+    row = comparison.table({"one": parts}, ("quality_accuracy",), "one").rows[0]
     assert (row["n"], row["seeds"]) == (6, 1)
     assert row["value"] == pytest.approx(5 / 6)
 
@@ -84,7 +86,7 @@ def test_folds_are_joined(tmp_path):
 def test_prior_correction_is_the_training_prior(tmp_path):
     """Dividing by a prior of (4, 1, 1) / 6 turns 0.6 : 0.3 into 0.15 : 0.3."""
     files = {"one": [write(tmp_path / "one", IDS, TRUTH, WORSE, counts=[4, 1, 1])]}
-    found = compare.table(files, ("quality_accuracy",), "one")
+    found = comparison.table(files, ("quality_accuracy",), "one")
     row = rows_of(found, stage="one + prior")[0]
     assert row["value"] == 1.0
     assert row["difference"] == pytest.approx(1 / 6)
@@ -96,30 +98,30 @@ def test_other_photographs_are_refused(tmp_path):
         "two": [write(tmp_path / "two", [f"q{i}" for i in range(6)], TRUTH, GOOD)],
     }
     with pytest.raises(ValueError, match="'two' was tested on other photographs"):
-        compare.table(files, (), "one")
+        comparison.table(files, (), "one")
 
 
 def test_overlapping_folds_are_refused(tmp_path):
     parts = [write(tmp_path / "one" / f"fold{f}", IDS, TRUTH, GOOD) for f in (0, 1)]
     with pytest.raises(ValueError, match="more than one fold"):
-        compare.table({"one": parts}, (), "one")
+        comparison.table({"one": parts}, (), "one")
 
 
 def test_unknown_reference_and_metric(tmp_path):
     files = {"one": [write(tmp_path / "one", IDS, TRUTH, GOOD)]}
     with pytest.raises(ValueError, match="reference 'two' is none of"):
-        compare.table(files, (), "two")
+        comparison.table(files, (), "two")
     with pytest.raises(ValueError, match="no metric 'f7' of 'quality'"):
-        compare.table(files, ("quality_f7",), "one")
+        comparison.table(files, ("quality_f7",), "one")
 
 
 def test_file(tmp_path):
     files = {"one": [write(tmp_path / "one", IDS, TRUTH, GOOD)]}
-    compare.write(compare.table(files, (), "one"), tmp_path / "out")
+    comparison.write(comparison.table(files, (), "one"), tmp_path / "out")
     with (tmp_path / "out" / "compare.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {r["metric"] for r in rows} == {"macro_f1", "accuracy", "auroc"}
-    assert tuple(rows[0]) == compare.COLUMNS
+    assert tuple(rows[0]) == comparison.COLUMNS
 
 
 DETAILS = ("clarity", "contrast")
@@ -137,7 +139,7 @@ def write_details(directory, prob, truth, grade):
         truth={"details": np.asarray(truth), "quality": np.asarray(grade)},
     )
     path = directory / "predictions_test.csv"
-    predictions.write_csv(path, rows, predictions.columns(DETAILS, truth=True))
+    schema.write_csv(path, rows, schema.columns(DETAILS, truth=True))
     return path
 
 
@@ -151,7 +153,7 @@ def test_mean_over_details_and_rules_that_read_the_grade(tmp_path):
         "teacher": [write_details(tmp_path / "t", worse, labels, TRUTH)],
         "student": [write_details(tmp_path / "s", right, labels, TRUTH)],
     }
-    found = compare.table(files, ("details_macro_f1", "clarity_macro_f1"), "teacher")
+    found = comparison.table(files, ("details_macro_f1", "clarity_macro_f1"), "teacher")
     student = rows_of(found, stage="student", head="details")[0]
     teacher = rows_of(found, stage="teacher", head="details")[0]
     # clarity of the teacher: fine 1 of 2 found, F1 2/3; defect 4 found and 1 too many, F1 8/9
@@ -177,4 +179,4 @@ def test_mean_over_details_needs_a_count_metric(tmp_path):
         ]
     }
     with pytest.raises(ValueError, match="details_auroc is not known"):
-        compare.table(files, ("details_auroc",), "t")
+        comparison.table(files, ("details_auroc",), "t")

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import recipes
 
-from fiqa_jax import predictor, recipe
-from input_pipeline import sources, splits
+from fiqa_jax.inference import predictor
+from fiqa_jax.recipe import runner
 from input_pipeline.readers import iqad
+from input_pipeline.sources import opening, splits
 
 
 def test_tiny(tmp_path):
-    recipe.run(recipes.load("tiny", "mkcnet"), tmp_path)
+    runner.run(recipes.load("tiny", "mkcnet"), tmp_path)
     with (tmp_path / "compare" / "compare.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["stage"] for row in rows} >= {"vanilla", "multitask", "second_order"}
@@ -66,7 +67,7 @@ def test_covid_ct(shared_data, tmp_path):
     data = config.stage.vanilla.data.copy_and_resolve_references().unlock()
     data.update({"source": "csv", "path": str(shared_data / "covid_ct" / "labels.csv")})
     data.classes = 0
-    table = sources.make_source(data, "").table
+    table = opening.make_source(data, "").table
     assert len(table) == 746
     for name, patient in zip(table.id.tolist(), table.patient.tolist(), strict=True):
         stem = name.removeprefix("Images/").rpartition(".")[0]
@@ -78,7 +79,7 @@ def test_covid_ct(shared_data, tmp_path):
     assert abs(share[0] - share[1]) < 0.05
     published = config.stage.published_vanilla.data.copy_and_resolve_references().unlock()
     published.update({"source": "csv", "path": data.path, "classes": 0})
-    theirs = sources.make_source(published, "").table
+    theirs = opening.make_source(published, "").table
     assert {s: int((theirs.split == s).sum()) for s in ("train", "val", "test")} == {
         "train": 521,
         "val": 75,

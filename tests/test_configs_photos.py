@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 from recipes import load
 
-from fiqa_jax import plan, predictions, recipe
-from input_pipeline import sources, splits, synthetic
-from input_pipeline.table import TableError
+from fiqa_jax.predictions import schema
+from fiqa_jax.recipe import jobs, runner
+from input_pipeline import synthetic
+from input_pipeline.sources import opening, splits
+from input_pipeline.tables.examples import TableError
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +49,14 @@ def test_every_set_serves_its_purpose_alone(eyes):
     external = {name for name, path in paths.items() if path == "drimdb.csv"}
     assert external == {"single_drimdb", "student_drimdb"}
     for name in config.stages:  # nothing is learnt or chosen from what they leave
-        if external & set(plan.needs(config.stage[name])):
+        if external & set(jobs.needs(config.stage[name])):
             assert config.stage[name].kind == "compare"
     assert all(config.stage[name].kind == "apply" for name in external)
 
 
 def test_children_are_split_as_such(eyes):
     section = with_paths(load("photos,tiny"), eyes).stage.student.data
-    source = sources.make_source(section)
+    source = opening.make_source(section)
     split = splits.assign(source.table, section.split, section.seed)
     assert {*split} == {"train", "val", "test"}
     whose = {name: set(source.table.patient[split == name].tolist()) for name in set(split)}
@@ -63,7 +65,7 @@ def test_children_are_split_as_such(eyes):
 
 def test_the_external_test_leaves_outliers_out_and_paints_the_stamp(eyes):
     section = with_paths(load("photos,tiny"), eyes).stage.student_drimdb.data
-    source = sources.make_source(section)
+    source = opening.make_source(section)
     np.testing.assert_array_equal(source.table.labels["ungradable"], [0] * 6)
     (box,) = source.reader.erase
     assert box[0] <= 572
@@ -76,7 +78,7 @@ def test_a_path_that_is_not_given_is_asked_for(tmp_path):
     config = load("photos,tiny")
     config.data.path = "chase.csv"  # the teacher does not fall back on the students' photographs
     with pytest.raises(TableError, match=r"data\.path is empty"):
-        recipe.run(config, tmp_path)
+        runner.run(config, tmp_path)
 
 
 @pytest.mark.slow
@@ -84,12 +86,12 @@ def test_details_run_from_photographs_to_the_test_of_others(eyes, tmp_path):
     config = load("tiny", "details")
     config.stage.photos.data.path = str(eyes / "hrf.csv")
     config.stage.elsewhere.data.path = str(eyes / "chase.csv")
-    recipe.run(config, tmp_path)
-    found = predictions.load(tmp_path / "elsewhere" / "predictions_all.csv")
+    runner.run(config, tmp_path)
+    found = schema.load(tmp_path / "elsewhere" / "predictions_all.csv")
     assert found.id.tolist() == [f"{i}~{k}.png" for i in range(10) for k in range(2)]
     assert found.patient.tolist() == [f"p{i // 2}" for i in range(10) for _ in range(2)]
     assert found.truth["details"].shape == found.outputs["p_details"].shape == (20, 4)
-    before = predictions.load(tmp_path / "elsewhere_drawn" / "predictions_all.csv")
+    before = schema.load(tmp_path / "elsewhere_drawn" / "predictions_all.csv")
     np.testing.assert_array_equal(before.truth["details"], found.truth["details"])
     assert (before.outputs["p_details"] != found.outputs["p_details"]).any()
     record = json.loads((tmp_path / "photos" / "stage.json").read_text())

@@ -8,7 +8,7 @@ import pytest
 from fundus_disc import draw
 from PIL import Image
 
-from input_pipeline import contact_sheet
+from input_pipeline.photo import contact_sheet
 
 
 @pytest.fixture

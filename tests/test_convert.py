@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 from golden import seeded
 
-from fiqa_jax import convert, models, pretrained
-from fiqa_jax.formats import FORMATS
-from fiqa_jax.formats.rules import FormatError, Rule, conv_kernel, linear_kernel, translate
+from fiqa_jax import convert, models
+from fiqa_jax.pretrained import tensors as pretrained
+from fiqa_jax.pretrained.formats import FORMATS
+from fiqa_jax.pretrained.formats.rules import (
+    FormatError,
+    Rule,
+    conv_kernel,
+    linear_kernel,
+    translate,
+)
 
 
 def torch_names(blocks=(2, 2, 2, 2), convolutions=2, width=16, classes=5):

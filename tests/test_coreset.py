@@ -8,12 +8,16 @@ import pytest
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
-from fiqa_jax import coreset, defaults, encoders, model_dir
-from fiqa_jax.data import Data
+from fiqa_jax import defaults
+from fiqa_jax.inference import model_dir
 from fiqa_jax.methods import patchcore
-from fiqa_jax.plan import Job, RecipeError
-from input_pipeline import shards, synthetic
-from input_pipeline.table import Source, Table
+from fiqa_jax.pretrained import encoders
+from fiqa_jax.recipe import fit_coreset
+from fiqa_jax.recipe.data import Data
+from fiqa_jax.recipe.jobs import Job, RecipeError
+from input_pipeline import synthetic
+from input_pipeline.storage import shards
+from input_pipeline.tables.examples import Source, Table
 
 SIDE, TRAIN, VAL = 64, 4, 2
 
@@ -21,17 +25,17 @@ SIDE, TRAIN, VAL = 64, 4, 2
 def test_greedy_on_a_line():
     """Farthest from the mean (3.8) is 10; then the far end; then the middle of what is left."""
     points = np.array([[0], [1], [2], [6], [10]], np.float32)
-    assert coreset.greedy(points, 5).tolist() == [4, 0, 3, 2, 1]
-    assert coreset.greedy(points, 3).tolist() == [4, 0, 3]
+    assert fit_coreset.greedy(points, 5).tolist() == [4, 0, 3, 2, 1]
+    assert fit_coreset.greedy(points, 3).tolist() == [4, 0, 3]
     same = np.ones((4, 3), np.float32)
-    assert sorted(coreset.greedy(same, 4).tolist()) == [0, 1, 2, 3]
+    assert sorted(fit_coreset.greedy(same, 4).tolist()) == [0, 1, 2, 3]
 
 
 def test_greedy_follows_the_matrix_of_distances():
     """The released start is the largest root of summed squares of distances; then max-min."""
     points = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
     gap = pairwise_distances(points)
-    chosen = coreset.greedy(points, 12).tolist()
+    chosen = fit_coreset.greedy(points, 12).tolist()
     assert chosen[0] == np.linalg.norm(gap, axis=1).argmax()
     for k in range(1, 12):
         assert chosen[k] == gap[:, chosen[:k]].min(1).argmax()
@@ -39,34 +43,34 @@ def test_greedy_follows_the_matrix_of_distances():
 
 def test_projection_keeps_distances_roughly():
     points = np.random.default_rng(0).normal(size=(20, 600)).astype(np.float32)
-    got = coreset.projected(points, 200, seed=0)
+    got = fit_coreset.projected(points, 200, seed=0)
     assert got.shape == (20, 200)
     assert got.dtype == np.float32
     apart = ~np.eye(20, dtype=bool)
     ratio = pairwise_distances(got)[apart] / pairwise_distances(points)[apart]
     assert 0.75 < ratio.min() < ratio.max() < 1.25
-    assert coreset.projected(points, 0, seed=0) is points
-    assert coreset.projected(points, 600, seed=0) is points
+    assert fit_coreset.projected(points, 0, seed=0) is points
+    assert fit_coreset.projected(points, 600, seed=0) is points
 
 
 def test_rule():
     """The median of 0 ... 100 gets a tenth, the 99th percentile a half, one far off nearly all."""
     distance = np.arange(101, dtype=np.float32)
-    made = coreset.rule(distance)
+    made = fit_coreset.rule(distance)
     got = np.asarray(patchcore.unit(np.array([50.0, 99.0, 990.0], np.float32), made))
     np.testing.assert_allclose(got[:2], [0.1, 0.5], rtol=1e-5)
     assert 0.99 < got[2] < 1
-    assert np.isfinite(coreset.rule(np.ones(5, np.float32))).all()  # no spread
+    assert np.isfinite(fit_coreset.rule(np.ones(5, np.float32))).all()  # no spread
     with pytest.raises(ValueError, match="are those that the coreset was made from"):
-        coreset.rule(np.zeros(5, np.float32))
+        fit_coreset.rule(np.zeros(5, np.float32))
 
 
 def test_standardised():
     cells = np.array([[1, 5], [3, 5]], np.float32)
-    found = coreset.standardised(cells, True)
+    found = fit_coreset.standardised(cells, True)
     np.testing.assert_array_equal(found["mean"], [2, 5])
     np.testing.assert_array_equal(found["deviation"], [1, 1])  # that never changes: as it is
-    np.testing.assert_array_equal(coreset.standardised(cells, False)["mean"], [0, 0])
+    np.testing.assert_array_equal(fit_coreset.standardised(cells, False)["mean"], [0, 0])
 
 
 def photographs(labels=None):
@@ -87,10 +91,10 @@ def test_photographs_with_labels():
         "quality": np.array([0, 1, 2, 0, 2, 0], np.int32),
         "ungradable": np.array([0, 0, 1, 0, 1, 0], np.int32),
     }
-    assert coreset.good_rows(photographs(labels), "train").tolist() == [0, 3]
+    assert fit_coreset.good_rows(photographs(labels), "train").tolist() == [0, 3]
     labels.pop("quality")
-    assert coreset.good_rows(photographs(labels), "train").tolist() == [0, 1, 3]
-    assert coreset.good_rows(photographs(), "val").tolist() == [4, 5]
+    assert fit_coreset.good_rows(photographs(labels), "train").tolist() == [0, 1, 3]
+    assert fit_coreset.good_rows(photographs(), "val").tolist() == [4, 5]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +126,7 @@ def job(root, name, **own):
 def test_fitted_model_reads_photographs(stored):
     """Its map of a photograph follows from scikit-learn's distances to the members."""
     root, image, fov, features, seen = stored
-    facts = coreset.coreset_fit(job(root, "part", share=0.25), root, photographs)
+    facts = fit_coreset.coreset_fit(job(root, "part", share=0.25), root, photographs)
     cells = np.asarray(patchcore.aggregate(features, seen, 3))
     inside = seen >= 0.5
     good = cells[:TRAIN][inside[:TRAIN]]
@@ -149,7 +153,7 @@ def test_fitted_model_reads_photographs(stored):
 def test_what_was_learned_is_not_anomalous(stored):
     """All cells are members: a photograph of theirs has none that is bad, a spoilt one has."""
     root, image, fov, *_ = stored
-    coreset.coreset_fit(job(root, "whole", share=1.0), root, photographs)
+    fit_coreset.coreset_fit(job(root, "whole", share=1.0), root, photographs)
     model = model_dir.load(root / "whole" / "model")
     spoilt = image[:1].copy()
     spoilt[:, : SIDE // 2] = 255
@@ -163,14 +167,14 @@ def test_what_was_learned_is_not_anomalous(stored):
 def test_what_cannot_be_fitted(stored):
     root, *_ = stored
     with pytest.raises(RecipeError, match=r"are too few for method\.share=0\.01"):
-        coreset.coreset_fit(job(root, "few", share=0.01), root, photographs)
+        fit_coreset.coreset_fit(job(root, "few", share=0.01), root, photographs)
     none = dataclasses.replace(photographs(), split=np.array(["train"] * 6))
     with pytest.raises(RecipeError, match="no good photographs in the split 'val'"):
-        coreset.coreset_fit(job(root, "none"), root, lambda: none)
+        fit_coreset.coreset_fit(job(root, "none"), root, lambda: none)
     bare = job(root, "bare")
     bare.config.inputs = (("seen", "good", "seen"),)
     with pytest.raises(RecipeError, match="needs features of good photographs"):
-        coreset.coreset_fit(bare, root, photographs)
+        fit_coreset.coreset_fit(bare, root, photographs)
     assert not any((root / name).exists() for name in ("few", "none", "bare"))
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from input_pipeline.crop import cover, crop, erased, mask
-from input_pipeline.decode import Upright
+from input_pipeline.photo.crop import cover, crop, erased, mask
+from input_pipeline.photo.decode import Upright
 
 
 def _upright(array, scale=1, origin=(0, 0), size=None):

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from input_pipeline.csvsource import csv_source
-from input_pipeline.photoreader import PhotoReader
-from input_pipeline.table import TableError, class_counts, summary
+from input_pipeline.sources.csv_source import csv_source
+from input_pipeline.sources.photo_files import PhotoReader
+from input_pipeline.tables.examples import TableError, class_counts, summary
 
 READER = PhotoReader(32, "fundus")
 DETAILS = ("illumination", "clarity", "contrast")

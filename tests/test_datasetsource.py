@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from fiqa_jax import defaults
-from input_pipeline import readers, sources
-from input_pipeline.datasetsource import dataset_source
-from input_pipeline.photo import read_photo
-from input_pipeline.table import TableError
+from input_pipeline import readers
+from input_pipeline.photo.reader import read_photo
+from input_pipeline.sources import opening
+from input_pipeline.sources.dataset_source import dataset_source
+from input_pipeline.tables.examples import TableError
 
 
 def settings(name, root, **changes):
@@ -20,7 +21,7 @@ def settings(name, root, **changes):
 @pytest.mark.parametrize("name", dummy_sets.SETS)
 def test_every_set_is_read_by_name(name, tmp_path):
     root = dummy_sets.write(name, tmp_path)
-    source = sources.make_source(settings(name, root))
+    source = opening.make_source(settings(name, root))
     first = None
     for row in range(len(source.table)):
         example = source.read(row)
@@ -35,36 +36,36 @@ def test_every_set_is_read_by_name(name, tmp_path):
 
 def test_labels_as_a_recipe_asks_for_them(tmp_path):
     root = dummy_sets.write("deepdrid", tmp_path)
-    both = sources.make_source(settings("deepdrid", root, details=("contrast", "clarity"))).table
+    both = opening.make_source(settings("deepdrid", root, details=("contrast", "clarity"))).table
     assert both.detail_names == ("contrast", "clarity")
     np.testing.assert_array_equal(both.labels["details"][:, 0], -1)
     np.testing.assert_array_equal(both.labels["details"][:, 1], [0, 1, 0, 1, 0])
     assert "diagnosis" not in both.labels
     assert any("gradable / ungradable only" in note for note in both.notes)
-    none = sources.make_source(settings("deepdrid", root, details=(), classes=0)).table
+    none = opening.make_source(settings("deepdrid", root, details=(), classes=0)).table
     assert none.labels == {}
     named = tuple("abcde")
-    five = sources.make_source(settings("deepdrid", root, diagnosis=named)).table
+    five = opening.make_source(settings("deepdrid", root, diagnosis=named)).table
     assert five.diagnosis_names == named
     with pytest.raises(TableError, match=r"deepdrid has 5 diagnoses: \('no DR'"):
-        sources.make_source(settings("deepdrid", root, diagnosis=("no", "yes")))
+        opening.make_source(settings("deepdrid", root, diagnosis=("no", "yes")))
 
 
 def test_two_classes_of_a_set_with_three(tmp_path):
     root = dummy_sets.write("eyeq", tmp_path)
-    table = sources.make_source(settings("eyeq", root, classes=2)).table
+    table = opening.make_source(settings("eyeq", root, classes=2)).table
     assert table.quality_names == ("gradable", "ungradable")
     assert table.labels.keys() == {"ungradable"}
     with pytest.raises(TableError, match="none of the labels asked for is there; it has quality"):
-        sources.make_source(settings("eyeq", root, classes=0), require_labels=True)
+        opening.make_source(settings("eyeq", root, classes=0), require_labels=True)
 
 
 def test_photographs_that_are_missing(tmp_path):
     root = dummy_sets.write("eyeq", tmp_path)
     (root / "train" / "10_right.jpeg").unlink()
     with pytest.raises(TableError, match=r"(?s)1 of 5 photographs .*10_right.*on_bad=skip.*Kaggle"):
-        sources.make_source(settings("eyeq", root))
-    skipped = sources.make_source(settings("eyeq", root, on_bad="skip"), tmp_path / "work")
+        opening.make_source(settings("eyeq", root))
+    skipped = opening.make_source(settings("eyeq", root, on_bad="skip"), tmp_path / "work")
     assert skipped.table.id.tolist() == ["10_left", "15337_left", "7_right", "9_left"]
     assert "10_right" in (tmp_path / "work" / "left_out.csv").read_text()
 
@@ -72,7 +73,7 @@ def test_photographs_that_are_missing(tmp_path):
 def test_five_files_are_known_to_be_trouble(tmp_path):
     root = dummy_sets.write("eyeq", tmp_path)
     (root / "train" / "15337_left.jpeg").write_bytes(b"spoilt")
-    sources.make_source(settings("eyeq", root, on_bad="skip"), tmp_path / "work")
+    opening.make_source(settings("eyeq", root, on_bad="skip"), tmp_path / "work")
     listed = (tmp_path / "work" / "left_out.csv").read_text()
     assert "one of five that the official script cannot crop" in listed
 
@@ -82,14 +83,14 @@ def test_preprocessed_photographs_serve_as_well(tmp_path):
     for path in [*root.glob("t*/*.jpeg")]:
         dummy_sets.photograph(root / "png" / f"{path.stem}.png")
         path.unlink()
-    source = sources.make_source(settings("eyeq", root))
+    source = opening.make_source(settings("eyeq", root))
     assert source.table.path.tolist()[0] == "png/10_left.png"
 
 
 def test_pictures_of_another_kind_than_the_recipe_expects(tmp_path):
     root = dummy_sets.write("iqad/DRAC", tmp_path)
     with pytest.raises(TableError, match=r"holds slice pictures; set --config.data.modality=slice"):
-        sources.make_source(settings("iqad/DRAC", root, modality="fundus"))
+        opening.make_source(settings("iqad/DRAC", root, modality="fundus"))
 
 
 def test_boxes_that_a_set_is_known_to_need(tmp_path):
@@ -105,13 +106,13 @@ def test_boxes_that_a_set_is_known_to_need(tmp_path):
 def test_settings_that_do_not_exist(tmp_path):
     root = dummy_sets.write("eyeq", tmp_path)
     with pytest.raises(TableError, match=r"data\.no_field is 'skip', expected one of"):
-        sources.make_source(settings("eyeq", root, no_field="skip"))
+        opening.make_source(settings("eyeq", root, no_field="skip"))
     with pytest.raises(TableError, match=r"data\.source is 'eye', expected one of"):
-        sources.make_source(settings("eyeq", root) | {"source": "eye"})
+        opening.make_source(settings("eyeq", root) | {"source": "eye"})
 
 
 def test_the_digest_follows_labels_and_lists(tmp_path):
     root = dummy_sets.write("iqad/EYEQ", tmp_path)
-    one = sources.make_source(settings("iqad/EYEQ", root)).digest
-    assert sources.make_source(settings("iqad/EYEQ", root)).digest == one
-    assert sources.make_source(settings("iqad/EYEQ", root, lists="mkcnet")).digest != one
+    one = opening.make_source(settings("iqad/EYEQ", root)).digest
+    assert opening.make_source(settings("iqad/EYEQ", root)).digest == one
+    assert opening.make_source(settings("iqad/EYEQ", root, lists="mkcnet")).digest != one

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from input_pipeline import decode
-from input_pipeline.photo_error import PhotoError
+from input_pipeline.photo import decode
+from input_pipeline.photo.errors import PhotoError
 
 # Distinct corners, and no symmetry, so that no two ways of turning look the same.
 PICTURE = np.zeros((24, 32, 3), np.uint8)

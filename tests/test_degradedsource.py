@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from fiqa_jax import defaults
-from input_pipeline import batches, sources, splits, synthetic
-from input_pipeline.photo import PhotoError, read_photo
-from input_pipeline.table import TableError
+from input_pipeline import synthetic
+from input_pipeline.loading import batches
+from input_pipeline.photo.reader import PhotoError, read_photo
+from input_pipeline.sources import opening, splits
+from input_pipeline.tables.examples import TableError
 
 ALL = ("illumination", "clarity", "contrast", "artefact")
 EYES = ("p1 left", "p1 right", "p2 left", "p3 left", "p4 left", "p5 left")
@@ -46,7 +48,7 @@ PERSON = (("patient", "person"),)
 
 
 def test_every_photograph_gives_copies_with_labels(photographs):
-    source = sources.make_source(a_section(photographs))
+    source = opening.make_source(a_section(photographs))
     table = source.table
     assert table.id.tolist() == [f"{eye}~{k}.png" for eye in EYES for k in range(3)]
     assert table.patient.tolist() == [f"{eye}.png" for eye in EYES for _ in range(3)]
@@ -73,7 +75,7 @@ def test_labels_are_those_of_the_plan_that_was_carried_out(photographs):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "degrade", watched)
-        source = sources.make_source(a_section(photographs, lq_ratio=1.0))
+        source = opening.make_source(a_section(photographs, lq_ratio=1.0))
     assert len(plans) == 18
     for row, (image, fov, plan) in enumerate(plans):
         photo = read_photo(photographs / "images" / f"{EYES[row // 3]}.png", 48)
@@ -91,7 +93,7 @@ def test_labels_are_those_of_the_plan_that_was_carried_out(photographs):
 def test_shares_of_quality_follow_the_settings(photographs):
     def shares(**settings):
         section = a_section(photographs, copies=10, details=(), **settings)
-        return np.bincount(sources.make_source(section).table.labels["quality"], minlength=3) / 60
+        return np.bincount(opening.make_source(section).table.labels["quality"], minlength=3) / 60
 
     assert shares(lq_ratio=0.0)[0] == 1.0
     usable, reject = (shares(lq_ratio=1.0, severity_mix=mix) for mix in ((1.0, 0.0), (0.0, 1.0)))
@@ -103,7 +105,7 @@ def test_shares_of_quality_follow_the_settings(photographs):
 
 def test_what_is_done_depends_on_seed_id_and_number_alone(photographs, tmp_path):
     def copies(section):
-        source = sources.make_source(section)
+        source = opening.make_source(section)
         return {name: source.read(row) for row, name in enumerate(source.table.id.tolist())}
 
     first = copies(a_section(photographs))
@@ -126,9 +128,9 @@ def test_copies_are_split_as_the_photographs_would_be(photographs):
     columns = (*PERSON, ("diagnosis", "grade"), ("vessels", ""))
     data = {"columns": columns, "diagnosis": ("a", "b")}
     plain = a_section(photographs, "csv", **{**data, "source": "csv", "details": ()})
-    base = sources.make_source(plain).table
+    base = opening.make_source(plain).table
     for settings in ({"copies": 3}, {"copies": 4, "lq_ratio": 1.0}):
-        table = sources.make_source(a_section(photographs, "csv", **data, **settings)).table
+        table = opening.make_source(a_section(photographs, "csv", **data, **settings)).table
         copies = settings["copies"]
         for seed in range(4):
             for how in (((0.6, 0.2, 0.2), seed), ((0.8, 0.2, 0.0), seed, 3, 1)):
@@ -148,12 +150,12 @@ def test_splits_of_the_table_are_kept(photographs):
     parts = ["split", "train", "train", "val", "test", "test", "train"]
     own = photographs / "split.csv"
     own.write_text("\n".join(f"{a},{b}" for a, b in zip(text, parts, strict=True)))
-    table = sources.make_source(a_section(photographs, "csv", path=str(own))).table
+    table = opening.make_source(a_section(photographs, "csv", path=str(own))).table
     assert table.split.tolist() == [p for p in parts[1:] for _ in range(3)]
 
 
 def test_without_masks_the_map_is_not_known(photographs):
-    example = sources.make_source(a_section(photographs)).read(0)
+    example = opening.make_source(a_section(photographs)).read(0)
     assert example.keys() == {"image", "fov", "map"}
     assert example["map"].shape == (3, 3)  # cells of 16 pixels
     assert set(np.unique(example["map"])) <= {0, 255}
@@ -168,7 +170,7 @@ def test_with_masks_there_are_vessels_and_a_map(photographs, how):
         section = a_section(photographs, vessels=str(photographs / "vessels"), **settings)
     else:
         section = a_section(photographs, "csv", **settings)
-    source = sources.make_source(section)
+    source = opening.make_source(section)
     untouched = 0
     for row in range(18):
         photo = read_photo(photographs / "images" / f"{EYES[row // 3]}.png", 96)
@@ -184,7 +186,7 @@ def test_with_masks_there_are_vessels_and_a_map(photographs, how):
             assert set(np.unique(example["map"])) <= {0, 1}
     assert untouched >= 3  # four of ten good photographs are left as they are
     section.update({"lq_ratio": 1.0, "severity_mix": (0.0, 1.0), "copies": 1})
-    worst = sources.make_source(section)
+    worst = opening.make_source(section)
     bad = [
         (worst.read(row)["map"] == 3).sum() / (worst.read(row)["map"] > 0).sum() for row in range(6)
     ]
@@ -195,7 +197,7 @@ def test_a_photograph_without_mask_among_others_with(photographs, tmp_path):
     text = (photographs / "eyes.csv").read_text().replace("vessels/p2 left.png", "")
     (photographs / "some.csv").write_text(text)
     section = a_section(photographs, "csv", path=str(photographs / "some.csv"), copies=1)
-    source = sources.make_source(section)
+    source = opening.make_source(section)
     assert any("5 of them with a mask" in note for note in source.table.notes)
     with_mask, without = source.read(0), source.read(2)
     assert {k: v.shape for k, v in with_mask.items()} == {k: v.shape for k, v in without.items()}
@@ -214,7 +216,7 @@ def test_vessels_are_removed_at_a_size_where_there_is_ground_between_them(photog
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "degrade", watched)
-        sources.make_source(a_section(photographs, "csv", copies=1))
+        opening.make_source(a_section(photographs, "csv", copies=1))
     found, true = [], []
     for i, (image, without, vessel) in enumerate(seen):
         Image.fromarray(synthetic.draw(i, 128, "a").clean0).save(photographs / "without.png")
@@ -234,29 +236,29 @@ def test_photographs_known_to_be_bad_are_left_out(photographs):
         lines.append(f"images/{eye}.png,{grade}")
     (photographs / "graded.csv").write_text("\n".join(lines))
     section = a_section(photographs, "csv", path=str(photographs / "graded.csv"), copies=1)
-    table = sources.make_source(section).table
+    table = opening.make_source(section).table
     assert table.id.tolist() == [f"images/{EYES[i]}~0.png" for i in (0, 3, 4)]
     assert any("left out, as their own label is not good: 3" in note for note in table.notes)
     (photographs / "bad.csv").write_text(f"path,quality\nimages/{EYES[0]}.png,bad\n")
     section.path = str(photographs / "bad.csv")
     with pytest.raises(TableError, match="none of 1 photographs is of good quality"):
-        sources.make_source(section)
+        opening.make_source(section)
 
 
 def test_classes_and_details_asked_for(photographs):
-    table = sources.make_source(a_section(photographs, classes=2, details=("contrast",))).table
+    table = opening.make_source(a_section(photographs, classes=2, details=("contrast",))).table
     assert table.labels.keys() == {"ungradable", "details"}
     assert table.quality_names == ("gradable", "ungradable")
-    every = sources.make_source(a_section(photographs)).table
+    every = opening.make_source(a_section(photographs)).table
     np.testing.assert_array_equal(table.labels["details"][:, 0], every.labels["details"][:, 2])
 
 
 def test_copies_are_made_once(photographs, tmp_path, monkeypatch):
     section = a_section(photographs, cache="disk")
-    first = sources.make_source(section, tmp_path)
+    first = opening.make_source(section, tmp_path)
     files = sorted(f.relative_to(tmp_path) for f in tmp_path.rglob("*.npz"))
     assert len(files) == 18
-    sources.make_source(section, tmp_path / "other")
+    opening.make_source(section, tmp_path / "other")
     other = tmp_path / "other"
     assert [f.relative_to(other) for f in sorted(other.rglob("*.npz"))] == files
     for file in files:
@@ -266,13 +268,13 @@ def test_copies_are_made_once(photographs, tmp_path, monkeypatch):
         raise AssertionError("degraded again")
 
     monkeypatch.setattr(synthetic, "degrade", never)
-    second = sources.make_source(section, tmp_path)
+    second = opening.make_source(section, tmp_path)
     assert second.digest == first.digest
     for name, array in first.read(4).items():
         np.testing.assert_array_equal(second.read(4)[name], array)
     for change in ({"seed": 1}, {"lq_ratio": 0.4}, {"severity_mix": (0.4, 0.6)}):
         with pytest.raises(AssertionError, match="degraded again"):
-            sources.make_source(a_section(photographs, cache="disk", **change), tmp_path)
+            opening.make_source(a_section(photographs, cache="disk", **change), tmp_path)
 
 
 def test_a_photograph_or_mask_that_changed_is_degraded_again(photographs, tmp_path):
@@ -282,12 +284,12 @@ def test_a_photograph_or_mask_that_changed_is_degraded_again(photographs, tmp_pa
             data = (photographs / folder / f"{eye}.png").read_bytes()
             (tmp_path / folder / f"{eye}.png").write_bytes(data)
     section = a_section(tmp_path, vessels=str(tmp_path / "vessels"), cache="disk", copies=1)
-    before = sources.make_source(section, tmp_path / "work")
+    before = opening.make_source(section, tmp_path / "work")
     old = before.digest
     empty = np.zeros((128, 128), np.uint8)
     empty[60:64, 20:108] = 255
     Image.fromarray(empty).save(tmp_path / "vessels" / f"{EYES[0]}.png")
-    after = sources.make_source(section, tmp_path / "work")
+    after = opening.make_source(section, tmp_path / "work")
     assert after.digest != old
     assert (after.read(0)["vessels"] != before.read(0)["vessels"]).any()
     np.testing.assert_array_equal(after.read(1)["vessels"], before.read(1)["vessels"])
@@ -301,9 +303,9 @@ def test_a_broken_photograph_is_named_or_left_out_with_its_copies(photographs, t
     (tmp_path / "images" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
     for cache in ("none", "disk"):
         with pytest.raises(PhotoError, match=r"broken\.png"):
-            sources.make_source(a_section(tmp_path, cache=cache), tmp_path / "work")
+            opening.make_source(a_section(tmp_path, cache=cache), tmp_path / "work")
         work = tmp_path / f"work-{cache}"
-        source = sources.make_source(a_section(tmp_path, cache=cache, on_bad="skip"), work)
+        source = opening.make_source(a_section(tmp_path, cache=cache, on_bad="skip"), work)
         assert source.table.id.tolist() == [f"{eye}~{k}.png" for eye in EYES[:2] for k in range(3)]
         assert (source.table.labels["quality"] >= 0).all()
         with (work / "left_out.csv").open() as file:
@@ -312,7 +314,7 @@ def test_a_broken_photograph_is_named_or_left_out_with_its_copies(photographs, t
 
 
 def test_what_is_degraded_travels_in_batches(photographs):
-    source = sources.make_source(a_section(photographs, "csv", columns=PERSON, copies=1))
+    source = opening.make_source(a_section(photographs, "csv", columns=PERSON, copies=1))
     stream = batches.eval_batches(source, np.arange(6), batch=4, driver="threads", workers=1)
     first, second = list(stream)
     assert first["image"].shape == (4, 48, 48, 3)
@@ -337,7 +339,7 @@ def test_what_is_degraded_travels_in_batches(photographs):
 )
 def test_one_clear_error(photographs, changes, message):
     with pytest.raises(TableError, match=message):
-        sources.make_source(a_section(photographs, **changes))
+        opening.make_source(a_section(photographs, **changes))
 
 
 def test_a_mask_of_another_picture(photographs):
@@ -348,11 +350,11 @@ def test_a_mask_of_another_picture(photographs):
     with pytest.raises(
         PhotoError, match=r"long\.png: 64 x 128 pixels for a photograph of 128 x 128"
     ):
-        sources.make_source(section)
+        opening.make_source(section)
 
 
 def test_settings_change_the_digest(photographs):
-    source = sources.make_source(a_section(photographs))
+    source = opening.make_source(a_section(photographs))
     settings = {"seed": 1, "lq_ratio": 0.4, "severity_mix": (0.4, 0.6), "cells": 8, "masks": True}
     seen = {source.digest}
     for name, value in settings.items():
@@ -366,7 +368,7 @@ def test_children_stay_together_and_good_photographs_stay_good(shared_data):
     section = a_section(shared_data, "csv", path=str(shared_data / "chase_db1" / "labels.csv"))
     section.update({"copies": 2, "lq_ratio": 0.0, "side": 64})
     section.columns = (("path", "original"), ("patient", "participant"))
-    source = sources.make_source(section)
+    source = opening.make_source(section)
     assert len(source.table) == 56
     assert len(set(source.table.patient.tolist())) == 14
     split = splits.assign(source.table, (0.6, 0.1, 0.3), 0)
@@ -394,7 +396,7 @@ def test_slices(tmp_path):
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     section = a_section(tmp_path, "csv", modality="slice", diagnosis=("no", "yes"), copies=8)
     section.update({"path": str(tmp_path / "t.csv"), "details": (), "lq_ratio": 0.5})
-    source = sources.make_source(section)
+    source = opening.make_source(section)
     assert source.table.labels["diagnosis"].tolist() == [i % 2 for i in range(4) for _ in range(8)]
     quality = source.table.labels["quality"]
     assert 0 < (quality > 0).mean() < 1
@@ -410,6 +412,6 @@ def test_slices(tmp_path):
 
 def test_slices_have_no_vessels(photographs):
     with pytest.raises(TableError, match="there are masks of vessels; only 'fundus'"):
-        sources.make_source(
+        opening.make_source(
             a_section(photographs, modality="slice", vessels=str(photographs / "vessels"))
         )

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage, stats
 
-from fiqa_jax import density
+from fiqa_jax.methods import density
 
 LIGHT = (0.8, 0.5, 0.3)
 

@@ -20,8 +20,8 @@ from pydicom.uid import (  # noqa: E402
     generate_uid,
 )
 
-from input_pipeline import decode  # noqa: E402
-from input_pipeline.photo_error import PhotoError  # noqa: E402
+from input_pipeline.photo import decode  # noqa: E402
+from input_pipeline.photo.errors import PhotoError  # noqa: E402
 
 OPHTHALMIC_8_BIT = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
 PICTURE = np.zeros((16, 24, 3), np.uint8)

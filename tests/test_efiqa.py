@@ -8,16 +8,19 @@ import recipes
 import whole_run
 from PIL import Image
 
-from fiqa_jax import model_dir, recipe, report, report_maps
 from fiqa_jax.benchmark import __main__ as benchmark
-from fiqa_jax.predictor import Predictor
-from input_pipeline import shards, synthetic
+from fiqa_jax.inference import model_dir
+from fiqa_jax.inference.predictor import Predictor
+from fiqa_jax.recipe import runner
+from fiqa_jax.report import build, maps_page
+from input_pipeline import synthetic
+from input_pipeline.storage import shards
 
 
 @pytest.fixture(scope="module")
 def run(shared_run):
     workdir = shared_run / "work"
-    return workdir / report.PAGE, workdir
+    return workdir / build.PAGE, workdir
 
 
 def facts(workdir, stage):
@@ -95,7 +98,7 @@ def test_a_model_with_another_encoder_is_refused(run, tmp_path):
 def test_report_shows_maps(run):
     page, workdir = run
     text = page.read_text()
-    assert report_maps.TEXT.split(";")[0] in text
+    assert maps_page.TEXT.split(";")[0] in text
     assert (workdir / "pictures" / "map-0.png").is_file()
     card = (workdir / "model" / "model_card.md").read_text()
     assert "| quality |" in card  # what is delivered grades
@@ -104,7 +107,7 @@ def test_report_shows_maps(run):
 def test_a_second_run_has_nothing_to_do(run, caplog):
     _, workdir = run
     before = {p: p.stat().st_mtime_ns for p in workdir.glob("*/stage.json")}
-    recipe.run(whole_run.config(), workdir)
+    runner.run(whole_run.config(), workdir)
     assert {p: p.stat().st_mtime_ns for p in workdir.glob("*/stage.json")} == before
 
 
@@ -160,7 +163,7 @@ def test_choice_of_pictures():
     maps[1, 0] = 1  # in part
     maps[2] = 1  # in whole
     maps[3, 0, 0] = 0.4
-    assert report_maps.choose(maps, maps.mean((1, 2)), 4) == [1, 3, 2, 0]
+    assert maps_page.choose(maps, maps.mean((1, 2)), 4) == [1, 3, 2, 0]
 
 
 def test_the_known_truth_in_place_of_pseudo_labels():

@@ -7,9 +7,12 @@ import pytest
 import recipes
 from PIL import Image
 
-from fiqa_jax import defaults, model_dir, plan, predict
+from fiqa_jax import defaults, predict
 from fiqa_jax.benchmark import __main__ as benchmark
-from input_pipeline import shards, synthetic
+from fiqa_jax.inference import model_dir
+from fiqa_jax.recipe import jobs
+from input_pipeline import synthetic
+from input_pipeline.storage import shards
 
 PALETTE = [0, 0, 0, 106, 153, 78, 232, 168, 56, 193, 69, 69]
 
@@ -17,7 +20,7 @@ PALETTE = [0, 0, 0, 106, 153, 78, 232, 168, 56, 193, 69, 69]
 @pytest.mark.parametrize("argument", ["", "tiny", "photos", "paper", "features", "sweep,tiny"])
 def test_the_trio_differs_in_nothing_but_network_and_risk(argument, tmp_path):
     config = recipes.load(argument, "efiqa_cp")
-    stages = {job.stage: job for job in plan.unfold(config, tmp_path)}  # in an order that works
+    stages = {job.stage: job for job in jobs.unfold(config, tmp_path)}  # in an order that works
     plain = {name: defaults.resolved(config.stage[name]) for name in ("adapter", "cnn", "efiqa_cp")}
     assert [plain[n]["method"].get("risk") for n in plain] == [None, "bce", "nnpu"]
     plain["cnn"]["method"]["risk"] = "nnpu"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from golden import seeded
 
-from fiqa_jax import pretrained
 from fiqa_jax.convert import convert
-from fiqa_jax.formats import FORMATS
-from fiqa_jax.formats.efiqa_cp import released
-from fiqa_jax.formats.rules import FormatError
 from fiqa_jax.models import efiqa_cp
 from fiqa_jax.models.efiqa_cp import EfiqaCP
+from fiqa_jax.pretrained import tensors as pretrained
+from fiqa_jax.pretrained.formats import FORMATS
+from fiqa_jax.pretrained.formats.efiqa_cp import released
+from fiqa_jax.pretrained.formats.rules import FormatError
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "efiqa_cp.npz")
 CHANNELS, GRID = 12, (16, 24)  # as in make_efiqa_cp.py

@@ -7,8 +7,9 @@ import pytest
 import recipes
 from PIL import Image
 
-from fiqa_jax import recipe
-from input_pipeline import shards, synthetic
+from fiqa_jax.recipe import runner
+from input_pipeline import synthetic
+from input_pipeline.storage import shards
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def run(tmp_path_factory):
     (root / "folder" / "broken.jpg").write_bytes(b"no photograph")
     config = recipes.load("tiny,photos", "efiqa")
     config.data.path = str(root / "folder")
-    recipe.run(config, root / "work")
+    runner.run(config, root / "work")
     return root / "work"
 
 

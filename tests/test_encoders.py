@@ -11,8 +11,9 @@ import safetensors.numpy
 from golden import keras_seeded, seeded
 from ml_collections import ConfigDict
 
-from fiqa_jax import convert, encoders, hub
+from fiqa_jax import convert
 from fiqa_jax.models import mobilenet, vit
+from fiqa_jax.pretrained import encoders, hub
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), dtype=np.uint8)
 DIM = 64
@@ -242,7 +243,7 @@ def test_mobilenet_gives_its_map_at_stride_16(tmp_path):
 
 
 def test_the_shipped_one_is_the_segmentor_on_its_way_down():
-    from fiqa_jax import model_dir
+    from fiqa_jax.inference import model_dir
     from fiqa_jax.methods import vessels
 
     encoder = encoders.load("shipped")

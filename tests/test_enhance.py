@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from input_pipeline import enhance
+from input_pipeline.photo import enhance
 
 
 def photograph(side=200):

@@ -7,8 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from fiqa_jax import evaluate, judge, predictions
-from fiqa_jax.advice import Thresholds
+from fiqa_jax import evaluate
+from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.advice import Thresholds
 
 
 def own_file(path, seed=0, skill=1.0, n=60):
@@ -29,7 +31,7 @@ def own_file(path, seed=0, skill=1.0, n=60):
         model="m",
         truth={"quality": quality, "details": details},
     )
-    predictions.write_csv(path, rows, list(rows[0]))
+    schema.write_csv(path, rows, list(rows[0]))
     return str(path)
 
 
@@ -121,7 +123,7 @@ def test_predictions_without_labels(tmp_path, capsys):
         {"p_ungradable": np.array([0.2])}, path=["a"], id=["a"], thresholds=Thresholds(), model="m"
     )
     path = tmp_path / "p.csv"
-    predictions.write_csv(path, rows, list(rows[0]))
+    schema.write_csv(path, rows, list(rows[0]))
     assert evaluate.main(["--predictions", str(path)]) == 1
     assert "holds no true labels; give a label file with --labels" in capsys.readouterr().err
 

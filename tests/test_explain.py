@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax import defaults, explain, methods, model_dir
-from fiqa_jax.methods import base
+from fiqa_jax import defaults, explain, methods
+from fiqa_jax.inference import model_dir
+from fiqa_jax.training import method
 from input_pipeline import synthetic
-from input_pipeline.photo import read_photo
+from input_pipeline.photo.reader import read_photo
 
 SIDE = 64
 
@@ -20,10 +21,10 @@ def save(directory, uses="quadrant"):
     c = defaults.base()
     c.method.update(defaults.METHODS.get(uses, {}))
     c.data.side = SIDE
-    spec = base.DataSpec(SIDE, 3, (), ("dark",), (), {}, 4, 1, 1, c.data.mean, c.data.std)
+    spec = method.DataSpec(SIDE, 3, (), ("dark",), (), {}, 4, 1, 1, c.data.mean, c.data.std)
     stage = defaults.resolved(c)
     if uses == "adapter":  # no weights are needed to see that it has no heads
-        spec = base.DataSpec(SIDE, 3, (), (), (), {}, 4, 1, 1, (0.5,) * 3, (0.3,) * 3, (4, 4, 5))
+        spec = method.DataSpec(SIDE, 3, (), (), (), {}, 4, 1, 1, (0.5,) * 3, (0.3,) * 3, (4, 4, 5))
     started = methods.build(uses, c, spec).init(jax.random.key(0))
     variables = {"params": started.params, **started.model_state}
     model_dir.save(directory, "m", uses, stage, spec, jax.device_get(variables), {})

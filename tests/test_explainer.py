@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fiqa_jax import defaults, explainer, model_dir, models
-from fiqa_jax.explainer import ExplainError, Settings
+from fiqa_jax import defaults, models
+from fiqa_jax.inference import explainer, model_dir
+from fiqa_jax.inference.explainer import ExplainError, Settings
 from fiqa_jax.models import vgg
 from fiqa_jax.models.mkcnet import Branches
 

@@ -8,8 +8,9 @@ from equal import assert_equal_over_devices, train
 from sklearn.metrics import roc_auc_score
 
 from fiqa_jax import defaults
-from fiqa_jax.methods import base, eyequal
+from fiqa_jax.methods import eyequal
 from fiqa_jax.models.eyequal import EyeQual, pooled, window
+from fiqa_jax.training import method as base
 
 
 def build(precision="float32", side=16, steps=5, augment="", names=("gradable", "bad"), **own):

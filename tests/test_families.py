@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 import recipes
 
-from fiqa_jax import model_dir, plan, recipe
-from fiqa_jax.predictor import Predictor
-from input_pipeline import shards, synthetic
+from fiqa_jax.inference import model_dir
+from fiqa_jax.inference.predictor import Predictor
+from fiqa_jax.recipe import jobs, runner
+from input_pipeline import synthetic
+from input_pipeline.storage import shards
 
 
 @pytest.mark.parametrize("argument", ["", "tiny"])
 def test_who_learns_from_what(argument, tmp_path):
     config = recipes.load(argument, "families")
-    stages = {job.stage: job for job in plan.unfold(config, tmp_path)}  # in an order that works
+    stages = {job.stage: job for job in jobs.unfold(config, tmp_path)}  # in an order that works
     assert config.deliver == "efiqa_cp"
     # good photographs are drawn, as those of inpainting; features are the adapter's
     assert config.stage.good_features.data == config.stage.good.data
@@ -39,7 +41,7 @@ def run(tmp_path_factory):
         config.stage[name].of, config.stage[name].encoder = "", "pixels"
     config.stages = ("features", "good_features", "patchcore", "patchcore_tested", "eyequal")
     config.deliver = "eyequal"
-    recipe.run(config, workdir)
+    runner.run(config, workdir)
     return workdir
 
 
@@ -70,7 +72,7 @@ def test_patchcore_can_be_delivered(run):
         config.stage[name].of, config.stage[name].encoder = "", "pixels"
     config.stages = ("features", "good_features", "patchcore", "patchcore_tested", "eyequal")
     config.deliver = "patchcore"
-    recipe.run(config, run)  # every stage is finished already
+    runner.run(config, run)  # every stage is finished already
     assert model_dir.read_config(run / "model")["method"] == "patchcore"
     card = (run / "model" / "model_card.md").read_text()
     assert f"| members | {facts(run, 'patchcore')['members']} |" in card

@@ -7,7 +7,7 @@ import pytest
 from fundus_disc import draw
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from input_pipeline.field import find_field
+from input_pipeline.photo.field import find_field
 
 # Frame width and height, centre, radius; tolerance in pixels for centre and radius.
 PLACES = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax import figures
+from fiqa_jax.report import figures
 
 NAN = float("nan")
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fiqa_jax.losses import focal
+from fiqa_jax.training.losses import focal
 
 
 def test_is_the_published_form():

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from equal import assert_equal_over_devices, train
 
-from fiqa_jax import defaults, masks, optim
-from fiqa_jax.methods import base, inpaint
+from fiqa_jax import defaults
+from fiqa_jax.methods import efiqa_inpaint, efiqa_masks
+from fiqa_jax.training import method as base
+from fiqa_jax.training import optim
 
 
 def config(precision="float32", **own):
@@ -41,13 +43,15 @@ def grids(steps, side=24):
 
 def test_equal_over_devices():
     with jax.enable_x64(True):
-        assert_equal_over_devices(inpaint.build(config("float64"), spec()), list(grids(5)), 1e-9)
+        assert_equal_over_devices(
+            efiqa_inpaint.build(config("float64"), spec()), list(grids(5)), 1e-9
+        )
 
 
 def test_training_lowers_the_loss():
     c = config(base=4, side=16, crop=False)
     c.optim.lr = 3e-3
-    method = inpaint.build(c, spec(16, 60))
+    method = efiqa_inpaint.build(c, spec(16, 60))
     _, scalars = train(method, list(grids(60, 16)), "jit", 1)
     losses = [float(s["loss"]) for s in scalars]
     # masks shrink on the way: against the share that is masked, too
@@ -57,7 +61,7 @@ def test_training_lowers_the_loss():
 def test_mask_and_target_come_from_one_map():
     image = jnp.asarray(next(grids(1))["image"][0])
     for crop in (False, True):
-        draw = jax.jit(lambda k, c=crop: inpaint.example(image, k, jnp.asarray(90), 16, c))
+        draw = jax.jit(lambda k, c=crop: efiqa_inpaint.example(image, k, jnp.asarray(90), 16, c))
         target, masked = draw(jax.random.key(3))
         stays = np.asarray(masked == target).all(-1)
         assert np.asarray(masked)[~stays].max() == 0.0
@@ -67,14 +71,16 @@ def test_mask_and_target_come_from_one_map():
 
 def test_no_crop_means_no_flip_either():
     image = jnp.asarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
-    target, _ = inpaint.example(image, jax.random.key(5), jnp.asarray(0), 32, False)
+    target, _ = efiqa_inpaint.example(image, jax.random.key(5), jnp.asarray(0), 32, False)
     np.testing.assert_allclose(target, np.asarray(image) / 255.0, atol=1e-6)
 
 
 def test_flips_and_turns_keep_levels():
     """Nearest: no new grey level comes up but black."""
     image = np.full((33, 33, 3), 200, np.uint8)
-    target, _ = inpaint.example(jnp.asarray(image), jax.random.key(5), jnp.asarray(0), 33, True)
+    target, _ = efiqa_inpaint.example(
+        jnp.asarray(image), jax.random.key(5), jnp.asarray(0), 33, True
+    )
     assert set(np.unique(np.asarray(target * 255).round())) <= {0.0, 200.0}
 
 
@@ -82,16 +88,18 @@ def test_grey_floor():
     """Vessel only is 29 and vanishes; with artery 105, with vein 179: both stay (spec 1.8)."""
     colours = np.array([[0, 0, 255], [255, 0, 255], [0, 255, 255], [51, 50, 46], [50, 50, 50]])
     maps = jnp.asarray(colours.astype(np.uint8)[None, None].repeat(5, 1))
-    got = np.asarray(inpaint.prepared(maps, 5, 50.0))[0, 0]
+    got = np.asarray(efiqa_inpaint.prepared(maps, 5, 50.0))[0, 0]
     want = np.where(np.array([0, 1, 1, 0, 0])[:, None], colours, 0) / 255
     np.testing.assert_allclose(got, want, atol=1e-6)
-    np.testing.assert_allclose(inpaint.prepared(maps, 5, -1.0)[0, 0], colours / 255, atol=1e-6)
+    np.testing.assert_allclose(
+        efiqa_inpaint.prepared(maps, 5, -1.0)[0, 0], colours / 255, atol=1e-6
+    )
 
 
 def test_outputs_are_what_the_network_adds():
     """A network whose last layer gives 0.3 everywhere: anomaly 0.3, all cells of the field bad."""
     c = config(threshold=0.2)
-    method = inpaint.build(c, spec())
+    method = efiqa_inpaint.build(c, spec())
     params = jax.eval_shape(method.init, jax.random.key(0)).params
     params = jax.tree.map(lambda x: jnp.zeros(x.shape), params)
     params["head"]["conv"]["bias"] = jnp.full(3, -0.3)
@@ -103,14 +111,14 @@ def test_outputs_are_what_the_network_adds():
     assert (np.asarray(out["bad"][:, 2:]) == 1).all()
     np.testing.assert_allclose(out["vuad_density"], 1.0, rtol=1e-6)
     np.testing.assert_allclose(out["vessel_density"], 0.25, atol=0.1)
-    x = inpaint.prepared(batch["image"], 16, 50.0)
+    x = efiqa_inpaint.prepared(batch["image"], 16, 50.0)
     np.testing.assert_allclose(out["inpainted"], x - 0.3, atol=1e-6)
 
 
 def test_initial_weights_are_pytorchs():
     """Uniform within 1 / sqrt(fan-in), for biases too; a transposed one counts its outputs."""
     c = config(base=8, levels=3)
-    params = jax.jit(inpaint.build(c, spec()).init)(jax.random.key(0)).params
+    params = jax.jit(efiqa_inpaint.build(c, spec()).init)(jax.random.key(0)).params
     conv = params["down2"]["conv1"]["conv"]
     bound = (9 * 8) ** -0.5
     for leaf in (conv["kernel"], conv["bias"]):
@@ -122,7 +130,7 @@ def test_initial_weights_are_pytorchs():
 
 def test_published_size():
     c = config(side=256, base=64, levels=5)
-    method = inpaint.build(c, spec(256))
+    method = efiqa_inpaint.build(c, spec(256))
     shapes = jax.eval_shape(method.init, jax.random.key(0)).params
     assert sum(x.size for x in jax.tree.leaves(shapes)) == 31_031_875
     assert all(path for path in optim.paths(shapes))
@@ -132,12 +140,12 @@ def test_an_augmentation_line_is_refused():
     c = config()
     c.augment.train = "flip"
     with pytest.raises(ValueError, match="changes its maps itself"):
-        inpaint.build(c, spec())
+        efiqa_inpaint.build(c, spec())
 
 
 def test_masked_share_is_what_the_epoch_says():
     maps = jnp.full((200, 16, 16, 3), 255, jnp.uint8)
     keys = jax.random.split(jax.random.key(0), 200)
-    draw = jax.vmap(lambda m, k: inpaint.example(m, k, jnp.asarray(0), 16, False)[1])
+    draw = jax.vmap(lambda m, k: efiqa_inpaint.example(m, k, jnp.asarray(0), 16, False)[1])
     assert float(draw(maps, keys).mean()) == pytest.approx(0.1, abs=0.03)
-    assert masks.EPOCHS == 100
+    assert efiqa_masks.EPOCHS == 100

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fiqa_jax.inputs import InputError, as_text, collect
+from fiqa_jax.inference.inputs import InputError, as_text, collect
 
 
 def touch(folder, *names):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fiqa_jax.join import join, stem
-from fiqa_jax.labelled import FORMATS, Format, LabelError, Labels
-from fiqa_jax.predictions import Predictions
+from fiqa_jax.predictions.joins import join, stem
+from fiqa_jax.predictions.label_files import FORMATS, Format, LabelError, Labels
+from fiqa_jax.predictions.schema import Predictions
 
 
 def predicted(ids, patient=None, **outputs):

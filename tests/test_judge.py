@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from fiqa_jax import judge, predictions
-from fiqa_jax.advice import Thresholds
+from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.advice import Thresholds
 
 OUTPUTS = {
     "p_quality": np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]], np.float32),
@@ -30,7 +31,7 @@ def rows(outputs=OUTPUTS, thresholds=None, **extra):
 
 def test_a_row_says_everything():
     good, bad = rows()
-    assert list(bad) == list(predictions.columns(**NAMES))
+    assert list(bad) == list(schema.columns(**NAMES))
     assert (good["quality"], good["decision"], good["reasons"]) == ("good", "accept", "")
     assert (bad["quality"], bad["decision"]) == ("reject", "recapture")
     assert bad["reasons"].startswith("clarity: ")
@@ -75,7 +76,7 @@ def test_truth_columns_hold_words_and_leave_absent_labels_empty():
         "diagnosis": np.array([-1, 1]),
     }
     first, second = rows(truth=truth)
-    assert list(first) == list(predictions.columns(**NAMES, truth=True))
+    assert list(first) == list(schema.columns(**NAMES, truth=True))
     assert first["true_quality"] == "good"
     assert second["true_quality"] is None
     assert (first["true_clarity"], first["true_contrast"]) == (1, None)
@@ -93,7 +94,7 @@ def test_field_of_view_limits_the_bad_area():
 
 def test_failed_rows():
     row = judge.failed_row("x.jpg", "x", "error", "x.jpg is empty:\n  copy it again", "m", **NAMES)
-    assert list(row) == list(predictions.columns(**NAMES))
+    assert list(row) == list(schema.columns(**NAMES))
     assert row["error"] == "x.jpg is empty: copy it again"
     assert (row["decision"], row["p_good"], row["schema"]) == ("review", None, 1)
     row = judge.failed_row("x.jpg", "x", "out_of_scope", "no round field", "m")

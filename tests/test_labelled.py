@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fiqa_jax import labelled
-from fiqa_jax.labelled import FORMATS, Format, LabelError
+from fiqa_jax.predictions import label_files
+from fiqa_jax.predictions.label_files import FORMATS, Format, LabelError
 
 
 def write(folder, name, *lines):
@@ -15,7 +15,7 @@ def write(folder, name, *lines):
 
 def test_sigmoid_rows_are_divided_by_their_sum_and_it_is_said(tmp_path):
     path = write(tmp_path, "p.csv", ",image_name,Good,Usable,Reject", "0,a.jpeg,0.4,0.2,0.2")
-    got, notes = labelled.read_predictions(path, FORMATS["eyeq"])
+    got, notes = label_files.read_predictions(path, FORMATS["eyeq"])
     np.testing.assert_allclose(got.outputs["p_quality"], [[0.5, 0.25, 0.25]])
     assert notes == ["rows of p_quality sum to 0.800 ... 0.800: each divided by its sum"]
     assert got.id.tolist() == ["a.jpeg"]
@@ -29,7 +29,7 @@ def test_own_names_need_no_mapping(tmp_path):
         "x,1,0.3,0.9,0.25,0.75,0.4",
         "y,1,0.2,0.1,0.5,0.5,0.1",
     )
-    got, notes = labelled.read_predictions(path, Format())
+    got, notes = label_files.read_predictions(path, Format())
     assert (got.details, got.diagnosis, notes) == (("clarity",), ("a", "b"), [])
     assert set(got.outputs) == {"p_ungradable", "p_details", "p_diagnosis", "score"}
     np.testing.assert_array_equal(got.outputs["p_details"], [[0.9], [0.1]])
@@ -49,7 +49,7 @@ def test_own_names_need_no_mapping(tmp_path):
 )
 def test_wrong_prediction_files(tmp_path, lines, how, match):
     with pytest.raises(LabelError, match=match):
-        labelled.read_predictions(write(tmp_path, "p.csv", *lines), how)
+        label_files.read_predictions(write(tmp_path, "p.csv", *lines), how)
 
 
 def test_opposite_codes_of_two_sets_come_out_alike(tmp_path):
@@ -61,9 +61,9 @@ def test_opposite_codes_of_two_sets_come_out_alike(tmp_path):
         "a,2,1,1,0",
         "b,0,0,1,0",
     )
-    one = labelled.read_labels(eyeq, FORMATS["eyeq"])
+    one = label_files.read_labels(eyeq, FORMATS["eyeq"])
     details = ("illumination", "clarity", "contrast")
-    two = labelled.read_labels(eyeq_d, FORMATS["eyeq_d"], details)
+    two = label_files.read_labels(eyeq_d, FORMATS["eyeq_d"], details)
     for got in (one, two):
         np.testing.assert_array_equal(got.truth["quality"], [0, 2])
         np.testing.assert_array_equal(got.truth["ungradable"], [0, 1])
@@ -75,7 +75,7 @@ def test_plain_label_file(tmp_path):
     path = write(
         tmp_path, "l.csv", "id,patient,gradable,diagnosis", "a,7,1,amd", "b,7,0,", "c,8,,amd"
     )
-    got = labelled.read_labels(path, Format(), diagnosis=("none", "amd"))
+    got = label_files.read_labels(path, Format(), diagnosis=("none", "amd"))
     np.testing.assert_array_equal(got.truth["ungradable"], [0, 1, -1])
     np.testing.assert_array_equal(got.truth["diagnosis"], [1, -1, 1])
     assert got.patient == ["7", "7", "8"]
@@ -95,23 +95,23 @@ def test_plain_label_file(tmp_path):
 def test_wrong_label_files(tmp_path, lines, match):
     path = write(tmp_path, "l.csv", *lines)
     with pytest.raises(LabelError, match=match) as error:
-        labelled.read_labels(path, Format(), ("clarity",))
+        label_files.read_labels(path, Format(), ("clarity",))
     assert "l.csv" in str(error.value)
 
 
 def test_no_such_file(tmp_path):
     with pytest.raises(LabelError, match="there is no such file; give a CSV table"):
-        labelled.read_labels(tmp_path / "none.csv", Format())
+        label_files.read_labels(tmp_path / "none.csv", Format())
 
 
 def test_published_counts_are_recognised(shared_data):
     folder = shared_data / "labels"
     for name, split in (("train", "train"), ("test", "test")):
-        got = labelled.read_labels(folder / "eyeq" / f"Label_EyeQ_{name}.csv", FORMATS["eyeq"])
+        got = label_files.read_labels(folder / "eyeq" / f"Label_EyeQ_{name}.csv", FORMATS["eyeq"])
         assert any(f"the published ones of '{split}'" in note for note in got.notes)
     path = folder / "eyeq_d" / "EyeQ-D-Quality-Details.csv"
     details = ("illumination", "clarity", "contrast")
-    got = labelled.read_labels(path, FORMATS["eyeq_d"], details)
+    got = label_files.read_labels(path, FORMATS["eyeq_d"], details)
     assert any("the published ones of 'all'" in note for note in got.notes)
     # Good: 54, 121 and 105 of 160 (spec, 1.3).
     np.testing.assert_array_equal(160 - got.truth["details"].sum(0), [54, 121, 105])

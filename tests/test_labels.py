@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from input_pipeline import labels
-from input_pipeline.table import TableError
+from input_pipeline.tables import codes as labels
+from input_pipeline.tables.examples import TableError
 
 LINES = range(2, 20)
 

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
-from fiqa_jax import audit, labelled
-from input_pipeline import readers, splits
+from fiqa_jax.predictions import label_files
+from fiqa_jax.report import data_audit
+from input_pipeline import readers
 from input_pipeline.readers.tree import photographs, tree
-from input_pipeline.table import TableError
+from input_pipeline.sources import splits
+from input_pipeline.tables.examples import TableError
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +58,10 @@ def test_eyeq_priors(eyeq):
 
 
 def test_the_formats_of_evaluate_have_the_same_counts(eyeq, eyeq_d):
-    published = labelled.FORMATS["eyeq"].counts
+    published = label_files.FORMATS["eyeq"].counts
     for split in ("train", "test"):
         assert tuple(counts(eyeq, split, "quality")) == published[split]
-    assert tuple(counts(eyeq_d, "test", "quality")) == labelled.FORMATS["eyeq_d"].counts["all"]
+    assert tuple(counts(eyeq_d, "test", "quality")) == label_files.FORMATS["eyeq_d"].counts["all"]
 
 
 def test_files_that_the_official_script_cannot_crop(eyeq):
@@ -137,7 +139,7 @@ def test_mkcnets_eyeq_lists_leak(eyeq, eyeq_d, mkcnet):
         parts[patient].add(split)
     assert len(parts) == 20661
     assert sum(len(found) > 1 for found in parts.values()) == 4383
-    found = audit.audit(mkcnet, others={"eyeq_d": eyeq_d})
+    found = data_audit.audit(mkcnet, others={"eyeq_d": eyeq_d})
     worst = next(
         s for s in found.shared if (s.what, s.one, s.other) == ("patients", "test", "train")
     )
@@ -152,10 +154,10 @@ def test_mkcnets_eyeq_lists_leak(eyeq, eyeq_d, mkcnet):
 
 def test_the_official_splits_leak_nothing(eyeq, files):
     for table in (eyeq, readers.listed("iqad/EYEQ", files).table):
-        found = audit.audit(table)
+        found = data_audit.audit(table)
         assert [s.count for s in found.shared if s.what == "patients"] == [0]
         assert not found.leaks
-    deepdrid = audit.audit(readers.listed("iqad/DEEPDR", files).table)
+    deepdrid = data_audit.audit(readers.listed("iqad/DEEPDR", files).table)
     assert not deepdrid.leaks
 
 
@@ -228,7 +230,7 @@ def test_splits_by_patient_where_there_is_no_official_one(files):
         table = readers.listed(f"iqad/{variant}", files).table
         assert {*table.split.tolist()} == {""}
         split = splits.assign(table, (0.7, 0.1, 0.2), 0)
-        assert not audit.audit(table, split).leaks
+        assert not data_audit.audit(table, split).leaks
 
 
 def test_half_of_drimdb(shared_data):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import expit, log_softmax
 
-from fiqa_jax import losses
-from fiqa_jax.parallel import Axis
+from fiqa_jax.training import losses
+from fiqa_jax.training.devices import Axis
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3], [-3.0, 4.0, 0.0], [1.0, 1.0, 1.0]])
 

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from input_pipeline import made
-from input_pipeline.photo import PhotoError
-from input_pipeline.table import Source, Table, TableError, strings
+from input_pipeline.photo.reader import PhotoError
+from input_pipeline.sources import prerendered
+from input_pipeline.tables.examples import Source, Table, TableError, strings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ def directory(request, tmp_path):
 
 
 def test_labels_and_pictures_come_apart(directory):
-    known, fetch = made.make_all(a_source(), directory, 1)
+    known, fetch = prerendered.make_all(a_source(), directory, 1)
     assert known.keys() == {"quality", "details"}
     np.testing.assert_array_equal(known["quality"], [0, 1, 2, 0])
     np.testing.assert_array_equal(known["details"][:, 0], [0, 1, 0, 1])
@@ -62,8 +62,8 @@ def test_labels_and_pictures_come_apart(directory):
 
 def test_a_broken_photograph(directory):
     with pytest.raises(PhotoError, match="photograph 1: broken"):
-        made.make_all(a_source((1,)), directory, 1)
-    known, fetch = made.make_all(a_source((1,)), directory, 1, skip=True)
+        prerendered.make_all(a_source((1,)), directory, 1)
+    known, fetch = prerendered.make_all(a_source((1,)), directory, 1, skip=True)
     np.testing.assert_array_equal(known["quality"], [0, -1, 2, 0])
     np.testing.assert_array_equal(known["details"][1], [-1] * 4)
     assert (fetch(3)["image"] == 3).all()
@@ -73,7 +73,7 @@ def test_a_broken_photograph(directory):
 
 def test_nothing_can_be_read(directory):
     with pytest.raises(TableError, match="numbers: none of 4 photographs can be read, the first"):
-        made.make_all(a_source((0, 1, 2, 3)), directory, 1, skip=True)
+        prerendered.make_all(a_source((0, 1, 2, 3)), directory, 1, skip=True)
 
 
 def test_columns_of_a_table():
@@ -82,14 +82,14 @@ def test_columns_of_a_table():
         "ungradable": np.array([0, 1], np.int32),
         "details": np.array([[0, 1, 0, 1], [1, 0, 0, 0]], np.int8),
     }
-    both = made.label_columns(known, 3, ("contrast", "clarity"))
+    both = prerendered.label_columns(known, 3, ("contrast", "clarity"))
     assert both.keys() == {"quality", "ungradable", "details"}
     # made in the order illumination, clarity, contrast, artefact
     np.testing.assert_array_equal(both["details"], [[0, 1], [0, 0]])
-    assert made.label_columns(known, 2, ()).keys() == {"ungradable"}
-    assert made.label_columns(known, 0, ()) == {}
+    assert prerendered.label_columns(known, 2, ()).keys() == {"ungradable"}
+    assert prerendered.label_columns(known, 0, ()) == {}
 
 
 def test_unknown_details():
     with pytest.raises(TableError, match=r"details \['glare'\] are not drawn or made; there are"):
-        made.check_details(("clarity", "glare"))
+        prerendered.check_details(("clarity", "glare"))

@@ -10,8 +10,11 @@ import pytest
 from absl.testing import flagsaver
 from recipes import LOADS, load, run_main
 
-from fiqa_jax import earlier, main, model_dir, predictions, recipe, recipe_line
-from fiqa_jax.plan import RecipeError
+from fiqa_jax import main
+from fiqa_jax.inference import model_dir
+from fiqa_jax.predictions import schema
+from fiqa_jax.recipe import command_line, earlier, runner
+from fiqa_jax.recipe.jobs import RecipeError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     directory = tmp_path_factory.mktemp("tiny")
-    recipe.run(load("tiny"), directory)
+    runner.run(load("tiny"), directory)
     return directory
 
 
@@ -40,12 +43,12 @@ def test_report_is_there_and_self_contained(workdir):
 
 def test_delivered_model_predicts_as_the_test_file_says(workdir):
     """The model directory alone gives the probabilities that evaluation wrote down."""
-    from fiqa_jax.data import open_data
+    from fiqa_jax.recipe.data import open_data
 
     config = load("tiny").stage.student
     data = open_data(config.data, workdir)
     model = model_dir.load(workdir / "model")
-    found = predictions.load(workdir / "student" / "predictions_test.csv")
+    found = schema.load(workdir / "student" / "predictions_test.csv")
     batch = next(iter(data.once("test", 16)))
     outputs = model.predict({k: batch[k] for k in ("image", "fov")})
     place = {name: i for i, name in enumerate(found.id.tolist())}
@@ -82,17 +85,17 @@ def test_controls_differ_where_they_should(workdir):
     """C1 has no detail head; C2 and the student part only through the labels."""
     longer = json.loads((workdir / "longer" / "model" / "config.json").read_text())
     assert longer["settings"]["method"]["heads"] == ["quality"]
-    one = predictions.load(workdir / "student" / "predictions_test.csv").outputs["p_details"]
-    two = predictions.load(workdir / "shuffled" / "predictions_test.csv").outputs["p_details"]
+    one = schema.load(workdir / "student" / "predictions_test.csv").outputs["p_details"]
+    two = schema.load(workdir / "shuffled" / "predictions_test.csv").outputs["p_details"]
     assert not np.allclose(one, two)
 
 
 def test_frozen_trunk_is_the_single_tasks(workdir):
     """C4: not one weight or running statistic of the trunk has moved."""
-    from fiqa_jax import pretrained
+    from fiqa_jax.pretrained import tensors
 
-    single, _ = pretrained.read(workdir / "single" / "model" / "model.safetensors")
-    frozen, _ = pretrained.read(workdir / "frozen" / "model" / "model.safetensors")
+    single, _ = tensors.read(workdir / "single" / "model" / "model.safetensors")
+    frozen, _ = tensors.read(workdir / "frozen" / "model" / "model.safetensors")
     trunk = [n for n in single if "/trunk/" in n]
     assert len(trunk) > 20
     for name in trunk:
@@ -114,7 +117,7 @@ def test_compare_has_every_row(workdir):
 
 def test_second_run_changes_nothing(workdir):
     before = (workdir / "student" / "stage.json").read_bytes()
-    recipe.run(load("tiny"), workdir)
+    runner.run(load("tiny"), workdir)
     assert (workdir / "student" / "stage.json").read_bytes() == before
 
 
@@ -122,14 +125,14 @@ def test_changed_value_stops_with_its_name(workdir):
     config = load("tiny")
     config.stage.student.optim.lr = 0.123
     with pytest.raises(RecipeError, match=r"'student' was finished .* optim\.lr: .* -> 0\.123"):
-        recipe.run(config, workdir)
+        runner.run(config, workdir)
 
 
 def test_one_stage_needs_what_it_reads(tmp_path):
     with pytest.raises(RecipeError, match="'student' reads 'labels', which is not finished"):
-        recipe.run(load("tiny"), tmp_path, only="student")
+        runner.run(load("tiny"), tmp_path, only="student")
     with pytest.raises(RecipeError, match="--stage=nobody: no such stage"):
-        recipe.run(load("tiny"), tmp_path, only="nobody")
+        runner.run(load("tiny"), tmp_path, only="nobody")
 
 
 def test_default_workdir():
@@ -163,11 +166,11 @@ def test_named_workdir(tmp_path, monkeypatch, capsys):
 
 def test_config_is_found_in_the_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = recipe_line.found(["x", "--config", "configs/multitask.py:tiny", "--workdir=w"])
+    found = command_line.found(["x", "--config", "configs/multitask.py:tiny", "--workdir=w"])
     assert found[2].endswith("configs/multitask.py:tiny")
     assert Path(found[2].partition(":")[0]).is_file()
     with pytest.raises(SystemExit, match=r"no config at nope\.py, .* multitask\.py"):
-        recipe_line.find_config("nope.py")
+        command_line.find_config("nope.py")
 
 
 @pytest.mark.parametrize(
@@ -186,14 +189,14 @@ def test_a_setting_that_is_not_there(flag, says, monkeypatch):
     command = ["x", f"--config={ROOT / 'configs' / 'multitask.py'}:tiny", f"--config.{flag}"]
     monkeypatch.setattr(sys, "argv", command)
     with flagsaver.flagsaver(), pytest.raises(SystemExit) as error:
-        recipe_line.parse(command)
+        command_line.parse(command)
     assert f"--config.{flag.partition('=')[0]}: {says}" in str(error.value)
 
 
 def test_a_folder_may_be_called_dir():
     words = ["--config.data.dir=a", "--config.stage.good.data.dir", "--config.data.dirt=a"]
     path = ["--config.data.path=a", "--config.stage.good.data.path", "--config.data.dirt=a"]
-    assert recipe_line.found(words) == path
+    assert command_line.found(words) == path
 
 
 def test_shares_of_defects_that_a_model_learned_from():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax import landmarks, map_files, overlay
+from fiqa_jax.maps import drawing, landmarks, map_files
 from input_pipeline import synthetic
-from input_pipeline.photo import read_photo
+from input_pipeline.photo.reader import read_photo
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_files(tmp_path, eye):
         assert bare.size == (64, 64)
         values = np.asarray(bare)
     assert values.dtype == np.uint16
-    want = overlay.enlarged(quality, 64) * (photo.fov > 0)  # nothing is said outside the field
+    want = drawing.enlarged(quality, 64) * (photo.fov > 0)  # nothing is said outside the field
     np.testing.assert_allclose(values / 65535, want, atol=1e-5)
     with Image.open(tmp_path / "maps" / "x_overlay.png") as drawn:
         assert drawn.height == 200
@@ -47,7 +47,7 @@ def test_own_side(eye):
 def test_bar_shows_the_overlays_colours():
     drawn = map_files.with_bar(np.zeros((240, 240, 3), np.uint8))
     bar = drawn[:, 240 + 10 : 240 + 20].reshape(-1, 3).astype(int)
-    full = 128 * (1 - overlay.STRENGTH) + np.array(overlay.COLOUR) * overlay.STRENGTH
+    full = 128 * (1 - drawing.STRENGTH) + np.array(drawing.COLOUR) * drawing.STRENGTH
     assert np.abs(bar - np.rint(full)).sum(1).min() <= 1
     assert np.abs(bar - 128).sum(1).min() <= 1
 

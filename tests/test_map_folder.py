@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax import annotations
 from fiqa_jax.benchmark import map_folder
-from input_pipeline import annotated
+from fiqa_jax.maps import annotations
+from input_pipeline.sources import annotated
 
 
 def example():

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from fiqa_jax import map_scores, pooling
-from fiqa_jax.plan import RecipeError
+from fiqa_jax.maps import pooling
+from fiqa_jax.recipe import map_scores
+from fiqa_jax.recipe.jobs import RecipeError
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from input_pipeline import maskfiles
-from input_pipeline.table import TableError
+from input_pipeline.tables import mask_files
+from input_pipeline.tables.examples import TableError
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_masks_are_called_like_photographs(files):
     root = files(
         "a/eye1.png", "eye2.GIF", "eye3_manual.tif", "notes.txt", ".eye4.png", "b/eye1.png"
     )
-    found = maskfiles.in_folder(
+    found = mask_files.in_folder(
         ["a/eye1.jpg", "b/eye1.jpg", "images/eye2.jpg", "eye3.JPG", "eye4.jpg"], root
     )
     expected = ["a/eye1.png", "b/eye1.png", "eye2.GIF", "eye3_manual.tif"]
@@ -32,7 +32,7 @@ def test_masks_are_called_like_photographs(files):
 
 def test_the_same_name_goes_before_a_longer_one(files):
     root = files("eye.png", "eye_second.png", "eye1.png")
-    assert maskfiles.in_folder(["eye.jpg", "eye1.jpg"], root) == [
+    assert mask_files.in_folder(["eye.jpg", "eye1.jpg"], root) == [
         str(root / "eye.png"),
         str(root / "eye1.png"),
     ]
@@ -49,35 +49,35 @@ def test_the_same_name_goes_before_a_longer_one(files):
 )
 def test_what_cannot_be_told(files, masks, photographs, message):
     with pytest.raises(TableError, match=message):
-        maskfiles.in_folder(photographs, files(*masks))
+        mask_files.in_folder(photographs, files(*masks))
 
 
 def test_no_folder(tmp_path):
     with pytest.raises(TableError, match=r"set --config.data.vessels to a folder"):
-        maskfiles.in_folder(["a.jpg"], tmp_path / "none")
+        mask_files.in_folder(["a.jpg"], tmp_path / "none")
 
 
 def test_a_column_names_the_masks(files):
     root = files("m/1.png", "m/2.png")
     (root / "t.csv").write_text("image,vessels\ni\\a.jpg,m\\1.png\ni/b.jpg,\n./i/c.jpg,m/2.png\n")
-    found = maskfiles.in_column(["i/a.jpg", "i/b.jpg", "i/c.jpg"], root / "t.csv")
+    found = mask_files.in_column(["i/a.jpg", "i/b.jpg", "i/c.jpg"], root / "t.csv")
     assert found == [str(root / "m/1.png"), "", str(root / "m/2.png")]
     # Rows that the photographs' own loader dropped have no place in the answer.
-    assert maskfiles.in_column(["i/c.jpg"], root / "t.csv") == [str(root / "m/2.png")]
+    assert mask_files.in_column(["i/c.jpg"], root / "t.csv") == [str(root / "m/2.png")]
 
 
 def test_a_column_by_another_name_and_another_root(files):
     root = files("deep/1.png")
     (root / "t.csv").write_text("photo,av\na.jpg,1.png\n")
     columns = {"path": "photo", "vessels": "av"}
-    found = maskfiles.in_column(["a.jpg"], root / "t.csv", root=root / "deep", columns=columns)
+    found = mask_files.in_column(["a.jpg"], root / "t.csv", root=root / "deep", columns=columns)
     assert found == [str(root / "deep" / "1.png")]
 
 
 def test_a_table_without_masks(files):
     root = files()
     (root / "t.csv").write_text("path,quality\na.jpg,good\n")
-    assert maskfiles.in_column(["a.jpg"], root / "t.csv") == [""]
+    assert mask_files.in_column(["a.jpg"], root / "t.csv") == [""]
 
 
 def test_masks_that_are_not_there(files):
@@ -86,8 +86,8 @@ def test_masks_that_are_not_there(files):
     with pytest.raises(
         TableError, match=r"t.csv, column 'vessels': 1 of 2 files .* line 3: .*2.png"
     ):
-        maskfiles.in_column(["a.jpg", "b.jpg"], root / "t.csv")
-    found = maskfiles.in_column(["a.jpg", "b.jpg"], root / "t.csv", require_files=False)
+        mask_files.in_column(["a.jpg", "b.jpg"], root / "t.csv")
+    found = mask_files.in_column(["a.jpg", "b.jpg"], root / "t.csv", require_files=False)
     assert found[1] == str(root / "2.png")
 
 
@@ -95,4 +95,4 @@ def test_a_misspelt_column(files):
     root = files()
     (root / "t.csv").write_text("path,vesels\na.jpg,1.png\n")
     with pytest.raises(TableError, match="no column 'vessels', but 'vesels'"):
-        maskfiles.in_column(["a.jpg"], root / "t.csv")
+        mask_files.in_column(["a.jpg"], root / "t.csv")

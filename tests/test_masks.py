@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from input_pipeline.masks import read_vessels, through_crop
-from input_pipeline.photo import Photo, PhotoError, read_photo
+from input_pipeline.photo.reader import Photo, PhotoError, read_photo
+from input_pipeline.sources.mask_drawing import read_vessels, through_crop
 
 
 def a_photo(side, box, size):

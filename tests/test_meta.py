@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fiqa_jax import losses, meta
+from fiqa_jax.methods import bilevel
 from fiqa_jax.models.mkcnet import masked_softmax
-from fiqa_jax.parallel import Axis
+from fiqa_jax.training import losses
+from fiqa_jax.training.devices import Axis
 
 B, T, Q, PSI = 8, 3, 2, 2
 K = T * Q * PSI
@@ -71,7 +72,7 @@ def decays(theta):
 def phi_gradient(way, theta, phi, batch, axis=None, eps=0.01):
     task, labels = problem(axis)
     y, pull = jax.vjp(lambda p: labels(p, *batch), phi)
-    _, by_y = meta.label_gradient(
+    _, by_y = bilevel.label_gradient(
         way, task(*batch), theta, y, RATE, decays(theta), axis or Axis(), eps
     )
     return (axis or Axis()).mean(pull(by_y)[0])
@@ -92,7 +93,7 @@ def gradients():
     with jax.enable_x64(True):
         theta, phi = theta_and_phi()
         run = jax.jit(phi_gradient, static_argnums=0)
-        return {way: jax.device_get(run(way, theta, phi, data())) for way in meta.WAYS}
+        return {way: jax.device_get(run(way, theta, phi, data())) for way in bilevel.WAYS}
 
 
 def test_equals_central_differences_of_the_whole_objective(gradients):
@@ -152,8 +153,10 @@ def test_linear_model_by_hand():
         none = {"a": 0.0, "b": 0.0}
         virtual = a - r * (a - 1 + y * b)
         want = -r * b * (virtual - 1)
-        for way in meta.WAYS:  # A is bilinear: central differences are exact too
-            value, slope = meta.label_gradient(way, found, theta, jnp.array([[y]]), r, none, Axis())
+        for way in bilevel.WAYS:  # A is bilinear: central differences are exact too
+            value, slope = bilevel.label_gradient(
+                way, found, theta, jnp.array([[y]]), r, none, Axis()
+            )
             assert float(value) == pytest.approx((virtual - 1) ** 2 / 2, rel=1e-12)
             assert float(slope[0, 0]) == pytest.approx(want, rel=1e-9), way
 
@@ -161,7 +164,7 @@ def test_linear_model_by_hand():
 def test_weight_decay_of_the_virtual_step():
     with jax.enable_x64(True):
         theta = {"a": jnp.asarray(2.0)}
-        stepped = meta.virtual_step(
+        stepped = bilevel.virtual_step(
             lambda t, y: (t["a"] ** 2, 0.0), theta, jnp.zeros((1, 1)), 0.1, {"a": 0.5}, Axis()
         )
         assert float(stepped["a"]) == pytest.approx(2 - 0.1 * (4 + 1))
@@ -174,7 +177,7 @@ class WithoutInnerMean(Axis):
         return tree if "diagnosis" in tree else super().mean(tree)
 
 
-@pytest.mark.parametrize("way", meta.WAYS)
+@pytest.mark.parametrize("way", bilevel.WAYS)
 def test_eight_devices_give_the_gradient_of_one(gradients, way):
     """The rule is not vacuous: without the inner mean the gradient is another one."""
     with jax.enable_x64(True):
@@ -198,8 +201,8 @@ def test_eight_devices_give_the_gradient_of_one(gradients, way):
 
 def test_no_direction_is_no_gradient():
     theta = {"a": jnp.ones(())}
-    for way in meta.WAYS:
-        _, slope = meta.label_gradient(
+    for way in bilevel.WAYS:
+        _, slope = bilevel.label_gradient(
             way,
             lambda t, y: (0.0 * t["a"], y.sum() * t["a"]),
             theta,
@@ -213,4 +216,4 @@ def test_no_direction_is_no_gradient():
 
 def test_unknown_way():
     with pytest.raises(ValueError, match="'third' is none of"):
-        meta.label_gradient("third", lambda t, y: (0, 0), {}, jnp.ones((1, 1)), 0.1, {}, Axis())
+        bilevel.label_gradient("third", lambda t, y: (0, 0), {}, jnp.ones((1, 1)), 0.1, {}, Axis())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from fiqa_jax import metrics
+from fiqa_jax.evaluation import metrics
 
 
 def draw(seed, n, classes):

@@ -7,8 +7,9 @@ import pytest
 from equal import train
 
 from fiqa_jax import defaults
-from fiqa_jax.methods import base, mkcnet, mkcnet_parts
-from fiqa_jax.parallel import Axis
+from fiqa_jax.methods import mkcnet, mkcnet_tasks
+from fiqa_jax.training import method as base
+from fiqa_jax.training.devices import Axis
 
 T, Q = 3, 3
 DIAGNOSES = ("no DR", "NPDR", "PDR")
@@ -109,7 +110,7 @@ def test_steps_are_the_equations(alone):
     m, after, _ = alone
     with jax.enable_x64(True):
         c = config(precision="float64")
-        parts = mkcnet_parts.make(c, spec())
+        parts = mkcnet_tasks.make(c, spec())
         now = start = jax.jit(m.init)(jax.random.key(0))
         step = jax.jit(lambda s, b: by_hand(parts, s, b, 0.05, 5e-4, 0.2))
         for batch in batches(2):
@@ -130,7 +131,7 @@ def test_steps_are_the_equations(alone):
 
 def test_rows_hold_what_they_are_called_for():
     heads = {}
-    for row in mkcnet_parts.ROWS:
+    for row in mkcnet_tasks.ROWS:
         state = jax.eval_shape(method(row).init, jax.random.key(0))
         branches = {k for k in state.params["task"]["branches"] if "_" not in k}
         heads[row] = (branches, "meta" in state.params)
@@ -196,10 +197,10 @@ def test_label_entropy_by_hand_and_over_devices():
     labels = jnp.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
     valid = jnp.array([1.0, 1.0, 0.0, 1.0])
     want = 2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3)
-    assert float(mkcnet_parts.label_entropy(labels, valid, Axis())) == pytest.approx(want, rel=1e-6)
+    assert float(mkcnet_tasks.label_entropy(labels, valid, Axis())) == pytest.approx(want, rel=1e-6)
     shares = labels.reshape(4, 1, 2), valid.reshape(4, 1)
     run = jax.pmap(
-        lambda y, v: mkcnet_parts.label_entropy(y, v, Axis("data")),
+        lambda y, v: mkcnet_tasks.label_entropy(y, v, Axis("data")),
         axis_name="data",
         devices=jax.devices()[:4],
     )
@@ -214,7 +215,7 @@ def test_logit_adjustment_and_class_weights_by_hand():
     """
     c = config("vanilla", adjust=1.0)
     c.loss.class_weight = "inv_freq"
-    parts = mkcnet_parts.make(c, spec())
+    parts = mkcnet_tasks.make(c, spec())
     net = parts.task
     image = jnp.zeros((2, 16, 16, 3))
     variables = jax.eval_shape(lambda: net.init(jax.random.key(0), image, False))

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from golden import keras_seeded, seeded
 
-from fiqa_jax import pretrained, torchfile
-from fiqa_jax.formats import FORMATS
-from fiqa_jax.formats.rules import FormatError
 from fiqa_jax.models.mobilenet import BLOCKS, MobileNet
+from fiqa_jax.pretrained import tensors as pretrained
+from fiqa_jax.pretrained import torch_file
+from fiqa_jax.pretrained.formats import FORMATS
+from fiqa_jax.pretrained.formats.rules import FormatError
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "mobilenet.npz")
 CHANNELS = [8, *(c // 4 for _, c in BLOCKS)]
@@ -69,7 +70,7 @@ def test_the_public_copy(shared_data):
     from PIL import Image
 
     path = shared_data / "weights" / "mobilenet_v1_1.0_224_imagenet_partial.npz"
-    tensors, metadata = FORMATS["mobilenet"].convert(torchfile.read(path))
+    tensors, metadata = FORMATS["mobilenet"].convert(torch_file.read(path))
     assert metadata["settings"] == {"width": 1.0, "blocks": 12}
     net = MobileNet(**metadata["settings"])
     variables = pretrained.fit(shapes(net), tensors, "mobilenet")

@@ -6,9 +6,11 @@ import jax
 import numpy as np
 import pytest
 
-from fiqa_jax import checkpoints, defaults, methods, model_dir
-from fiqa_jax.methods import base
-from fiqa_jax.model_dir import ModelError
+from fiqa_jax import defaults, methods
+from fiqa_jax.inference import model_dir
+from fiqa_jax.inference.model_dir import ModelError
+from fiqa_jax.training import checkpoints
+from fiqa_jax.training import method as base
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,13 @@ import pytest
 from equal import assert_equal_over_devices
 from sklearn.metrics import roc_auc_score
 
-from fiqa_jax import defaults, parallel
-from fiqa_jax.methods import adapter, base, nnpu
+from fiqa_jax import defaults
+from fiqa_jax.methods import efiqa_adapter
+from fiqa_jax.methods import efiqa_cp as nnpu
 from fiqa_jax.models import efiqa_cp
-from fiqa_jax.parallel import Axis
+from fiqa_jax.training import devices
+from fiqa_jax.training import method as base
+from fiqa_jax.training.devices import Axis
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +83,7 @@ def test_equal_over_devices():
 
 def test_a_skipped_update_changes_nothing_but_the_step():
     """In float32: weights, moments and averages stay bit for bit."""
-    place = parallel.make("jit", jax.devices()[:1])
+    place = devices.make("jit", jax.devices()[:1])
     method = build(features=(8, 8, 6), ema=0.9)
     step, key = place.step(method.step), place.place(jax.random.key(1))
     batch = next(stored(1))
@@ -159,7 +162,7 @@ def test_outputs_are_the_adapters():
     c = defaults.base()
     c.method.update(defaults.METHODS["adapter"])
     data = base.DataSpec(8, 3, (), (), (), {}, 8, 5, 8, (0.0,) * 3, (1.0,) * 3, features=(2, 2, 3))
-    linear = adapter.build(c, data)
+    linear = efiqa_adapter.build(c, data)
     start = linear.init(jax.random.key(0))
     cells = {**batch, "features": rng.normal(size=(8, 2, 2, 3)).astype(np.float32)}
     other = linear.predict({"params": start.params, **start.model_state}, cells, axis=None)

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fiqa_jax import defaults, optim
+from fiqa_jax import defaults
+from fiqa_jax.training import optim
 
 PARAMS = {
     "trunk": {"conv": {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([0.5])}},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from input_pipeline import order
+from input_pipeline.loading import order
 
 
 def test_every_epoch_is_a_permutation():

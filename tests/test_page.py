@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from fiqa_jax import figures, page
-from fiqa_jax.page import Gallery, Picture, Section, Table
+from fiqa_jax.report import figures, page
+from fiqa_jax.report.page import Gallery, Picture, Section, Table
 
 PNG = figures.reliability_diagram([0.2, 0.8], [0, 1], "x")
 JPEG = b"\xff\xd8\xff\xe0" + bytes(20)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fiqa_jax import paired
+from fiqa_jax.evaluation import significance
 
 # Ovarian cancer with intestinal obstruction, the data of DeLong, DeLong and Clarke-Pearson (1988),
 # 43 patients with all three tests: albumin, total protein, K-G score, outcome.
@@ -26,7 +26,7 @@ def test_delong_gives_the_published_example():
     """Printed in the SAS/STAT User's Guide, LOGISTIC: Comparing Receiver Operating Curves."""
     truth = OVARIAN[:, 3]
     scores = np.stack([OVARIAN[:, 0], OVARIAN[:, 1], 10 - OVARIAN[:, 2]])
-    got = paired.delong(truth, scores)
+    got = significance.delong(truth, scores)
     np.testing.assert_array_equal(got.auroc.round(4), [0.7366, 0.6478, 0.7258])
     np.testing.assert_array_equal(got.se().round(4), [0.0927, 0.1000, 0.1028])
     albumin, protein = got.difference(0, 2), got.difference(1, 2)
@@ -46,7 +46,7 @@ def test_delong_equals_its_definition(ties):
     truth = np.arange(60) % 3 == 0
     scores = rng.normal(size=(2, 60)) + truth * np.array([[1.0], [0.5]])
     scores = scores.round(0) if ties else scores
-    got = paired.delong(truth, scores)
+    got = significance.delong(truth, scores)
     a, b = scores[:, truth, None], scores[:, None, ~truth]
     kernel = (a > b) + 0.5 * (a == b)
     auroc = kernel.mean((1, 2))
@@ -62,7 +62,7 @@ def test_delong_equals_its_definition(ties):
 
 def test_delong_of_the_same_score_twice_has_no_difference():
     truth = OVARIAN[:, 3]
-    gap, se, p = paired.delong(truth, np.stack([OVARIAN[:, 0]] * 2)).difference()
+    gap, se, p = significance.delong(truth, np.stack([OVARIAN[:, 0]] * 2)).difference()
     assert gap == 0
     assert se == pytest.approx(0, abs=1e-8)
     assert math.isnan(p) or p == 1
@@ -70,14 +70,14 @@ def test_delong_of_the_same_score_twice_has_no_difference():
 
 def test_delong_refuses_one_class():
     with pytest.raises(ValueError, match="1 of class 1 and 3 of class 0"):
-        paired.delong([1, 0, 0, 0], [0.1, 0.2, 0.3, 0.4])
+        significance.delong([1, 0, 0, 0], [0.1, 0.2, 0.3, 0.4])
 
 
 def test_mcnemar_gives_the_published_comparison():
     """QuickQual against MCF-Net on EyeQ: 675 against 777, chi-square 7.03 (spec, section 4.2)."""
     first = np.repeat([True, False, True], [675, 777, 100])
     second = np.repeat([False, True, True], [675, 777, 100])
-    got = paired.mcnemar(first, second)
+    got = significance.mcnemar(first, second)
     assert (got.only_first, got.only_second, got.exact) == (675, 777, False)
     assert got.statistic == pytest.approx((102 - 1) ** 2 / 1452)
     assert round(got.statistic, 2) == 7.03
@@ -87,19 +87,19 @@ def test_mcnemar_exact_by_hand():
     # 1 against 5 of 6: 2 * (C(6,0) + C(6,1)) / 2^6 = 14 / 64
     first = np.array([True] + [False] * 5 + [True] * 4)
     second = np.array([False] + [True] * 5 + [True] * 4)
-    got = paired.mcnemar(first, second)
+    got = significance.mcnemar(first, second)
     assert got.exact
     assert got.p == pytest.approx(14 / 64)
-    assert paired.mcnemar(first, first).p == 1
+    assert significance.mcnemar(first, first).p == 1
     with pytest.raises(ValueError, match="same photographs"):
-        paired.mcnemar(first, second[:-1])
+        significance.mcnemar(first, second[:-1])
 
 
 def test_holm_by_hand():
     # Sorted .01 .03 .04: times 3, 2, 1 -> .03 .06 .04, made monotone -> .03 .06 .06
-    assert paired.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
-    got = paired.holm([0.04, math.nan, 0.01])
+    assert significance.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    got = significance.holm([0.04, math.nan, 0.01])
     assert got[0] == pytest.approx(0.04)
     assert math.isnan(got[1])
     assert got[2] == pytest.approx(0.02)
-    assert paired.holm([]) == []
+    assert significance.holm([]) == []

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from equal import PATHS, assert_equal_over_devices, train
 
-from fiqa_jax import defaults, losses, parallel
-from fiqa_jax.methods import base, multitask
-from fiqa_jax.parallel import Axis
+from fiqa_jax import defaults
+from fiqa_jax.methods import multitask
+from fiqa_jax.training import devices as parallel
+from fiqa_jax.training import losses
+from fiqa_jax.training import method as base
+from fiqa_jax.training.devices import Axis
 
 DETAILS = ("illumination", "clarity", "contrast")
 

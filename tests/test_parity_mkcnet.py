@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from golden import seeded
 
-from fiqa_jax import pretrained
 from fiqa_jax.convert import convert
-from fiqa_jax.formats import FORMATS, mkcnet
 from fiqa_jax.models.mkcnet import MetaLearner, TaskNet, masked_softmax
+from fiqa_jax.pretrained import tensors as pretrained
+from fiqa_jax.pretrained.formats import FORMATS, mkcnet
 
 GOLDEN = Path(__file__).parent / "golden" / "mkcnet.npz"
 BASE, T, Q, PSI = 8, 3, 3, 5  # as in make_mkcnet.py

@@ -11,10 +11,10 @@ import pytest
 from golden import seeded
 from golden.torchvision_reference import torchvision_models
 
-from fiqa_jax import pretrained
 from fiqa_jax.convert import convert
-from fiqa_jax.formats import FORMATS
 from fiqa_jax.models import make
+from fiqa_jax.pretrained import tensors as pretrained
+from fiqa_jax.pretrained.formats import FORMATS
 
 GOLDEN = Path(__file__).parent / "golden"
 HEIGHT, WIDTH = 75, 62  # as in make_resnet.py

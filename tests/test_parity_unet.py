@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from golden import seeded
 
-from fiqa_jax import pretrained
 from fiqa_jax.convert import convert
-from fiqa_jax.formats import FORMATS
-from fiqa_jax.formats.rules import FormatError
 from fiqa_jax.models.rrwnet import RRWNet
 from fiqa_jax.models.unet import UNet
+from fiqa_jax.pretrained import tensors as pretrained
+from fiqa_jax.pretrained.formats import FORMATS
+from fiqa_jax.pretrained.formats.rules import FormatError
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "unet.npz")
 SIDES = (48, 32)  # as in make_unet.py

@@ -8,8 +8,10 @@ from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from fiqa_jax import defaults, infer, parallel
-from fiqa_jax.methods import base, patchcore
+from fiqa_jax import defaults
+from fiqa_jax.methods import patchcore
+from fiqa_jax.training import devices, forward
+from fiqa_jax.training import method as base
 
 
 def build(features=(4, 4, 5), **own):
@@ -127,9 +129,9 @@ def test_equal_over_devices():
     method, p, b = build(), params(), batch()
     found = []
     for kind, count in (("jit", 1), ("jit", 8), ("pmap", 8)):
-        place = parallel.make(kind, jax.devices()[:count])
-        predict = infer.predictor(method, place)
-        found.append(infer.run(predict, place.place({"params": p}), [b], place))
+        place = devices.make(kind, jax.devices()[:count])
+        predict = forward.predictor(method, place)
+        found.append(forward.run(predict, place.place({"params": p}), [b], place))
     for other in found[1:]:
         for name, value in found[0].items():
             np.testing.assert_allclose(other[name], value, rtol=1e-5, err_msg=name)

@@ -10,8 +10,8 @@ import pytest
 from fundus_disc import draw
 from PIL import Image
 
-from input_pipeline import decode, photo
-from input_pipeline.photo import PhotoError, read_photo
+from input_pipeline.photo import decode, reader
+from input_pipeline.photo.reader import PhotoError, read_photo
 
 STAMP = (568, 4, 680, 26)  # DRIMDB's burned-in date, in original pixels
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_read_is_one_error_naming_the_file(tmp_path):
 
 def test_it_loads_neither_jax_nor_tensorflow():
     code = (
-        "import sys, input_pipeline.photo, input_pipeline.contact_sheet;"
+        "import sys, input_pipeline.photo, input_pipeline.photo.contact_sheet;"
         "assert not {'jax', 'tensorflow', 'pydicom'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -251,4 +251,4 @@ def test_real_slices(shared_data):
 
 
 def test_reader_version_is_there_for_digests():
-    assert isinstance(photo.READER_VERSION, int)
+    assert isinstance(reader.READER_VERSION, int)

@@ -8,10 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from input_pipeline import batches, memory, order
-from input_pipeline.photo import PhotoError
-from input_pipeline.sources import with_columns
-from input_pipeline.table import Source, Table, strings
+from input_pipeline import memory
+from input_pipeline.loading import batches, order
+from input_pipeline.photo.reader import PhotoError
+from input_pipeline.sources.opening import with_columns
+from input_pipeline.tables.examples import Source, Table, strings
 
 DRIVERS = ("tfdata", "threads")
 
@@ -345,6 +346,6 @@ def test_reading_on_and_on_takes_no_new_memory_from_the_system():
 
 
 def test_tensorflow_leaves_the_accelerators_alone():
-    from input_pipeline import pipeline
+    from input_pipeline.loading import tfdata
 
-    assert pipeline.tf.config.get_visible_devices("GPU") == []
+    assert tfdata.tf.config.get_visible_devices("GPU") == []

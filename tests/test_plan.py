@@ -2,8 +2,9 @@
 
 import pytest
 
-from fiqa_jax import defaults, plan
-from fiqa_jax.plan import RecipeError
+from fiqa_jax import defaults
+from fiqa_jax.recipe import jobs as plan
+from fiqa_jax.recipe.jobs import RecipeError
 
 
 def recipe(**repeat):

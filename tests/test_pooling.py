@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from fiqa_jax import pooling
+from fiqa_jax.maps import pooling
 
 
 def test_threshold_is_the_best_of_all():

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax import model_dir, predict, predictions, predictor
-from input_pipeline.photo import Photo, PhotoError
+from fiqa_jax import predict
+from fiqa_jax.inference import model_dir, predictor
+from fiqa_jax.predictions import schema
+from input_pipeline.photo.reader import Photo, PhotoError
 
 SIDE = 16
 
@@ -82,7 +84,7 @@ def run(root, *extra, out="out"):
 
 
 def read(root, out="out"):
-    rows = predictions.read_rows(root / out / "predictions.csv")
+    rows = schema.read_rows(root / out / "predictions.csv")
     return {row["path"].rsplit("/", 1)[-1]: row for row in rows}
 
 
@@ -90,7 +92,7 @@ def test_a_folder_becomes_a_table(here, capsys):
     root, seen = here
     assert run(root, "--recursive", "--batch", "4") == 0
     rows = read(root)
-    order = [row["path"] for row in predictions.read_rows(root / "out" / "predictions.csv")]
+    order = [row["path"] for row in schema.read_rows(root / "out" / "predictions.csv")]
     assert order == sorted(order[:-1]) + order[-1:]  # the folder's own files, then those below
     assert list(rows) == ["a.png", "b.png", "broken.jpg", "c.png", "frame.png", "d.png"]
     assert (rows["a.png"]["quality"], rows["a.png"]["decision"]) == ("good", "accept")
@@ -110,7 +112,7 @@ def test_a_folder_becomes_a_table(here, capsys):
     assert "ok 4, error 1, out_of_scope 1" in text
     assert "accept 2, recapture 2, review 2" in text
     assert "not read" in text
-    log = predictions.read_rows(root / "out" / "predictions.jsonl")
+    log = schema.read_rows(root / "out" / "predictions.jsonl")
     assert [row["id"] for row in log] == order
     assert rows["a.png"]["model"] == log[0]["model"]
     assert log[0]["model"].startswith("dark@")
@@ -150,7 +152,7 @@ def test_a_mended_file_is_read_on_resume(here):
     Image.new("RGB", (32, 32), (250,) * 3).save(root / "photos" / "broken.jpg")
     assert run(root, "--resume") == 0
     assert read(root)["broken.jpg"]["status"] == "ok"
-    log = predictions.read_rows(root / "out" / "predictions.jsonl")
+    log = schema.read_rows(root / "out" / "predictions.jsonl")
     assert len({row["id"] for row in log}) == len(log) == 5
 
 

@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from fiqa_jax import judge, predictions
-from fiqa_jax.advice import Thresholds
+from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.advice import Thresholds
 
 DETAILS, DIAGNOSIS = ("clarity", "contrast"), ("healthy", "glaucoma")
 RNG = np.random.default_rng(0)
@@ -42,15 +43,15 @@ def rows():
 
 def save(path, made):
     if path.suffix == ".jsonl":
-        predictions.append_jsonl(path, made)
+        schema.append_jsonl(path, made)
     else:
-        predictions.write_csv(path, made, list(made[0]))
+        schema.write_csv(path, made, list(made[0]))
 
 
 @pytest.mark.parametrize("name", ["p.csv", "p.jsonl"])
 def test_what_is_written_comes_back(tmp_path, name):
     save(tmp_path / name, rows())
-    got = predictions.load(tmp_path / name)
+    got = schema.load(tmp_path / name)
     assert (got.details, got.diagnosis) == (DETAILS, DIAGNOSIS)
     for key, value in OUTPUTS.items():
         np.testing.assert_array_equal(got.outputs[key].astype(np.float32), value)
@@ -69,7 +70,7 @@ def test_rows_that_failed_are_counted_not_scored(tmp_path):
         extra = judge.failed_row("x", f"x{len(made)}", status, "why", "m", DETAILS, DIAGNOSIS)
         made.append(blank | extra)
     save(tmp_path / "p.csv", made)
-    got = predictions.load(tmp_path / "p.csv")
+    got = schema.load(tmp_path / "p.csv")
     assert len(got.rows) == 5
     assert got.left_out == {"error": 2, "out_of_scope": 1}
 
@@ -83,7 +84,7 @@ def test_heads_that_do_not_exist_are_absent(tmp_path):
         model="m",
     )
     save(tmp_path / "p.csv", made)
-    got = predictions.load(tmp_path / "p.csv")
+    got = schema.load(tmp_path / "p.csv")
     assert set(got.outputs) == {"p_ungradable", "score"}
     assert got.truth == {}
 
@@ -92,22 +93,22 @@ def test_csv_is_plain(tmp_path):
     save(tmp_path / "p.csv", rows())
     with open(tmp_path / "p.csv", encoding="utf-8", newline="") as file:
         table = list(csv.reader(file))
-    assert tuple(table[0]) == predictions.columns(DETAILS, DIAGNOSIS, truth=True)
+    assert tuple(table[0]) == schema.columns(DETAILS, DIAGNOSIS, truth=True)
     assert table[0][:6] == ["path", "id", "patient", "status", "error", "quality"]
     assert table[4][table[0].index("true_quality")] == ""
 
 
 def test_torn_last_line_is_cut_off(tmp_path):
     log = tmp_path / "p.jsonl"
-    assert predictions.resume_jsonl(log) == []
+    assert schema.resume_jsonl(log) == []
     made = rows()
-    predictions.append_jsonl(log, made[:2])
+    schema.append_jsonl(log, made[:2])
     whole = log.read_bytes()
     log.write_bytes(whole + b'{"path": "p2.png", "stat')
-    assert [row["id"] for row in predictions.resume_jsonl(log)] == ["a", "b"]
+    assert [row["id"] for row in schema.resume_jsonl(log)] == ["a", "b"]
     assert log.read_bytes() == whole
-    predictions.append_jsonl(log, made[2:])
-    assert predictions.load(log).id.tolist() == list("abcde")
+    schema.append_jsonl(log, made[2:])
+    assert schema.load(log).id.tolist() == list("abcde")
 
 
 def test_failed_write_leaves_the_old_file(tmp_path):
@@ -115,14 +116,14 @@ def test_failed_write_leaves_the_old_file(tmp_path):
     save(path, rows())
     before = path.read_bytes()
     with pytest.raises(ValueError, match="unknown"):
-        predictions.write_csv(path, [{"unknown": 1}], predictions.columns())
+        schema.write_csv(path, [{"unknown": 1}], schema.columns())
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["p.csv"]
 
 
 def test_detail_named_like_a_grade_is_refused():
     with pytest.raises(ValueError, match=r"p_good.*exist twice"):
-        predictions.columns(("good",))
+        schema.columns(("good",))
 
 
 def change(made, **values):
@@ -141,15 +142,15 @@ def change(made, **values):
 )
 def test_wrong_file_gives_one_error(tmp_path, made, match):
     save(tmp_path / "p.csv", made(rows()))
-    with pytest.raises(predictions.PredictionsError, match=match) as error:
-        predictions.load(tmp_path / "p.csv")
+    with pytest.raises(schema.PredictionsError, match=match) as error:
+        schema.load(tmp_path / "p.csv")
     assert str(tmp_path / "p.csv") in str(error.value)
 
 
 def test_unreadable_files(tmp_path):
-    with pytest.raises(predictions.PredictionsError, match="cannot be read"):
-        predictions.load(tmp_path / "none.csv")
+    with pytest.raises(schema.PredictionsError, match="cannot be read"):
+        schema.load(tmp_path / "none.csv")
     bad = tmp_path / "p.jsonl"
     bad.write_text(json.dumps(rows()[0]) + "\nnot json\n", encoding="utf-8")
-    with pytest.raises(predictions.PredictionsError, match="line 2: no JSON"):
-        predictions.load(bad)
+    with pytest.raises(schema.PredictionsError, match="line 2: no JSON"):
+        schema.load(bad)

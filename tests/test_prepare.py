@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from input_pipeline import prepare
-from input_pipeline.photo import read_photo
+from input_pipeline.photo.reader import read_photo
 
 
 def photographs(folder, n):

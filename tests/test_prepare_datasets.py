@@ -13,7 +13,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from fiqa_jax import defaults
-from input_pipeline import prepare, sources
+from input_pipeline import prepare
+from input_pipeline.sources import opening
 
 
 def contents(folder):
@@ -54,7 +55,7 @@ def test_what_is_prepared_is_what_the_recipe_reads(tmp_path, capsys):
     before = contents(out)
     data = defaults.base().data.to_dict()
     data |= {"source": "eyeq", "path": str(root), "counts": "any", "side": 32}
-    source = sources.make_source(data | {"cache": "disk", "store": str(out)})
+    source = opening.make_source(data | {"cache": "disk", "store": str(out)})
     assert contents(out) == before  # nothing was made anew
     for path in root.glob("t*/*.jpeg"):
         path.unlink()
@@ -112,7 +113,7 @@ def test_packing_from_the_command_line(tmp_path, capsys):
     folder = tmp_path / "tfds" / "iqad" / "EYEQ-mkcnet-32" / "1.0.0"
     assert f"--config.data.source=tfds --config.data.path={folder}" in capsys.readouterr().out
     data = defaults.base().data.to_dict() | {"source": "tfds", "path": str(folder), "side": 32}
-    assert len(sources.make_source(data).table) == 5
+    assert len(opening.make_source(data).table) == 5
 
 
 def test_packing_drawings(tmp_path, capsys):
@@ -123,7 +124,7 @@ def test_packing_drawings(tmp_path, capsys):
     folder = tmp_path / "tfds" / "drawn" / "b-3-2-32" / "1.0.0"
     assert f"--config.data.path={folder}" in capsys.readouterr().out
     data = defaults.base().data.to_dict() | {"source": "tfds", "path": str(folder), "side": 32}
-    assert sorted(sources.make_source(data).table.id.tolist()) == ["b3-000000", "b3-000001"]
+    assert sorted(opening.make_source(data).table.id.tolist()) == ["b3-000000", "b3-000001"]
     folder_of_files = ["--folder", str(tmp_path), "--side", "32", *where]
     assert prepare.main(folder_of_files) == 1
     assert "no photographs in this folder" in capsys.readouterr().err

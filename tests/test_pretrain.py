@@ -9,10 +9,14 @@ import pytest
 import recipes
 from equal import assert_equal_over_devices
 
-from fiqa_jax import defaults, encoders, recipe, state
-from fiqa_jax.methods import base, pretrain
+from fiqa_jax import defaults
+from fiqa_jax.methods import mae
 from fiqa_jax.models.mae import MaskedAutoencoder, random_order
 from fiqa_jax.models.vit import ViT, patchify
+from fiqa_jax.pretrained import encoders
+from fiqa_jax.recipe import runner
+from fiqa_jax.training import method as base
+from fiqa_jax.training import state
 
 SMALL = {"dim": 16, "depth": 1, "heads": 2, "patch": 8}
 
@@ -29,7 +33,7 @@ def config(precision="float32", **own):
 def method(precision="float32", side=32, **own):
     c = config(precision, **own)
     data = base.DataSpec(side, 3, (), (), (), {}, 8, 10, 8, c.data.mean, c.data.std)
-    return pretrain.build(c, data)
+    return mae.build(c, data)
 
 
 def batches(steps):
@@ -71,9 +75,9 @@ def test_loss_by_hand():
         target = (pixels - pixels.mean()) / np.sqrt(pixels.var(ddof=1) + 1e-6)
         errors.append(((drawn[0, patch] - target) ** 2).mean())
     with jax.enable_x64(True):
-        got = pretrain.masked_error(*map(jnp.asarray, (drawn, images, fov, hidden)), 2)
+        got = mae.masked_error(*map(jnp.asarray, (drawn, images, fov, hidden)), 2)
     np.testing.assert_allclose(got, [np.mean(errors)], rtol=1e-12)
-    nothing = pretrain.masked_error(
+    nothing = mae.masked_error(
         *map(jnp.asarray, (drawn, images, 0 * fov, hidden)), 2
     )  # a photograph without a field
     np.testing.assert_array_equal(nothing, [0.0])
@@ -123,7 +127,7 @@ def test_photographs_come_after_the_drawings():
 
 def test_recipe_and_the_encoder_it_leaves(tmp_path, capsys):
     config = recipes.load("tiny", "pretrain")
-    recipe.run(config, tmp_path)
+    runner.run(config, tmp_path)
     facts = json.loads((tmp_path / "encoder" / "stage.json").read_text())["facts"]
     assert 0.1 < facts["test"]["masked_error"] < 5
     output = tmp_path / "encoder.safetensors"

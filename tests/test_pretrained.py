@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from fiqa_jax import pretrained
+from fiqa_jax.pretrained import tensors as pretrained
 
 TRUNK = ((r"^(params|batch_stats)/", r"\1/trunk/"),)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fiqa_jax import pu
-from fiqa_jax.parallel import Axis
+from fiqa_jax.methods import pu_risk
+from fiqa_jax.training.devices import Axis
 
 # Kiryo's own code on two batches; prior 0.05, beta 0, gamma 1.
 A = (np.array([1.0, -0.5]), np.array([-2.0, 0.3, 0.8]))
@@ -16,12 +16,12 @@ B = (np.array([10.0, 9.0]), np.array([-8.0, -8.0, -8.0]))
 
 def value_and_gradients(batch, **settings):
     """Risk, gradients of positives and unlabelled, parts."""
-    own = pu.Settings(**settings)
+    own = pu_risk.Settings(**settings)
     z, p = np.concatenate(batch), len(batch[0])
     positive = np.arange(len(z)) < p
 
     def loss(z):
-        return pu.risk(pu.means(z, positive, ~positive, own.surrogate, Axis()), own)
+        return pu_risk.risk(pu_risk.means(z, positive, ~positive, own.surrogate, Axis()), own)
 
     with jax.enable_x64(True):
         (value, parts), g = jax.jit(jax.value_and_grad(loss, has_aux=True))(z)
@@ -101,10 +101,10 @@ def test_positives_on_one_device_only():
     z[0] += 3.0
     positive = np.zeros((4, 6), bool)
     positive[0, :5] = True
-    own = pu.Settings(variant="ascent", prior=0.6)
+    own = pu_risk.Settings(variant="ascent", prior=0.6)
 
     def loss(z, positive, axis):
-        return pu.risk(pu.means(z, positive, ~positive, own.surrogate, axis), own)[0]
+        return pu_risk.risk(pu_risk.means(z, positive, ~positive, own.surrogate, axis), own)[0]
 
     with jax.enable_x64(True):
         value, want = jax.value_and_grad(loss)(jnp.asarray(z), jnp.asarray(positive), Axis())
@@ -124,10 +124,10 @@ def test_nothing_of_a_kind():
     z = jnp.arange(3.0)
     none, everything = jnp.zeros(3, bool), jnp.ones(3, bool)
     for positive, rest in ((none, everything), (everything, none)):
-        found = pu.means(z, positive, rest, "logistic", Axis())
+        found = pu_risk.means(z, positive, rest, "logistic", Axis())
         assert not bool(found.usable)
-        assert np.isfinite(float(pu.risk(found, pu.Settings())[0]))
-    assert bool(pu.means(z, z > 1, z < 2, "logistic", Axis()).usable)
+        assert np.isfinite(float(pu_risk.risk(found, pu_risk.Settings())[0]))
+    assert bool(pu_risk.means(z, z > 1, z < 2, "logistic", Axis()).usable)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_nothing_of_a_kind():
 )
 def test_settings_out_of_range(settings, says):
     with pytest.raises(ValueError, match=says):
-        pu.Settings(**settings)
+        pu_risk.Settings(**settings)
 
 
 def test_nnpu_withstands_the_overfitting_of_upu():
@@ -172,11 +172,13 @@ def test_nnpu_withstands_the_overfitting_of_upu():
         return (jax.nn.relu(x @ w["a"]) @ w["b"])[:, 0]
 
     def trained(positive, everything, **settings):
-        own = pu.Settings(prior=prior, surrogate="sigmoid", **settings)
+        own = pu_risk.Settings(prior=prior, surrogate="sigmoid", **settings)
 
         def loss(w):
             z = net(w, jnp.asarray(x))
-            return pu.risk(pu.means(z, positive, everything, own.surrogate, Axis()), own)[0]
+            return pu_risk.risk(pu_risk.means(z, positive, everything, own.surrogate, Axis()), own)[
+                0
+            ]
 
         def step(w, _):
             value, g = jax.value_and_grad(loss)(w)

@@ -7,10 +7,11 @@ import numpy as np
 import openpyxl
 import pytest
 
-from input_pipeline import readers, splits
+from input_pipeline import readers
 from input_pipeline.readers import eyeq, iqad
 from input_pipeline.readers.tree import photographs, tree
-from input_pipeline.table import TableError
+from input_pipeline.sources import splits
+from input_pipeline.tables.examples import TableError
 
 
 def read(name, root, lists=""):

@@ -4,15 +4,15 @@ import argparse
 
 import pytest
 
-from fiqa_jax import reading
-from fiqa_jax.labelled import FORMATS, LabelError
+from fiqa_jax.predictions import label_flags
+from fiqa_jax.predictions.label_files import FORMATS, LabelError
 
 
 def how(*argv):
     parser = argparse.ArgumentParser()
-    reading.add_arguments(parser)
-    args = parser.parse_args(["--predictions", "p.csv", *reading.hyphens(argv)])
-    return reading.format_of(args)
+    label_flags.add_arguments(parser)
+    args = parser.parse_args(["--predictions", "p.csv", *label_flags.hyphens(argv)])
+    return label_flags.format_of(args)
 
 
 def test_a_preset_is_taken_whole():
@@ -41,7 +41,7 @@ def test_every_part_can_be_given():
 
 def test_hyphens_touch_flags_only():
     argv = ["--label_columns=a_b=c_d", "--json", "my_file.json", "-x_y"]
-    assert reading.hyphens(argv) == ["--label-columns=a_b=c_d", *argv[1:]]
+    assert label_flags.hyphens(argv) == ["--label-columns=a_b=c_d", *argv[1:]]
 
 
 @pytest.mark.parametrize(

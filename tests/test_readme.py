@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from recipes import LOADS, run_main
 
-from fiqa_jax import predictions, recipe_line
+from fiqa_jax.predictions import schema
+from fiqa_jax.recipe import command_line
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -34,7 +35,7 @@ def test_the_method_of_ones_own(tmp_path, monkeypatch):
     flags += ["--config.model.width=1.0", "--config.train.epochs=0", "--config.train.steps=4"]
     run_main([f"--config={tmp_path / 'ordinal_config.py'}", *flags], monkeypatch)
     run = tmp_path / "runs" / "ordinal_config"
-    found = predictions.load(run / "ordinal" / "predictions_test.csv")
+    found = schema.load(run / "ordinal" / "predictions_test.csv")
     p = found.outputs["p_quality"]
     np.testing.assert_allclose(p.sum(1), 1, atol=1e-5)
     assert (p >= 0).all()
@@ -57,7 +58,7 @@ def test_every_command_names_what_is_there():
         assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), module
     for words in re.findall(r"--config (\S+)", README):
         if not words.startswith("ordinal"):
-            recipe_line.find_config(shlex.split(words)[0])
+            command_line.find_config(shlex.split(words)[0])
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
-from fiqa_jax import rejection, selective
-from fiqa_jax.metrics import Head
+from fiqa_jax.evaluation import risk_coverage, selective_scores
+from fiqa_jax.evaluation.metrics import Head
 
 
 def ones(n):
@@ -46,9 +46,9 @@ def test_area_by_hand():
         ([5, 5, 5, 5], 1 / 4),  # no order: the error rate everywhere
         ([1, 1, 2, 2], (0 + 0 + 1 / 6 + 1 / 4) / 4),  # the third is wrong half of the time
     ):
-        got = rejection.aurc(rejection.order(score), wrong, ones(4))
+        got = risk_coverage.aurc(risk_coverage.order(score), wrong, ones(4))
         np.testing.assert_allclose(got, [want], rtol=1e-12)
-    curve = rejection.curve(rejection.order([1, 1, 2, 2]), wrong)
+    curve = risk_coverage.curve(risk_coverage.order([1, 1, 2, 2]), wrong)
     np.testing.assert_allclose(curve, [0, 0, 1 / 6, 1 / 4], atol=1e-12)
 
 
@@ -58,14 +58,14 @@ def test_best_area_is_the_least_of_all_orders(wrong):
         np.mean(np.cumsum(np.array(wrong)[list(place)]) / np.arange(1, 7))
         for place in itertools.permutations(range(6))
     ]
-    np.testing.assert_allclose(rejection.best_aurc(wrong, ones(6)), [min(every)], atol=1e-12)
+    np.testing.assert_allclose(risk_coverage.best_aurc(wrong, ones(6)), [min(every)], atol=1e-12)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
 def test_best_area_nears_the_closed_form(share):
     n = 200_000
     wrong = np.arange(n) < share * n
-    got = rejection.best_aurc(wrong, ones(n))
+    got = risk_coverage.best_aurc(wrong, ones(n))
     np.testing.assert_allclose(got, [share + (1 - share) * math.log(1 - share)], atol=2e-5)
 
 
@@ -81,9 +81,9 @@ def test_area_and_curve_of_ties_against_all_orders():
         if (np.diff(TIES[list(place)]) >= 0).all():
             risks.append(np.cumsum(wrong[list(place)]) / np.arange(1, 9))
     assert len(risks) == 24 * 2
-    ranked = rejection.order(TIES)
-    np.testing.assert_allclose(rejection.curve(ranked, wrong), np.mean(risks, 0), atol=1e-12)
-    area = rejection.aurc(ranked, wrong, ones(8))
+    ranked = risk_coverage.order(TIES)
+    np.testing.assert_allclose(risk_coverage.curve(ranked, wrong), np.mean(risks, 0), atol=1e-12)
+    area = risk_coverage.aurc(ranked, wrong, ones(8))
     np.testing.assert_allclose(area, [np.mean(risks)], rtol=1e-12)
 
 
@@ -104,29 +104,29 @@ def test_rates_of_ties_against_all_choices(rate):
         for k in range(3):
             if 0 < (truth == k).sum() < count:
                 areas[k].append(roc_auc_score(truth == k, head.prob[rows, k]))
-    found = rejection.cut(rejection.order(TIES), ones(8), rate)
-    got = rejection.accuracy(found, guess == head.truth)
+    found = risk_coverage.cut(risk_coverage.order(TIES), ones(8), rate)
+    got = risk_coverage.accuracy(found, guess == head.truth)
     np.testing.assert_allclose(got, [np.mean(accuracy)], rtol=1e-12)
     want = np.mean([np.mean(a) if a else np.nan for a in areas])
-    np.testing.assert_allclose(rejection.auroc(found, head), [want], rtol=1e-12)
-    drawn = rejection.macro_f1(found, head, 20_000, np.random.default_rng(0))
+    np.testing.assert_allclose(risk_coverage.auroc(found, head), [want], rtol=1e-12)
+    drawn = risk_coverage.macro_f1(found, head, 20_000, np.random.default_rng(0))
     np.testing.assert_allclose(drawn, [np.mean(f1)], atol=4 * (np.std(f1) + 1e-12) / 20_000**0.5)
 
 
 def test_random_rejection_leaves_the_expected_values():
     """Two classes: given how many of each are kept, every choice is as likely."""
     head = two(3001)
-    found = rejection.cut(rejection.order(np.zeros(3001)), ones(3001), 0.4)
+    found = risk_coverage.cut(risk_coverage.order(np.zeros(3001)), ones(3001), 0.4)
     whole = roc_auc_score(head.truth, head.prob)
-    np.testing.assert_allclose(rejection.auroc(found, head), [whole], rtol=1e-10)
+    np.testing.assert_allclose(risk_coverage.auroc(found, head), [whole], rtol=1e-10)
     right = (head.prob >= 0.5) == head.truth
-    np.testing.assert_allclose(rejection.accuracy(found, right), [right.mean()], rtol=1e-12)
+    np.testing.assert_allclose(risk_coverage.accuracy(found, right), [right.mean()], rtol=1e-12)
 
 
 def test_area_without_a_class_is_not_defined():
     head = Head(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.7, 0.9]), ("no", "yes"))
-    found = rejection.cut(rejection.order([1, 2, 3, 4]), ones(4), 0.5)
-    assert np.isnan(rejection.auroc(found, head)).all()
+    found = risk_coverage.cut(risk_coverage.order([1, 2, 3, 4]), ones(4), 0.5)
+    assert np.isnan(risk_coverage.auroc(found, head)).all()
 
 
 # Without ties: scikit-learn on the kept rows.
@@ -140,19 +140,19 @@ def test_rates_against_scikit_learn(head, rate):
     rows = kept(score, rate)
     truth, prob = head.truth[rows], head.prob[rows]
     guess = (prob >= 0.5).astype(int) if prob.ndim == 1 else prob.argmax(-1)
-    found = rejection.cut(rejection.order(score), ones(97), rate)
-    right = rejection.guess(head) == head.truth
-    assert rejection.accuracy(found, right)[0] == pytest.approx(accuracy_score(truth, guess))
+    found = risk_coverage.cut(risk_coverage.order(score), ones(97), rate)
+    right = risk_coverage.guess(head) == head.truth
+    assert risk_coverage.accuracy(found, right)[0] == pytest.approx(accuracy_score(truth, guess))
     area = roc_auc_score(truth, prob, **({} if prob.ndim == 1 else {"multi_class": "ovr"}))
-    assert rejection.auroc(found, head)[0] == pytest.approx(area)
-    f1 = rejection.macro_f1(found, head, 1, np.random.default_rng(0))
+    assert risk_coverage.auroc(found, head)[0] == pytest.approx(area)
+    f1 = risk_coverage.macro_f1(found, head, 1, np.random.default_rng(0))
     assert f1[0] == pytest.approx(f1_score(truth, guess, average="macro"))
 
 
 def test_weights_are_copies():
     head, rng = several(30), np.random.default_rng(5)
     score, weight = rng.integers(0, 6, 30), rng.integers(0, 4, 30)
-    wrong = rejection.guess(head) != head.truth
+    wrong = risk_coverage.guess(head) != head.truth
     rows = np.repeat(np.arange(30), weight)
     copies = Head(head.truth[rows], head.prob[rows], head.names)
     pair = []
@@ -160,15 +160,15 @@ def test_weights_are_copies():
         (head, score, weight[None].astype(float), wrong),
         (copies, score[rows], ones(len(rows)), wrong[rows]),
     ):
-        ranked = rejection.order(s)
-        found = rejection.cut(ranked, w, 0.37)
+        ranked = risk_coverage.order(s)
+        found = risk_coverage.cut(ranked, w, 0.37)
         pair.append(
             [
-                rejection.aurc(ranked, bad, w)[0],
-                rejection.best_aurc(bad, w)[0],
-                rejection.accuracy(found, ~bad)[0],
-                rejection.auroc(found, one)[0],
-                rejection.macro_f1(found, one, 50, np.random.default_rng(0))[0],
+                risk_coverage.aurc(ranked, bad, w)[0],
+                risk_coverage.best_aurc(bad, w)[0],
+                risk_coverage.accuracy(found, ~bad)[0],
+                risk_coverage.auroc(found, one)[0],
+                risk_coverage.macro_f1(found, one, 50, np.random.default_rng(0))[0],
             ]
         )
     np.testing.assert_allclose(*pair, rtol=1e-10)
@@ -177,20 +177,20 @@ def test_weights_are_copies():
 @pytest.mark.parametrize("score", [[], [1.0, float("nan")], [[1.0]]])
 def test_refused_scores(score):
     with pytest.raises(ValueError, match="expected"):
-        rejection.order(score)
+        risk_coverage.order(score)
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
 def test_refused_rates(rate):
     with pytest.raises(ValueError, match="rejection rate"):
-        rejection.cut(rejection.order([1, 2]), ones(2), rate)
+        risk_coverage.cut(risk_coverage.order([1, 2]), ones(2), rate)
 
 
 # Intervals and differences.
 
 
 def measured(head, scores, patient, rates=(0, 0.3), draws=300):
-    return selective.measure(head, scores, patient, rates, seed=1, draws=draws)
+    return selective_scores.measure(head, scores, patient, rates, seed=1, draws=draws)
 
 
 def test_equal_scores_differ_by_nothing():
@@ -206,7 +206,7 @@ def test_equal_scores_differ_by_nothing():
 
 def test_a_better_score_is_found_better():
     head = several(200)
-    wrong = (rejection.guess(head) != head.truth).astype(float)
+    wrong = (risk_coverage.guess(head) != head.truth).astype(float)
     random = np.random.default_rng(7).normal(size=200)
     found = measured(head, {"knows": wrong + 0.1 * random, "noise": random}, np.arange(200))
     area = found["noise"]["aurc", -1.0]
@@ -246,10 +246,10 @@ def test_an_undefined_area_is_counted():
 def test_curves_end_at_the_whole():
     head = several(40)
     score = np.random.default_rng(3).normal(size=40)
-    found = selective.curves(head, score)
+    found = selective_scores.curves(head, score)
     coverage, risk = found["error_rate"]
     assert coverage[-1] == 1
-    wrong = rejection.guess(head) != head.truth
+    wrong = risk_coverage.guess(head) != head.truth
     for c, r in zip(coverage, risk, strict=True):
         rows = np.argsort(score)[: round(c * 40)]
         assert r == pytest.approx(wrong[rows].mean())

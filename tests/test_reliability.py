@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fiqa_jax import metrics, reliability
+from fiqa_jax.evaluation import metrics, reliability
 
 
 def test_calibration_error_by_hand():

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax import examples, judge, metrics, page, predictions, report, report_compare
-from fiqa_jax.advice import Thresholds
-from fiqa_jax.page import Gallery, Picture, Section, Table
+from fiqa_jax.evaluation import metrics
+from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.report import build, comparison_page, page
+from fiqa_jax.report import gallery as examples
+from fiqa_jax.report.page import Gallery, Picture, Section, Table
 
 DETAILS = ("clarity", "contrast")
 
@@ -61,7 +65,7 @@ def stage(root, name, kind, paths=(), repeat="", **facts):
         (folder / "metrics.jsonl").write_text(text)
     if paths:
         rows = prediction_rows(paths)
-        predictions.write_csv(folder / "predictions_test.csv", rows, list(rows[0]))
+        schema.write_csv(folder / "predictions_test.csv", rows, list(rows[0]))
     return folder
 
 
@@ -123,7 +127,7 @@ def written(workdir):
     (workdir / "report").mkdir()
     (workdir / "report" / "old.png").write_bytes(b"")
     (workdir / "report" / "mine.txt").write_text("kept")
-    target = report.write_report(workdir, [Section("Added", ("Extra.",))])
+    target = build.write_report(workdir, [Section("Added", ("Extra.",))])
     assert target == workdir / "report.html"
     return target.read_text(encoding="utf-8")
 
@@ -148,7 +152,7 @@ def test_the_page_of_a_recipe(written):
 
 
 def test_results_are_those_of_the_prediction_file(workdir, written):
-    found = predictions.load(workdir / "student" / "predictions_test.csv")
+    found = schema.load(workdir / "student" / "predictions_test.csv")
     scores = metrics.head_scores(found.truth, found.outputs, found.details)
     accuracy = scores["quality"].values["accuracy"]
     assert f"<td>accuracy</td><td>{accuracy:.3f}<small>" in written
@@ -170,12 +174,12 @@ def test_pictures_lie_beside_the_page_and_old_ones_go(workdir, written):
 
 
 def test_two_reports_of_one_directory_are_equal(workdir, written):
-    again = report.write_report(workdir, [Section("Added", ("Extra.",))])
+    again = build.write_report(workdir, [Section("Added", ("Extra.",))])
     assert again.read_text(encoding="utf-8") == written
 
 
 def test_comparison_shows_both_kinds_of_interval(workdir):
-    section = report_compare.compare_section("compare", workdir / "compare" / "compare.csv")
+    section = comparison_page.compare_section("compare", workdir / "compare" / "compare.csv")
     table = next(item for item in section.items if isinstance(item, Table))
     assert table.head == (
         "stage",
@@ -201,8 +205,8 @@ def test_comparison_shows_both_kinds_of_interval(workdir):
 def test_worst_errors_come_first(tmp_path):
     paths = photographs(tmp_path / "photos", 12)
     rows = prediction_rows(paths)
-    predictions.write_csv(tmp_path / "p.csv", rows, list(rows[0]))
-    found = predictions.load(tmp_path / "p.csv")
+    schema.write_csv(tmp_path / "p.csv", rows, list(rows[0]))
+    found = schema.load(tmp_path / "p.csv")
     head = examples.graded(found)["quality"]
     shown = examples.galleries(
         found, "quality", head, examples.Photographs(tmp_path), "s", tmp_path, count=3
@@ -236,8 +240,8 @@ def test_report_on_what_predict_left(tmp_path):
     for row, decision in zip(rows, ("recapture", "review", *["accept"] * 4), strict=True):
         row["decision"] = decision
     rows.append(judge.failed_row("x.jpg", "x", "error", "a text file", "m", DETAILS))
-    predictions.write_csv(tmp_path / "predictions.csv", rows, list(rows[0]))
-    text = report.write_report(tmp_path).read_text(encoding="utf-8")
+    schema.write_csv(tmp_path / "predictions.csv", rows, list(rows[0]))
+    text = build.write_report(tmp_path).read_text(encoding="utf-8")
     assert "7 photographs judged" in text
     assert "<td>accept</td><td>4</td><td>57%</td>" in text
     assert "i0.png" in text
@@ -247,13 +251,13 @@ def test_report_on_what_predict_left(tmp_path):
 
 def test_one_stage_folder_alone(tmp_path):
     rows = prediction_rows(photographs(tmp_path / "photos", 12))
-    predictions.write_csv(tmp_path / "predictions_val.csv", rows, list(rows[0]))
-    text = report.write_report(tmp_path).read_text(encoding="utf-8")
+    schema.write_csv(tmp_path / "predictions_val.csv", rows, list(rows[0]))
+    text = build.write_report(tmp_path).read_text(encoding="utf-8")
     assert "val split; quality: 12 photographs" in text
 
 
 def test_empty_directory_and_command(tmp_path, capsys):
-    assert report.main([str(tmp_path)]) == 1
+    assert build.main([str(tmp_path)]) == 1
     assert "holds nothing to report on" in capsys.readouterr().err
     assert not (tmp_path / "report.html").exists()
 

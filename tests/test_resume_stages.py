@@ -9,7 +9,8 @@ import pytest
 import whole_run
 from jax.experimental.compilation_cache import compilation_cache
 
-from fiqa_jax import recipe, train
+from fiqa_jax.recipe import runner
+from fiqa_jax.training import loop
 
 AT = 2  # of three steps
 
@@ -34,7 +35,7 @@ def whole(shared_run):
 
 @pytest.mark.parametrize("method", whole_run.STAGES)
 def test_stopped_stage_equals_the_whole_run(method, whole, tmp_path, monkeypatch):
-    stage, config, run = whole_run.STAGES[method], whole_run.config(), train.run
+    stage, config, run = whole_run.STAGES[method], whole_run.config(), loop.run
     assert config.stage[stage].uses == method
     for folder in whole.iterdir():
         if folder.is_dir() and folder.name != stage:
@@ -51,11 +52,11 @@ def test_stopped_stage_equals_the_whole_run(method, whole, tmp_path, monkeypatch
 
         return run(made, watch, *rest, **more)
 
-    monkeypatch.setattr(train, "run", watched)
+    monkeypatch.setattr(loop, "run", watched)
     with pytest.raises(Stopped):
-        recipe.run(config, tmp_path, only=stage)
+        runner.run(config, tmp_path, only=stage)
     assert not (tmp_path / stage / "stage.json").exists()
-    recipe.run(config, tmp_path, only=stage)
+    runner.run(config, tmp_path, only=stage)
     assert started[0] == 0
     assert 0 < started[1] <= AT
     files = {"metrics.jsonl", "model/model.safetensors"}

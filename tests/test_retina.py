@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from fundus_disc import draw
 
-from input_pipeline import retina
-from input_pipeline.circle import Circle
+from input_pipeline.photo import retina
+from input_pipeline.photo.circle import Circle
 
 FIELD = Circle(250, 200, 180, 360, 1, 1, 0, 0, 0)
 

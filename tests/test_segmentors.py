@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from golden import seeded
 
-from fiqa_jax import pretrained, segmentors
 from fiqa_jax.convert import convert
+from fiqa_jax.inference import segmentors
 from fiqa_jax.models.wnet import WNet
-from input_pipeline import enhance
+from fiqa_jax.pretrained import tensors
+from input_pipeline.photo import enhance
 
 
 def photograph(height=60, width=80):
@@ -62,7 +63,7 @@ def test_wnet(tmp_path, classes):
     x[0, :60, :80] = image / 255.0
     variables = jax.jit(lambda k: net.init(k, x, False))(jax.random.key(0))
     path = tmp_path / "wnet.safetensors"
-    pretrained.save(path, variables, {"model": "wnet", "out": classes, "layers": [2, 4]})
+    tensors.save(path, variables, {"model": "wnet", "out": classes, "layers": [2, 4]})
     found = segmentors.load(path)(image, fov)
     logits = net.apply(variables, x, False)[0][0, :60, :80]
     if classes == 1:
@@ -74,7 +75,7 @@ def test_wnet(tmp_path, classes):
 
 
 def test_what_holds_no_segmentor(tmp_path):
-    pretrained.save(tmp_path / "x.safetensors", {"a": np.ones(2)}, {"model": "vit"})
+    tensors.save(tmp_path / "x.safetensors", {"a": np.ones(2)}, {"model": "vit"})
     with pytest.raises(ValueError, match="holds 'vit', no vessel segmentor; convert one"):
         segmentors.load(tmp_path / "x.safetensors")
     with pytest.raises(FileNotFoundError, match="no file of weights at"):

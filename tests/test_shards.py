@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from input_pipeline import shards
+from input_pipeline.storage import shards
 
 IDS = [f"p{i}" for i in range(23)]
 VALUES = {

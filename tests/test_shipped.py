@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from fiqa_jax import localise, model_dir, shipped
-from fiqa_jax.predictor import Predictor
+from fiqa_jax.inference import model_dir
+from fiqa_jax.inference.predictor import Predictor
+from fiqa_jax.maps import localisation
+from fiqa_jax.pretrained import shipped
 from input_pipeline import synthetic
 
 NAMES = ("efiqa", "segmentor")
@@ -38,7 +40,7 @@ def test_a_folder_of_ones_own_comes_first(tmp_path, monkeypatch):
 
 def test_the_encoder_is_the_shipped_segmentor():
     config = json.loads((shipped.FOLDER / "efiqa" / "config.json").read_text())
-    from fiqa_jax import encoders
+    from fiqa_jax.pretrained import encoders
 
     assert config["encoder"]["digest"] == encoders.load("shipped").digest
 
@@ -52,9 +54,9 @@ def test_maps_of_photographs_it_has_not_seen():
     out = model_dir.load("efiqa").predict(batch)
     found = []
     for example, quality in zip(bad, out["map"], strict=False):
-        known, worse = localise.truth_pixels(example["map"], example["fov"])
-        if localise.in_part(known, worse):
+        known, worse = localisation.truth_pixels(example["map"], example["fov"])
+        if localisation.in_part(known, worse):
             found.append((quality, known, worse))
     assert len(found) >= 6
-    assert localise.measure(*zip(*found, strict=True)).auroc.mean() > 0.9
+    assert localisation.measure(*zip(*found, strict=True)).auroc.mean() > 0.9
     assert out["score"][12:].max() < out["score"][:12].mean()

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from input_pipeline import sniff
-from input_pipeline.photo_error import PhotoError
+from input_pipeline.photo import file_type
+from input_pipeline.photo.errors import PhotoError
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from input_pipeline.photo_error import PhotoError
 )
 def test_photographs_by_their_first_bytes(head, kind):
     file = io.BytesIO(head + bytes(64))
-    assert sniff.kind(file, "x.txt") == kind
+    assert file_type.kind(file, "x.txt") == kind
     assert file.tell() == 0
 
 
@@ -53,10 +53,10 @@ def test_photographs_by_their_first_bytes(head, kind):
 )
 def test_anything_else_is_called_by_its_name(data, seen):
     with pytest.raises(PhotoError, match=rf"scan\.jpg: {seen}"):
-        sniff.kind(io.BytesIO(data), "scan.jpg")
+        file_type.kind(io.BytesIO(data), "scan.jpg")
 
 
 def test_dicom_without_its_preamble_goes_by_its_ending():
-    assert sniff.kind(io.BytesIO(b"\x08\x00\x05\x00" + bytes(200)), "A.DCM") == "DICOM"
+    assert file_type.kind(io.BytesIO(b"\x08\x00\x05\x00" + bytes(200)), "A.DCM") == "DICOM"
     with pytest.raises(PhotoError):
-        sniff.kind(io.BytesIO(b"\x08\x00\x05\x00" + bytes(200)), "A.jpg")
+        file_type.kind(io.BytesIO(b"\x08\x00\x05\x00" + bytes(200)), "A.jpg")

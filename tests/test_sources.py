@@ -10,12 +10,15 @@ import pytest
 from PIL import Image
 
 from fiqa_jax import defaults
-from input_pipeline import batches, cache, scan, sources, synthetic
-from input_pipeline.drawnsource import drawn_source
-from input_pipeline.foldersource import folder_source
-from input_pipeline.photo import PhotoError, read_photo
-from input_pipeline.photoreader import PhotoReader
-from input_pipeline.table import TableError, class_counts
+from input_pipeline import synthetic
+from input_pipeline.loading import batches
+from input_pipeline.photo.reader import PhotoError, read_photo
+from input_pipeline.sources import opening, scan
+from input_pipeline.sources.folder_source import folder_source
+from input_pipeline.sources.photo_files import PhotoReader
+from input_pipeline.sources.synthetic_source import drawn_source
+from input_pipeline.storage import cache
+from input_pipeline.tables.examples import TableError, class_counts
 
 READER = PhotoReader(32, "fundus")
 
@@ -136,20 +139,20 @@ def test_drawn_grades_merged():
 
 def test_drawings_are_drawn_once_into_the_folder(tmp_path, monkeypatch):
     section = a_section(count=4, side=32, details=("clarity",))
-    first = sources.make_source(section, tmp_path)
+    first = opening.make_source(section, tmp_path)
     assert len(list((tmp_path / "prepared").rglob("*.npz"))) == 4
 
     def never(*args):
         raise AssertionError("drawn again")
 
     monkeypatch.setattr(synthetic, "example", never)
-    second = sources.make_source(section, tmp_path)
+    second = opening.make_source(section, tmp_path)
     assert second.digest == first.digest
     for row in range(4):
         np.testing.assert_array_equal(second.read(row)["image"], first.read(row)["image"])
     section.seed = 1
     with pytest.raises(AssertionError, match="drawn again"):
-        sources.make_source(section, tmp_path)
+        opening.make_source(section, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +171,7 @@ def test_drawings_are_drawn_once_into_the_folder(tmp_path, monkeypatch):
 )
 def test_settings_that_do_not_exist(changes, message):
     with pytest.raises(TableError, match=message):
-        sources.make_source(a_section(**changes))
+        opening.make_source(a_section(**changes))
 
 
 def spoil(folder):
@@ -179,7 +182,7 @@ def spoil(folder):
 @pytest.mark.parametrize("mode", ["none", "memory", "disk", "auto"])
 def test_the_same_photographs_however_they_are_kept(folder, tmp_path, mode):
     section = a_section(source="folder", path=str(folder), cache=mode)
-    source = sources.make_source(section, tmp_path / "work")
+    source = opening.make_source(section, tmp_path / "work")
     for row, name in enumerate(source.table.id):
         photo = read_photo(folder / str(name), 32)
         for _ in range(2):
@@ -193,7 +196,7 @@ def test_the_same_photographs_however_they_are_kept(folder, tmp_path, mode):
 def test_bad_files_are_left_out_counted_and_listed(folder, tmp_path, mode):
     spoil(folder)
     section = a_section(source="folder", path=str(folder), cache=mode, on_bad="skip")
-    source = sources.make_source(section, tmp_path / "work")
+    source = opening.make_source(section, tmp_path / "work")
     assert source.table.id.tolist() == [
         "Bad/a.jpg",
         "Good/a.jpg",
@@ -201,10 +204,10 @@ def test_bad_files_are_left_out_counted_and_listed(folder, tmp_path, mode):
         "usable/c (1).png",
     ]
     np.testing.assert_array_equal(source.table.labels["quality"], [2, 0, 0, 1])
-    assert "cannot be read: 2 (see" in sources.describe(source)
+    assert "cannot be read: 2 (see" in opening.describe(source)
     for row in range(4):
         source.read(row)
-    with open(tmp_path / "work" / sources.LEFT_OUT) as file:
+    with open(tmp_path / "work" / opening.LEFT_OUT) as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["Bad/empty.png", "good/cut.jpg"]
     assert all(row["reason"] for row in rows)
@@ -225,7 +228,7 @@ def test_every_way_gives_the_same_bytes_of_real_photographs(shared_data, tmp_pat
             erase=(stamp,),
             cache=mode,
         )
-        source = sources.make_source(section, tmp_path / "work")
+        source = opening.make_source(section, tmp_path / "work")
         (batch,) = batches.eval_batches(source, np.arange(5), batch=5, driver=driver)
         np.testing.assert_array_equal(batch["image"], [photo.image for photo in direct])
         np.testing.assert_array_equal(batch["fov"], [photo.fov for photo in direct])
@@ -234,19 +237,19 @@ def test_every_way_gives_the_same_bytes_of_real_photographs(shared_data, tmp_pat
 def test_a_list_of_an_earlier_run_does_not_stay(folder, tmp_path):
     spoil(folder)
     section = a_section(source="folder", path=str(folder), on_bad="skip")
-    sources.make_source(section, tmp_path / "work")
+    opening.make_source(section, tmp_path / "work")
     fundus(folder / "good" / "cut.jpg")
     fundus(folder / "Bad" / "empty.png")
-    assert len(sources.make_source(section, tmp_path / "work").table) == 6
-    assert not (tmp_path / "work" / sources.LEFT_OUT).exists()
+    assert len(opening.make_source(section, tmp_path / "work").table) == 6
+    assert not (tmp_path / "work" / opening.LEFT_OUT).exists()
 
 
 def test_bad_files_are_errors_otherwise(folder, tmp_path):
     spoil(folder)
     section = a_section(source="folder", path=str(folder), cache="disk")
     with pytest.raises(PhotoError, match=r"(empty.png|cut.jpg)"):
-        sources.make_source(section, tmp_path)
-    source = sources.make_source(a_section(source="folder", path=str(folder), cache="none"))
+        opening.make_source(section, tmp_path)
+    source = opening.make_source(a_section(source="folder", path=str(folder), cache="none"))
     with pytest.raises(PhotoError, match=r"empty\.png"):
         source.read(1)
 
@@ -256,7 +259,7 @@ def test_nothing_but_bad_files(tmp_path):
     (tmp_path / "in" / "a.jpg").touch()
     section = a_section(source="folder", path=str(tmp_path / "in"), on_bad="skip")
     with pytest.raises(TableError, match=r"none of 1 photographs can be read, the first: .*a\.jpg"):
-        sources.make_source(section, tmp_path)
+        opening.make_source(section, tmp_path)
 
 
 def test_a_scan_is_kept_until_something_changes(folder, tmp_path):
@@ -303,7 +306,7 @@ def test_memory_reads_each_photograph_once(folder):
 def test_auto_keeps_what_is_large_in_the_folder(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "MEMORY_LIMIT", 1000)
     section = a_section(source="folder", path=str(folder), cache="auto")
-    sources.make_source(section, tmp_path / "work")
+    opening.make_source(section, tmp_path / "work")
     assert len(list((tmp_path / "work" / "prepared").rglob("*.png"))) == 4
 
 
@@ -311,10 +314,10 @@ def test_prepared_in_a_folder_of_ones_own(folder, tmp_path):
     section = a_section(
         source="folder", path=str(folder), cache="disk", store=str(tmp_path / "mine")
     )
-    sources.make_source(section)
+    opening.make_source(section)
     assert len(list((tmp_path / "mine").rglob("*.png"))) == 4
     with pytest.raises(TableError, match=r"data.cache is 'disk', but there is no folder"):
-        sources.make_source(a_section(source="folder", path=str(folder), cache="disk"))
+        opening.make_source(a_section(source="folder", path=str(folder), cache="disk"))
 
 
 def test_a_photographs_fingerprint_is_its_contents(folder, tmp_path):
@@ -357,6 +360,6 @@ def test_a_csv_through_the_config(folder, tmp_path):
         quality_codes=(("0", "good"), ("2", "reject")),
         columns=(("quality", "IQ"),),
     )
-    source = sources.make_source(section)
+    source = opening.make_source(section)
     assert class_counts(source.table)["quality"] == {"good": 1, "usable": 0, "reject": 1}
     assert source.read(1)["image"].shape == (32, 32, 3)

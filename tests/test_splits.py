@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from input_pipeline import splits
-from input_pipeline.table import Table, TableError, strings, take
+from input_pipeline.sources import splits
+from input_pipeline.tables.examples import Table, TableError, strings, take
 
 
 def a_table(n_patients=200, seed=0, share=(0.6, 0.3, 0.1), split=None):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fiqa_jax import state
+from fiqa_jax.training import state
 
 
 def key_data(key):

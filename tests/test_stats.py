@@ -8,7 +8,7 @@ import mcfnet
 import numpy as np
 import pytest
 
-from fiqa_jax import metrics, stats
+from fiqa_jax.evaluation import intervals, metrics
 
 
 def make(seed, patients=40, each=3, classes=3):
@@ -29,7 +29,7 @@ def test_three_patients_enumerated():
         sum(right[p] for p in drawn) / sum(size[p] for p in drawn)
         for drawn in itertools.product("abc", repeat=3)
     ]
-    got = stats.intervals(
+    got = intervals.intervals(
         truth, prob, patient, metrics.DETAIL, seed=0, count_draws=200_000, rank_draws=0
     )["accuracy"]
     assert got.value == pytest.approx(4 / 6)
@@ -41,7 +41,7 @@ def test_three_patients_enumerated():
 
 def test_one_photograph_per_patient_has_the_binomial_spread():
     truth, prob, _ = make(0, 400, 1)
-    got = stats.intervals(truth, prob, np.arange(400), metrics.QUALITY, seed=1, rank_draws=0)
+    got = intervals.intervals(truth, prob, np.arange(400), metrics.QUALITY, seed=1, rank_draws=0)
     a = got["accuracy"].value
     assert got["accuracy"].se == pytest.approx(math.sqrt(a * (1 - a) / 400), rel=0.03)
 
@@ -49,8 +49,8 @@ def test_one_photograph_per_patient_has_the_binomial_spread():
 def test_copies_of_a_patients_photograph_add_nothing():
     """Each photograph four times: the clustered spread stays, the naive one would halve."""
     truth, prob, _ = make(0, 300, 1)
-    once = stats.intervals(truth, prob, np.arange(300), metrics.QUALITY, seed=1, rank_draws=300)
-    four = stats.intervals(
+    once = intervals.intervals(truth, prob, np.arange(300), metrics.QUALITY, seed=1, rank_draws=300)
+    four = intervals.intervals(
         np.repeat(truth, 4),
         np.repeat(prob, 4, 0),
         np.repeat(np.arange(300), 4),
@@ -66,12 +66,12 @@ def test_copies_of_a_patients_photograph_add_nothing():
 def test_every_metric_gets_an_interval_that_repeats_with_its_seed():
     truth, prob, patient = make(5)
     args = (truth, prob, patient, metrics.QUALITY)
-    got = stats.intervals(*args, seed=7, count_draws=300, rank_draws=200)
+    got = intervals.intervals(*args, seed=7, count_draws=300, rank_draws=200)
     assert set(got) == set(metrics.scores(truth, prob, metrics.QUALITY).values)
     for name, one in got.items():
         assert one.low <= one.value <= one.high or name == "ece", name
-    assert got == stats.intervals(*args, seed=7, count_draws=300, rank_draws=200)
-    assert got != stats.intervals(*args, seed=8, count_draws=300, rank_draws=200)
+    assert got == intervals.intervals(*args, seed=7, count_draws=300, rank_draws=200)
+    assert got != intervals.intervals(*args, seed=8, count_draws=300, rank_draws=200)
 
 
 def test_paired_difference_has_less_spread_than_two_runs():
@@ -79,9 +79,9 @@ def test_paired_difference_has_less_spread_than_two_runs():
     other = prob.copy()
     other[::20] = np.eye(3)[(truth[::20] + 1) % 3]
     args = {"names": metrics.QUALITY, "seed": 0, "count_draws": 2000, "rank_draws": 0}
-    gap = stats.differences(truth, prob, other, patient, **args)["accuracy"]
-    one = stats.intervals(truth, prob, patient, **args)["accuracy"]
-    two = stats.intervals(truth, other, patient, **args)["accuracy"]
+    gap = intervals.differences(truth, prob, other, patient, **args)["accuracy"]
+    one = intervals.intervals(truth, prob, patient, **args)["accuracy"]
+    two = intervals.intervals(truth, other, patient, **args)["accuracy"]
     assert gap.value == pytest.approx(one.value - two.value)
     assert gap.se < 0.7 * math.hypot(one.se, two.se)
     assert gap.low > 0
@@ -94,7 +94,7 @@ def test_paired_difference_has_less_spread_than_two_runs():
 
 def test_no_difference_is_no_difference():
     truth, prob, patient = make(7)
-    got = stats.differences(
+    got = intervals.differences(
         truth, prob, prob, patient, metrics.QUALITY, seed=0, count_draws=100, rank_draws=50
     )
     for name, one in got.items():
@@ -108,7 +108,7 @@ def test_p_is_uniform_enough_without_an_effect():
     for seed in range(100):
         truth = rng.integers(0, 2, 60)
         a, b = (np.where(rng.random(60) < 0.8, truth, 1 - truth) * 1.0 for _ in range(2))
-        gap = stats.differences(
+        gap = intervals.differences(
             truth, a, b, np.arange(60), metrics.DETAIL, seed=seed, count_draws=400, rank_draws=0
         )
         found += gap["accuracy"].p < 0.05
@@ -120,46 +120,46 @@ def test_absent_labels_and_undefined_draws():
     some = np.where(patient % 2 == 0, truth, -1)
     args = {"names": metrics.QUALITY, "seed": 0, "count_draws": 100, "rank_draws": 100}
     keep = some >= 0
-    masked = stats.intervals(some, prob, patient, **args)
-    assert masked == stats.intervals(truth[keep], prob[keep], patient[keep], **args)
+    masked = intervals.intervals(some, prob, patient, **args)
+    assert masked == intervals.intervals(truth[keep], prob[keep], patient[keep], **args)
     assert masked["accuracy"].units == 20
-    rare = stats.intervals(
+    rare = intervals.intervals(
         [1, 0, 0, 0], [0.9, 0.1, 0.2, 0.3], range(4), metrics.DETAIL, seed=0, rank_draws=1000
     )["auroc"]
     assert rare.undefined == pytest.approx(1000 * (0.75**4 + 0.25**4), rel=0.2)
     assert rare.undefined + rare.draws == 1000
-    one_class = stats.intervals([0, 0], [0.1, 0.2], [0, 1], metrics.DETAIL, seed=0)["auroc"]
+    one_class = intervals.intervals([0, 0], [0.1, 0.2], [0, 1], metrics.DETAIL, seed=0)["auroc"]
     assert math.isnan(one_class.value)
     assert math.isnan(one_class.low)
 
 
 def test_lengths_that_differ_are_refused():
     with pytest.raises(ValueError, match="as many patients"):
-        stats.intervals([0, 1], [0.1, 0.2], [0], metrics.DETAIL, seed=0)
+        intervals.intervals([0, 1], [0.1, 0.2], [0], metrics.DETAIL, seed=0)
 
 
 def test_seed_interval_by_hand():
     # mean 2, sd 1, n 3: t(.975, 2) = 4.302653 -> half width 4.302653 / sqrt(3)
-    got = stats.seed_interval([1.0, 2.0, 3.0])
+    got = intervals.seed_interval([1.0, 2.0, 3.0])
     assert got.value == 2
     assert got.high - got.value == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
     assert (got.unit, got.units, got.draws) == ("seed", 3, 0)
     # t = 2 sqrt(3), two degrees of freedom: p = 1 - t / sqrt(2 + t^2)
     assert got.p == pytest.approx(1 - math.sqrt(12 / 14))
-    assert math.isnan(stats.seed_interval([0.5]).low)
+    assert math.isnan(intervals.seed_interval([0.5]).low)
 
 
 def test_non_inferiority():
-    base = stats.Interval(0.0, -0.02, 0.02, 0.01, 0.95, "patient", 9, 9)
-    assert stats.non_inferior("macro_f1", base, 0.03)
-    assert not stats.non_inferior("macro_f1", base, 0.02)
+    base = intervals.Interval(0.0, -0.02, 0.02, 0.01, 0.95, "patient", 9, 9)
+    assert intervals.non_inferior("macro_f1", base, 0.03)
+    assert not intervals.non_inferior("macro_f1", base, 0.02)
     worse = dataclasses.replace(base, low=-0.01, high=0.05)
-    assert stats.non_inferior("macro_f1", worse, 0.03)
-    assert not stats.non_inferior("nll", worse, 0.03)
+    assert intervals.non_inferior("macro_f1", worse, 0.03)
+    assert not intervals.non_inferior("nll", worse, 0.03)
     lost = dataclasses.replace(base, low=math.nan, high=math.nan)
-    assert not stats.non_inferior("macro_f1", lost, 0.03)
+    assert not intervals.non_inferior("macro_f1", lost, 0.03)
     with pytest.raises(ValueError, match="above 0"):
-        stats.non_inferior("macro_f1", base, 0.0)
+        intervals.non_inferior("macro_f1", base, 0.0)
 
 
 def test_mcfnets_spread_on_eyeq(shared_data):
@@ -167,7 +167,7 @@ def test_mcfnets_spread_on_eyeq(shared_data):
     found = mcfnet.load(shared_data)
     prob = found.raw / found.raw.sum(-1, keepdims=True)
     args = (found.truth, prob, found.patient, metrics.QUALITY)
-    got = stats.intervals(*args, seed=0, rank_draws=0)["macro_f1"]
+    got = intervals.intervals(*args, seed=0, rank_draws=0)["macro_f1"]
     assert got.units == 12_048
     assert round(got.se, 3) == 0.003
     assert got.low < 0.8606 < got.high

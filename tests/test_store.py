@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from input_pipeline import atomic, chunks, codec, store
-from input_pipeline.photo import PhotoError
-from input_pipeline.table import Source, Table, strings
+from input_pipeline import atomic, chunks
+from input_pipeline.photo.reader import PhotoError
+from input_pipeline.storage import codec, store
+from input_pipeline.tables.examples import Source, Table, strings
 
 
 @dataclasses.dataclass(frozen=True)

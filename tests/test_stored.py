@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from fiqa_jax import defaults, stored
-from fiqa_jax.data import Data
-from fiqa_jax.plan import Job, RecipeError
-from input_pipeline import shards
-from input_pipeline.table import Source, Table
+from fiqa_jax import defaults
+from fiqa_jax.recipe import stored
+from fiqa_jax.recipe.data import Data
+from fiqa_jax.recipe.jobs import Job, RecipeError
+from input_pipeline.storage import shards
+from input_pipeline.tables.examples import Source, Table
 
 IDS = np.array([f"p{i}" for i in range(6)])
 

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from fiqa_jax import bootstrap, compare, embedding, judge, metrics, predictions, sweep
-from fiqa_jax.advice import Thresholds
-from fiqa_jax.plan import Job, RecipeError
-from fiqa_jax.runs import by_quality, join
-from input_pipeline.order import epoch_permutation
+from fiqa_jax.evaluation import bootstrap, metrics
+from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.recipe import comparison, fit_embedding, prior_sweep
+from fiqa_jax.recipe.jobs import Job, RecipeError
+from fiqa_jax.recipe.repetitions import by_quality, join
+from input_pipeline.loading.order import epoch_permutation
 
 DR = ("none", "mild", "severe")
 
@@ -33,7 +36,7 @@ def write(directory, seed=0, n=60, lucky=0.6, classes=DR):
         truth={"quality": quality, "diagnosis": truth},
     )
     path = directory / "predictions_test.csv"
-    predictions.write_csv(path, rows, predictions.columns((), classes, truth=True))
+    schema.write_csv(path, rows, schema.columns((), classes, truth=True))
     return path, quality, truth, prob
 
 
@@ -53,7 +56,7 @@ def test_compared_by_quality(tmp_path):
     path, quality, truth, prob = write(tmp_path / "one")
     files = {"one": [path], "two": [write(tmp_path / "two", 1, lucky=1.5)[0]]}
     wanted = ("diagnosis_accuracy", "hq_diagnosis_accuracy", "lq_diagnosis_auroc_ovo")
-    found = compare.table(files, wanted, "one").rows
+    found = comparison.table(files, wanted, "one").rows
     assert [row["head"] for row in found[:3]] == ["diagnosis", "hq_diagnosis", "lq_diagnosis"]
     hit = prob.argmax(-1) == truth
     assert found[0]["value"] == pytest.approx(hit.mean())
@@ -72,7 +75,7 @@ def test_two_classes(tmp_path):
     wanted = ("diagnosis_auroc", "hq_diagnosis_auroc", "diagnosis_f1_yes", "diagnosis_auroc_hard")
     found = {
         (r["head"], r["metric"]): r["value"]
-        for r in compare.table({"one": [path]}, wanted, "one").rows
+        for r in comparison.table({"one": [path]}, wanted, "one").rows
     }
     good = quality == 0
     assert found["diagnosis", "auroc"] == pytest.approx(roc_auc_score(truth, prob[:, 1]), abs=1e-5)
@@ -83,13 +86,13 @@ def test_two_classes(tmp_path):
         roc_auc_score(truth, prob.argmax(1)), abs=1e-5
     )
     assert found["diagnosis", "f1_yes"] == pytest.approx(f1_score(truth, prob.argmax(1)), abs=1e-5)
-    swept = sweep.values(join("one", [path]), (0.0,))
+    swept = prior_sweep.values(join("one", [path]), (0.0,))
     assert swept["auroc"][0] == pytest.approx(found["hq_diagnosis", "auroc"], abs=1e-5)
 
 
 def test_a_sweep_passes_through_the_groups(tmp_path):
     path, quality, truth, prob = write(tmp_path / "one")
-    got = sweep.values(join("one", [path]), (0.0, 0.25, 1.0))
+    got = prior_sweep.values(join("one", [path]), (0.0, 0.25, 1.0))
     hit = prob.argmax(-1) == truth
     high, low = hit[quality == 0].mean(), hit[quality > 0].mean()
     np.testing.assert_allclose(got["accuracy"], [high, 0.75 * high + 0.25 * low, low])
@@ -99,7 +102,7 @@ def test_a_sweep_passes_through_the_groups(tmp_path):
         assert got["macro_f1"][at] == pytest.approx(alone["macro_f1"])
         assert got["auroc"][at] == pytest.approx(alone["auroc"])
     # At the share that the photographs have, nothing is changed.
-    same = sweep.values(join("one", [path]), (float((quality > 0).mean()),))
+    same = prior_sweep.values(join("one", [path]), (float((quality > 0).mean()),))
     whole = metrics.scores(truth, prob, DR).values
     assert same["auroc"][0] == pytest.approx(whole["auroc"])
     assert same["macro_f1"][0] == pytest.approx(whole["macro_f1"])
@@ -107,20 +110,20 @@ def test_a_sweep_passes_through_the_groups(tmp_path):
 
 def test_sweep_section_and_what_it_refuses(tmp_path):
     files = {"one": [write(tmp_path / "one")[0]], "two": [write(tmp_path / "two", 1)[0]]}
-    section = sweep.section(files, (0.0, 0.5, 1.0))
+    section = prior_sweep.section(files, (0.0, 0.5, 1.0))
     tables = [item for item in section.items if hasattr(item, "rows")]
     assert [row[0] for row in tables[0].rows] == ["one", "two"]
     assert tables[0].head == ("stage", "0% low", "50% low", "100% low")
     low = np.array([True, False])
-    np.testing.assert_array_equal(sweep.weights(low, (0.0, 0.25)), [[0, 2], [0.5, 1.5]])
+    np.testing.assert_array_equal(prior_sweep.weights(low, (0.0, 0.25)), [[0, 2], [0.5, 1.5]])
     with pytest.raises(ValueError, match=r"lie in \[0, 1\], not \(1.5,\)"):
-        sweep.weights(low, (1.5,))
+        prior_sweep.weights(low, (1.5,))
     with pytest.raises(ValueError, match="0 photographs of low and 2 of high quality"):
-        sweep.weights(np.zeros(2, bool), (0.5,))
+        prior_sweep.weights(np.zeros(2, bool), (0.5,))
     text = files["one"][0].read_text().replace("true_quality", "true_something")
     files["one"][0].write_text(text)
     with pytest.raises(ValueError, match="'one' has no diagnosis, or its photographs no known"):
-        sweep.section(files, (0.5,))
+        prior_sweep.section(files, (0.5,))
 
 
 def test_area_by_pairs_is_scikit_learns_and_undefined_without_a_class():
@@ -146,7 +149,7 @@ def test_area_of_hard_predictions():
 def test_components_find_the_plane_that_points_lie_in():
     rng = np.random.default_rng(0)
     plane, turn = rng.normal(size=(50, 2)) * (3, 1), np.linalg.qr(rng.normal(size=(6, 6)))[0]
-    points, share = embedding.components(plane @ turn[:2])
+    points, share = fit_embedding.components(plane @ turn[:2])
     assert share.sum() == pytest.approx(1)
     for k in range(2):
         assert abs(np.corrcoef(points[:, k], plane[:, k])[0, 1]) > 0.95
@@ -166,7 +169,7 @@ def test_pictures_of_a_stage(tmp_path):
     lines = ["id,conflict", *(f"{i},{-0.5 if k < 15 else 0.5}" for k, i in enumerate(ids))]
     (tmp_path / "seen" / "rows_test.csv").write_text("\n".join([*lines[:-1], f"{ids[-1]},nan"]))
     (tmp_path / "shown").mkdir()
-    facts = embedding.pictures(job(tmp_path / "shown"), tmp_path / "seen")
+    facts = fit_embedding.pictures(job(tmp_path / "shown"), tmp_path / "seen")
     assert facts["conflicting"] == pytest.approx(15 / 59)
     assert sorted(p.name for p in (tmp_path / "shown").iterdir()) == [
         "conflict.png",
@@ -175,4 +178,4 @@ def test_pictures_of_a_stage(tmp_path):
     ]
     np.savez(tmp_path / "seen" / "outputs.npz", id=ids)
     with pytest.raises(RecipeError, match="'seen' stored no embedding"):
-        embedding.pictures(job(tmp_path / "shown"), tmp_path / "seen")
+        fit_embedding.pictures(job(tmp_path / "shown"), tmp_path / "seen")

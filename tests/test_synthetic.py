@@ -21,7 +21,7 @@ from input_pipeline.synthetic import (
     raster,
     steering,
     trunks,
-    vessels,
+    vascular_tree,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +41,7 @@ def trees():
     for seed in range(4):
         rng = np.random.default_rng(seed)
         found = eye.sample_eye(rng)
-        out.append((found, vessels.grow(rng, found, (4.0, 0.0), 25.0)))
+        out.append((found, vascular_tree.grow(rng, found, (4.0, 0.0), 25.0)))
     return out
 
 
@@ -68,12 +68,12 @@ def test_disc_and_fovea_lie_where_they_were_measured_in_people():
 def test_fork_angles_of_least_work():
     # Murray 1926: a symmetric fork opens by 74.9 degrees, cos(37.5 degrees) = 2^(-1/3)
     half = 2 ** (-1 / 3)
-    one, two = vessels.fork_angles(1.0, half, half)
+    one, two = vascular_tree.fork_angles(1.0, half, half)
     assert one == pytest.approx(math.acos(half))
     assert math.degrees(one + two) == pytest.approx(74.9, abs=0.1)
     # a tiny side branch leaves at a right angle and the trunk goes on straight
     small = 0.02
-    trunk, side = vessels.fork_angles(1.0, (1 - small**3) ** (1 / 3), small)
+    trunk, side = vascular_tree.fork_angles(1.0, (1 - small**3) ** (1 / 3), small)
     assert math.degrees(side) == pytest.approx(90, abs=1.5)
     assert math.degrees(trunk) < 1.5
 
@@ -135,7 +135,7 @@ def test_only_arteries_and_veins_cross(trees):
 def test_vessels_spare_the_fovea_and_reach_the_rim(trees):
     for _, tree in trees:
         points = np.concatenate([vessel.points for vessel in tree])
-        assert np.hypot(*points.T).min() >= vessels.AVASCULAR - steering.STEP
+        assert np.hypot(*points.T).min() >= vascular_tree.AVASCULAR - steering.STEP
         far = np.hypot(points[:, 0] - 4, points[:, 1])
         quadrants = (points[far > 22] > (4.0, 0.0)) @ (1, 2)
         assert set(quadrants) == {0, 1, 2, 3}

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from input_pipeline.sources import subset, with_columns
-from input_pipeline.table import (
+from input_pipeline.sources.opening import subset, with_columns
+from input_pipeline.tables.examples import (
     Source,
     Table,
     TableError,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fiqa_jax import thresholds
+from fiqa_jax.evaluation import operating_points
 
 # Ten good photographs at 0.0 ... 0.9, ten bad at 0.5 ... 1.4 (steps of 0.1).
 SCORE = np.concatenate([np.arange(10), np.arange(5, 15)]) / 10
@@ -14,7 +14,7 @@ BAD = np.repeat([0, 1], 10)
 
 def point(bad=BAD, score=SCORE, patient=None, **target):
     who = np.arange(len(bad)) if patient is None else patient
-    return thresholds.operating_point(bad, score, who, seed=0, draws=400, **target)
+    return operating_points.operating_point(bad, score, who, seed=0, draws=400, **target)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_cannot_be_chosen_is_refused(bad, target, match):
 
 
 def test_band():
-    got = thresholds.band(BAD, SCORE, np.arange(20), sensitivity=0.9, specificity=0.9, seed=0)
+    got = operating_points.band(BAD, SCORE, np.arange(20), sensitivity=0.9, specificity=0.9, seed=0)
     assert (got.accept, got.recapture) == pytest.approx((0.6, 0.9))
     assert got.sensitivity.value == pytest.approx(0.9)
     assert got.specificity.value == pytest.approx(0.9)
@@ -89,7 +89,9 @@ def test_band():
 
 def test_band_of_a_perfect_score_is_empty_and_in_the_middle():
     score = np.array([0.1, 0.2, 0.7, 0.8])
-    got = thresholds.band([0, 0, 1, 1], score, range(4), sensitivity=1.0, specificity=1.0, seed=0)
+    got = operating_points.band(
+        [0, 0, 1, 1], score, range(4), sensitivity=1.0, specificity=1.0, seed=0
+    )
     assert got.accept == got.recapture
     assert 0.2 < got.accept <= 0.7
     assert got.shares["review"] == 0

@@ -11,8 +11,8 @@ import pytest
 import safetensors.numpy
 from handmade_torchfile import SIX, Payload, archive, dict_of, number, stream, tensor, text
 
-from fiqa_jax.torchfile import read
-from fiqa_jax.torchpickle import TorchFileError
+from fiqa_jax.pretrained.torch_file import read
+from fiqa_jax.pretrained.torch_pickle import TorchFileError
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from handmade_torchfile import (
     tuple_of,
 )
 
-from fiqa_jax.torchfile import read
-from fiqa_jax.torchpickle import TorchFileError
+from fiqa_jax.pretrained.torch_file import read
+from fiqa_jax.pretrained.torch_pickle import TorchFileError
 
 
 @pytest.fixture

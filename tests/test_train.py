@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from linear import batches, method
 
-from fiqa_jax import defaults, parallel, train
-from fiqa_jax.record import read_lines
-from fiqa_jax.train import every
+from fiqa_jax import defaults
+from fiqa_jax.training import devices, loop
+from fiqa_jax.training.loop import every
+from fiqa_jax.training.run_log import read_lines
 
 
 def config(**changes):
@@ -19,11 +20,11 @@ def config(**changes):
 
 
 def run(directory, steps=8, evaluate=None, m=None, feed=batches, **changes):
-    return train.run(
+    return loop.run(
         m or method(),
         feed,
         evaluate,
-        parallel.make("jit", jax.devices()[:1]),
+        devices.make("jit", jax.devices()[:1]),
         config(**changes),
         steps,
         0,
@@ -86,7 +87,7 @@ def test_every_step_is_logged_once(tmp_path):
 
 def test_first_logged_loss_is_the_first_batch(tmp_path):
     result = run(tmp_path, steps=1)
-    w = np.asarray(jax.jit(method().init)(train.stream(0, "init")).params["w"])
+    w = np.asarray(jax.jit(method().init)(loop.stream(0, "init")).params["w"])
     batch = next(batches(0))
     want = float(np.mean((batch["x"] @ w - batch["y"]) ** 2))
     assert lines(tmp_path)[0]["loss"] == pytest.approx(want, rel=1e-5)
@@ -153,7 +154,7 @@ def test_nan_stops_and_names_the_step(tmp_path):
 def test_foreign_checkpoint_is_refused(tmp_path):
     import optax
 
-    from fiqa_jax import state
+    from fiqa_jax.training import state
 
     run(tmp_path, steps=2)
     m = method()
@@ -178,9 +179,9 @@ def test_every(share, steps, want):
 
 def test_count_steps():
     c = config(epochs=1.5, steps=0, batch=8)
-    assert train.count_steps(c, 21) == 4  # ceil(1.5 * 21 / 8)
+    assert loop.count_steps(c, 21) == 4  # ceil(1.5 * 21 / 8)
     c.steps = 3
     with pytest.raises(ValueError, match="exactly one"):
-        train.count_steps(c, 21)
+        loop.count_steps(c, 21)
     c.epochs = 0.0
-    assert train.count_steps(c, 21) == 3
+    assert loop.count_steps(c, 21) == 3

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fiqa_jax import pretrained, torchfile
-from fiqa_jax.formats import FORMATS, lwnet
 from fiqa_jax.models.unet import UNet, Up, halve
 from fiqa_jax.models.wnet import WNet
+from fiqa_jax.pretrained import tensors as pretrained
+from fiqa_jax.pretrained import torch_file
+from fiqa_jax.pretrained.formats import FORMATS, lwnet
 
 
 def shapes(net, side=64, channels=3):
@@ -65,7 +66,7 @@ def test_norm_uses_running_statistics_in_use():
 
 
 def test_lwnet_format_refuses_others():
-    from fiqa_jax.formats.rules import FormatError
+    from fiqa_jax.pretrained.formats.rules import FormatError
 
     with pytest.raises(FormatError, match=r"no unet1\.first\.block\.0\.weight"):
         FORMATS["lwnet"].convert({"a": np.zeros(3)})
@@ -76,7 +77,7 @@ def test_released_wnet_finds_vessels(shared_data):
     from PIL import Image
     from sklearn.metrics import roc_auc_score
 
-    tensors = torchfile.read(shared_data / "weights" / "lwnet_wnet_drive.npz")
+    tensors = torch_file.read(shared_data / "weights" / "lwnet_wnet_drive.npz")
     ours, _ = lwnet.convert(tensors)
     net = WNet(1, (8, 16, 32))
     variables = pretrained.fit(shapes(net), ours, "lwnet")

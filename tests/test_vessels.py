@@ -7,9 +7,10 @@ import pytest
 from equal import assert_equal_over_devices
 
 from fiqa_jax import defaults
-from fiqa_jax.methods import base, vessels
+from fiqa_jax.methods import vessels
 from fiqa_jax.models.wnet import WNet
-from fiqa_jax.parallel import Axis
+from fiqa_jax.training import method as base
+from fiqa_jax.training.devices import Axis
 
 
 def batches(steps):
@@ -63,7 +64,7 @@ def test_flattened_green_is_all_it_sees():
 
 def state_of(made):
     """Weights as predict takes them, before any training."""
-    from fiqa_jax.state import variables
+    from fiqa_jax.training.state import variables
 
     return variables(made.init(jax.random.key(0)))
 
@@ -140,7 +141,7 @@ def test_recipe(tmp_path):
     import json
     from pathlib import Path
 
-    from fiqa_jax import recipe
+    from fiqa_jax.recipe import runner
 
     path = Path(__file__).resolve().parents[1] / "configs" / "vessels.py"
     spec = importlib.util.spec_from_file_location("vessels_config", path)
@@ -148,7 +149,7 @@ def test_recipe(tmp_path):
     spec.loader.exec_module(module)
     config = module.get_config("tiny").lock()
     config.data.driver = "threads"
-    recipe.run(config, tmp_path)
+    runner.run(config, tmp_path)
     facts = json.loads((tmp_path / "segmentor" / "stage.json").read_text())["facts"]
     assert 0 <= facts["test"]["vessel_dice"] <= 1
     rows = (tmp_path / "segmentor" / "rows_test.csv").read_text().splitlines()

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from golden import seeded
 
-from fiqa_jax import pretrained
-from fiqa_jax.formats import FORMATS
-from fiqa_jax.formats.rules import FormatError
 from fiqa_jax.models import position, vit
+from fiqa_jax.pretrained import tensors as pretrained
+from fiqa_jax.pretrained.formats import FORMATS
+from fiqa_jax.pretrained.formats.rules import FormatError
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "vit.npz")
 CASES = {  # name -> (format, image of make_vit.py)

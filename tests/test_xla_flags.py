@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fiqa_jax import xla_flags
+from fiqa_jax.training import xla_flags
 
 FLAG = f"{xla_flags.YNNPACK}={xla_flags.WITHOUT_CONVOLUTIONS}"
 

@@ -77,9 +77,9 @@ def main() -> None:
     import jax
 
     jax.config.update("jax_num_cpu_devices", 8)
-    from fiqa_jax import recipe
+    from fiqa_jax.recipe import runner
 
-    recipe.run(config(), Path(sys.argv[1]))
+    runner.run(config(), Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

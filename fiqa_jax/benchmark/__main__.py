@@ -9,7 +9,7 @@ BENCHMARKS = {
     "details": "fiqa_jax.benchmark.details",
     "efiqa": "fiqa_jax.benchmark.efiqa",
     "funpiq": "fiqa_jax.benchmark.funpiq",
-    "vessels": "fiqa_jax.benchmark.vessels",
+    "vessels": "fiqa_jax.benchmark.segmentation",
     "downstream": "fiqa_jax.benchmark.downstream",
 }
 

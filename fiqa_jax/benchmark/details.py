@@ -25,13 +25,14 @@ import numpy as np
 from ml_collections import ConfigDict
 from numpy.typing import ArrayLike, NDArray
 
-from fiqa_jax import bootstrap, metrics, predictions, stats
 from fiqa_jax.benchmark import simple
-from fiqa_jax.data import Data, open_data
 from fiqa_jax.defaults import base
+from fiqa_jax.evaluation import bootstrap, intervals, metrics
+from fiqa_jax.predictions import schema
+from fiqa_jax.recipe.data import Data, open_data
 from input_pipeline import atomic
-from input_pipeline.photo import PhotoError
-from input_pipeline.table import TableError
+from input_pipeline.photo.reader import PhotoError
+from input_pipeline.tables.examples import TableError
 
 NETWORK = "network"
 STATISTICS = ("laplacian_variance", "mean", "rms_contrast")
@@ -141,7 +142,7 @@ def table(
     details: Sequence[str],
     *,
     seed: int,
-    draws: int = stats.RANK_DRAWS,
+    draws: int = intervals.RANK_DRAWS,
 ) -> list[dict[str, Any]]:
     """Every way on the same photographs, with the lead of the first over each other.
 
@@ -170,12 +171,14 @@ def table(
         for m, metric in enumerate(METRICS):
             for k, detail in enumerate((*details, MEAN)):
                 point, drawn = float(whole[name][m, k, 0]), again[name][m, k]
-                one = stats.percentile(point, drawn, units, stats.LEVEL)
+                one = intervals.percentile(point, drawn, units, intervals.LEVEL)
                 row: dict[str, Any] = {"way": name, "detail": detail, "metric": metric}
                 row |= {"value": one.value, "low": one.low, "high": one.high}
                 if name != first:
                     ahead = float(whole[first][m, k, 0]) - point
-                    gap = stats.percentile(ahead, again[first][m, k] - drawn, units, stats.LEVEL)
+                    gap = intervals.percentile(
+                        ahead, again[first][m, k] - drawn, units, intervals.LEVEL
+                    )
                     row |= {"lead": gap.value, "lead_low": gap.low, "lead_high": gap.high}
                 rows.append(row)
     return rows
@@ -230,9 +233,9 @@ def run(workdir: Path, train: Sequence[str], apply: str, seed: int) -> list[dict
     Raises:
       ValueError: stages that are not there or name other defects.
     """
-    test = predictions.load(workdir / apply / "predictions_all.csv")
+    test = schema.load(workdir / apply / "predictions_all.csv")
     details = test.details
-    seen = predictions.load(workdir / train[-1] / "predictions_val.csv")
+    seen = schema.load(workdir / train[-1] / "predictions_val.csv")
     if seen.details != details:
         raise ValueError(f"{train[-1]} names {seen.details}, {apply} names {details}")
     cut = [

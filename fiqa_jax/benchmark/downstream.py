@@ -27,11 +27,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fiqa_jax import command, diagnosed, rejection_figure, score_files, selective, stats
-from fiqa_jax.diagnosed import Diagnosed
-from fiqa_jax.score_files import ScoreError, Scores
-from fiqa_jax.selective import AREAS, METRICS, Key, Measured
-from fiqa_jax.stats import Interval
+from fiqa_jax import command
+from fiqa_jax.evaluation import intervals, selective_scores
+from fiqa_jax.evaluation.intervals import Interval
+from fiqa_jax.evaluation.selective_scores import AREAS, METRICS, Key, Measured
+from fiqa_jax.predictions import diagnoses
+from fiqa_jax.predictions import scores as score_files
+from fiqa_jax.predictions.diagnoses import Diagnosed
+from fiqa_jax.predictions.scores import ScoreError, Scores
+from fiqa_jax.report import risk_figure
 from input_pipeline import atomic
 
 RATES = "0,0.05,0.1,0.2,0.3,0.5"
@@ -46,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m fiqa_jax.benchmark downstream",
         description="A diagnosis on what is left when photographs are rejected by their quality.",
     )
-    diagnosed.add_arguments(p)
+    diagnoses.add_arguments(p)
     g = p.add_argument_group("scores, higher = worse; the first is compared with the others")
     how = "several; FILE:-COLUMN where higher is better"
     g.add_argument("--score", action="append", default=[], metavar="NAME=FILE[:COLUMN]", help=how)
@@ -55,7 +59,9 @@ def parser() -> argparse.ArgumentParser:
     )
     g = p.add_argument_group("what is computed")
     g.add_argument("--rates", default=RATES, help="shares rejected (default %(default)s)")
-    g.add_argument("--draws", type=int, default=stats.RANK_DRAWS, help="resamples (%(default)s)")
+    g.add_argument(
+        "--draws", type=int, default=intervals.RANK_DRAWS, help="resamples (%(default)s)"
+    )
     g.add_argument("--seed", type=int, default=0, help="of resamples and drawn orders")
     g.add_argument("--output", default="", metavar="FILE", help="CSV of every number and curve")
     g.add_argument("--picture", default="", metavar="FILE", help="PNG of the curves")
@@ -79,17 +85,19 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"--draws {args.draws}: expected 1 or more")
     if args.picture and not args.picture.lower().endswith(".png"):
         raise ValueError(f"--picture {args.picture}: expected the name of a .png file")
-    found = diagnosed.read(args)
+    found = diagnoses.read(args)
     scores = given(args, found.id.tolist())
     found, values, notes = together(found, scores, allow_missing=args.allow_missing)
     values |= found.built_in()
-    result = selective.measure(
+    result = selective_scores.measure(
         found.head, values, found.patient, rates, seed=args.seed, draws=args.draws
     )
     curves = {}
     if args.output or args.picture:
-        curves = {name: selective.curves(found.head, value) for name, value in values.items()}
-    picture = rejection_figure.draw(curves, BUILT_IN) if args.picture else b""
+        curves = {
+            name: selective_scores.curves(found.head, value) for name, value in values.items()
+        }
+    picture = risk_figure.draw(curves, BUILT_IN) if args.picture else b""
     _show(found, notes, result, rates)
     if args.output:
         _write(Path(args.output), result, curves)
@@ -207,7 +215,7 @@ def _cell(found: Interval | None, form: str) -> str:
     return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
 
 
-def _write(file: Path, result: Found, curves: Mapping[str, rejection_figure.Curves]) -> None:
+def _write(file: Path, result: Found, curves: Mapping[str, risk_figure.Curves]) -> None:
     header = ["score", "metric", "rejected", "value", "low", "high", "undefined_draws"]
     header += ["gap", "gap_low", "gap_high", "p", "patients"]
     rows: list[list[object]] = []

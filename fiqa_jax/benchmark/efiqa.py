@@ -22,10 +22,11 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from fiqa_jax import defaults, localise
+from fiqa_jax import defaults
 from fiqa_jax.benchmark import map_folder, map_kinds
-from fiqa_jax.data import open_data
-from fiqa_jax.stats import Interval
+from fiqa_jax.evaluation.intervals import Interval
+from fiqa_jax.maps import localisation
+from fiqa_jax.recipe.data import open_data
 from input_pipeline import atomic
 
 
@@ -51,13 +52,13 @@ def compared(
       ValueError: no photograph is degraded in part.
     """
     known, bad = [f["known"] for f in found], [f["bad"] for f in found]
-    measured = {name: localise.measure(m, known, bad) for name, m in maps.items()}
+    measured = {name: localisation.measure(m, known, bad) for name, m in maps.items()}
     chosen = {}
     for name, each in scales.items():
-        options = [localise.measure(m, known, bad) for m in each]
+        options = [localisation.measure(m, known, bad) for m in each]
         best = max(range(len(each)), key=lambda i: options[i].auroc.mean())
         measured[name], chosen[name] = options[best], best
-    return localise.rows(measured, people, next(iter(maps)), seed), chosen
+    return localisation.rows(measured, people, next(iter(maps)), seed), chosen
 
 
 def section_of(workdir: Path) -> ConfigDict:
@@ -126,7 +127,7 @@ def main(argv: Sequence[str]) -> int:
         if args.classifier:
             maps |= map_kinds.of_classifier(Path(args.classifier), found)
         maps["anomaly"], scales = map_kinds.of_recipe(workdir, found)
-        part = [i for i, f in enumerate(found) if localise.in_part(f["known"], f["bad"])]
+        part = [i for i, f in enumerate(found) if localisation.in_part(f["known"], f["bad"])]
         own = [people[i] for i in part]
         rows, best = compared(
             {name: [each[i] for i in part] for name, each in maps.items()},

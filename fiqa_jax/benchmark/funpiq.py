@@ -27,10 +27,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fiqa_jax import agreement, annotations, stats
-from fiqa_jax.agreement import Measured
-from fiqa_jax.annotations import Annotation
-from fiqa_jax.stats import Interval
+from fiqa_jax.evaluation import intervals
+from fiqa_jax.evaluation.intervals import Interval
+from fiqa_jax.maps import annotations, scoring
+from fiqa_jax.maps.annotations import Annotation
+from fiqa_jax.maps.scoring import Measured
 from input_pipeline import atomic
 
 METRICS = {
@@ -48,13 +49,13 @@ Rows = list[tuple[str, str, str, Interval]]  # map, scope, metric, value
 
 def counted(
     listed: Sequence[Annotation], files: Mapping[str, Path], photographs: Mapping[str, Path]
-) -> tuple[agreement.Counts, agreement.Counts]:
+) -> tuple[scoring.Counts, scoring.Counts]:
     """Counts of one kind of map and of its mean over each photograph, `[N, 3, L]` each.
 
     Raises:
       ValueError: files that cannot be read or do not fit; the message names the file.
     """
-    cuts = agreement.cuts_of(annotations.read_map(files[one.name]) for one in listed)
+    cuts = scoring.cuts_of(annotations.read_map(files[one.name]) for one in listed)
     counts, means, sizes = [], [], []
     for one in listed:
         codes = annotations.codes_of(one, photographs, SIDE)
@@ -64,10 +65,10 @@ def counted(
         known = codes > 0
         if not known.any():
             raise ValueError(f"{one.file}: all of it is background")
-        counts.append(agreement.count(quality[known], codes[known], cuts))
+        counts.append(scoring.count(quality[known], codes[known], cuts))
         means.append(float(quality[known].mean()))
         sizes.append(np.bincount(codes[known], minlength=4)[1:])
-    between = agreement.cuts_of([np.array(means)])
+    between = scoring.cuts_of([np.array(means)])
     flat = np.zeros((len(listed), 3, len(between) + 1))
     flat[np.arange(len(listed)), :, np.searchsorted(between, means, side="right")] = sizes
     return np.stack(counts), flat
@@ -98,8 +99,8 @@ def compared(
     measured: dict[str, Measured] = {}
     for name, files in pairs.items():
         counts, flat = counted(listed, files, given)
-        measured[name] = agreement.measure(counts, people, seed)
-        measured[f"{name}, image mean"] = agreement.measure(flat, people, seed)
+        measured[name] = scoring.measure(counts, people, seed)
+        measured[f"{name}, image mean"] = scoring.measure(flat, people, seed)
     rows: Rows = []
     for name, found in measured.items():
         rows += _rows(name, found, listed, seed)
@@ -115,23 +116,25 @@ def _rows(name: str, found: Measured, listed: Sequence[Annotation], seed: int) -
         scopes |= {str(s): sources == s for s in sorted(set(sources))}
     out: Rows = []
     for scope, here in scopes.items():
-        values = agreement.pooled(agreement.subset(found, here), people[here].tolist(), seed)
+        values = scoring.pooled(scoring.subset(found, here), people[here].tolist(), seed)
         out += [(name, scope, metric, values[metric]) for metric in METRICS]
-    alone = agreement.each(found)
+    alone = scoring.each(found)
     for metric in METRICS:
-        out.append((name, "each", metric, stats.mean_interval(alone[metric], people, seed=seed)))
+        out.append(
+            (name, "each", metric, intervals.mean_interval(alone[metric], people, seed=seed))
+        )
     return out
 
 
 def _gaps(measured: Mapping[str, Measured], people: Sequence[str], seed: int) -> Rows:
     """Paired differences, first map minus the others, over photographs that are bad in part."""
     (first, found), *others = measured.items()
-    own = agreement.each(found)
+    own = scoring.each(found)
     out: Rows = []
     for name, other in others:
-        theirs = agreement.each(other)
+        theirs = scoring.each(other)
         for metric in METRICS:
-            gap = stats.mean_interval(own[metric] - theirs[metric], people, seed=seed)
+            gap = intervals.mean_interval(own[metric] - theirs[metric], people, seed=seed)
             out.append((name, f"each, {first} minus this", metric, gap))
     return out
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fiqa_jax import localise
+from fiqa_jax.maps import localisation
 from input_pipeline import atomic
 
 PALETTE = ((0, 0, 0), (106, 153, 78), (232, 168, 56), (193, 69, 69))  # FunPiQ's colours
@@ -85,7 +85,7 @@ def annotation(codes: NDArray[np.uint8], fov: NDArray[np.uint8]) -> Image.Image:
     Returns:
       A picture of S x S pixels, of mode P.
     """
-    known, _ = localise.truth_pixels(codes, fov)
+    known, _ = localisation.truth_pixels(codes, fov)
     at = (np.arange(len(fov)) * len(codes)) // len(fov)
     picture = Image.fromarray(np.where(known, codes[at][:, at], 0).astype(np.uint8), "P")
     picture.putpalette([level for colour in PALETTE for level in colour])

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fiqa_jax import explainer, localise, model_dir
-from fiqa_jax.data import Data
+from fiqa_jax.inference import explainer, model_dir
+from fiqa_jax.maps import localisation
+from fiqa_jax.recipe.data import Data
 
 SCALES = (4, 8, 16, 32)  # pixels, deviation of the Gaussian window
 BATCH = 8
@@ -54,8 +55,8 @@ def photographs(
     kept, people, names = [], [], []
     for row in data.rows(split):
         example = data.source.read(int(row))
-        known, bad = localise.truth_pixels(example["map"], example["fov"])
-        if localise.in_part(known, bad) if in_part else known.any():
+        known, bad = localisation.truth_pixels(example["map"], example["fov"])
+        if localisation.in_part(known, bad) if in_part else known.any():
             kept.append({**example, "known": known, "bad": bad})
             people.append(str(data.source.table.patient[row]))
             names.append(str(data.source.table.id[row]))

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from fiqa_jax import defaults, stats
-from fiqa_jax.metrics import GRADABLE
-from input_pipeline import sources
-from input_pipeline.photo import PhotoError
-from input_pipeline.table import TableError
+from fiqa_jax import defaults
+from fiqa_jax.evaluation import intervals
+from fiqa_jax.evaluation.metrics import GRADABLE
+from input_pipeline.photo.reader import PhotoError
+from input_pipeline.sources import opening
+from input_pipeline.tables.examples import TableError
 
 STATISTICS = ("laplacian_variance", "mean", "rms_contrast", "file_size")
 
@@ -51,7 +52,7 @@ def statistics(image: np.ndarray, fov: np.ndarray) -> dict[str, float]:
     }
 
 
-def measure(source: sources.Source, rows: np.ndarray) -> dict[str, np.ndarray]:
+def measure(source: opening.Source, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Statistics `[n] float64` of some rows of a source; file_size is NaN for drawn photographs."""
     found: dict[str, list[float]] = {name: [] for name in STATISTICS}
     for row in rows:
@@ -74,7 +75,7 @@ def table(
             continue
         worse = 1.0 - (np.argsort(np.argsort(values, kind="stable")) + 0.5) / len(values)
         worse = _ties_alike(values, worse)
-        got = stats.intervals(ungradable, worse, patient, GRADABLE, seed=seed, count_draws=0)
+        got = intervals.intervals(ungradable, worse, patient, GRADABLE, seed=seed, count_draws=0)
         auroc = got["auroc"]
         rows.append({"statistic": name, "auroc": auroc.value, "low": auroc.low, "high": auroc.high})
     return rows
@@ -106,7 +107,7 @@ def main(argv: Sequence[str]) -> int:
     data.columns = tuple(json.loads(args.columns).items())
     data.quality_codes = tuple(json.loads(args.quality_codes).items())
     try:
-        source = sources.make_source(data, require_labels=True)
+        source = opening.make_source(data, require_labels=True)
         label = source.table.labels["ungradable"]
         rows = np.flatnonzero(label >= 0)
         found = measure(source, rows)

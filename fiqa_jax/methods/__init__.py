@@ -4,18 +4,18 @@ import importlib
 
 from ml_collections import ConfigDict
 
-from fiqa_jax.methods.base import DataSpec, Method
+from fiqa_jax.training.method import DataSpec, Method
 
 METHODS = {
-    "adapter": "fiqa_jax.methods.adapter",
-    "cell_grades": "fiqa_jax.methods.cell_grades",
+    "adapter": "fiqa_jax.methods.efiqa_adapter",
+    "cell_grades": "fiqa_jax.methods.efiqa_grades",
     "eyequal": "fiqa_jax.methods.eyequal",
-    "inpaint": "fiqa_jax.methods.inpaint",
+    "inpaint": "fiqa_jax.methods.efiqa_inpaint",
     "mkcnet": "fiqa_jax.methods.mkcnet",
     "multitask": "fiqa_jax.methods.multitask",
-    "nnpu": "fiqa_jax.methods.nnpu",
+    "nnpu": "fiqa_jax.methods.efiqa_cp",
     "patchcore": "fiqa_jax.methods.patchcore",
-    "pretrain": "fiqa_jax.methods.pretrain",
+    "pretrain": "fiqa_jax.methods.mae",
     "vessels": "fiqa_jax.methods.vessels",
 }
 

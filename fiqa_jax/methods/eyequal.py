@@ -13,14 +13,13 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from fiqa_jax import losses, optim, state
-from fiqa_jax.methods import base
-from fiqa_jax.methods.adapter import map_auroc, seen_cells
+from fiqa_jax.methods.efiqa_adapter import map_auroc, seen_cells
 from fiqa_jax.models.eyequal import POOLINGS, EyeQual
-from fiqa_jax.parallel import Axis
+from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training.devices import Axis
 
 
-def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
+def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -47,7 +46,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     dtype = jnp.dtype(config.model.precision)
     net = EyeQual(own.width, own.blocks, own.pooling, dtype)
     grid = data.side // cell
-    change = base.augmented(config.augment.train)
+    change = method.augmented(config.augment.train)
 
     def start(key: jax.Array) -> tuple[Any, Any]:
         images = jnp.zeros((1, data.side, data.side, data.channels), dtype)
@@ -60,14 +59,14 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         params, model_state = start(key)
         return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
-    def reads(batch: base.Batch) -> tuple[jax.Array, jax.Array]:
+    def reads(batch: method.Batch) -> tuple[jax.Array, jax.Array]:
         """Normalised photographs and the share of each patch in the field."""
-        images = base.normalise(base.unit(batch["image"]), data).astype(dtype)
+        images = method.normalise(method.unit(batch["image"]), data).astype(dtype)
         every = jnp.ones((len(images), grid, grid), images.dtype)
         return images, seen_cells(batch, every) if own.field else every
 
     def loss(
-        params: Any, model_state: Any, batch: base.Batch, key: jax.Array, axis: Axis
+        params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis
     ) -> tuple[dict[str, losses.Term], Any]:
         here = net.clone(axis_name=axis.name)
         (logits, _), new = here.apply(
@@ -79,7 +78,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         value, valid = losses.binary_cross_entropy(logits, batch["ungradable"])
         return {"ungradable": losses.Term(value, valid, 1.0)}, dict(new)
 
-    def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
+    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
         del axis
         images, seen = reads(batch)
         found: Any = net.apply(variables, images, seen, False)
@@ -91,4 +90,4 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
             out["row_map_auroc"] = map_auroc(quality, batch["map"])
         return out
 
-    return base.Method(init, base.gradient_step(loss, tx, config.optim.ema), predict)
+    return method.Method(init, method.gradient_step(loss, tx, config.optim.ema), predict)

@@ -5,7 +5,7 @@ Meta Learner phi writes. Two stages:
 
   I   theta descends on L_D + L_Q + L_Omega (equation 1), L_Omega against phi's labels.
   II  phi descends on L_D + L_Q at theta~, theta after one virtual step of stage I, plus a weight
-      times the negative entropy of the mean label (equations 3 and 4; `fiqa_jax.meta`).
+      times the negative entropy of the mean label (equations 3 and 4; `fiqa_jax.methods.bilevel`).
 
 Where the paper is silent, or its released code does otherwise: the virtual step and stage I use the
 same network; attention sees the whole map (`pool_before_attention` for the released layout);
@@ -20,15 +20,15 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from fiqa_jax import meta, optim, state
-from fiqa_jax.methods import base, multitask
-from fiqa_jax.methods.mkcnet_parts import both, conflict, label_entropy, make
-from fiqa_jax.parallel import Axis
+from fiqa_jax.methods import bilevel, multitask
+from fiqa_jax.methods.mkcnet_tasks import both, conflict, label_entropy, make
+from fiqa_jax.training import method, optim, state
+from fiqa_jax.training.devices import Axis
 
 Tree = Any
 
 
-def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
+def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -41,9 +41,9 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     own = config.method
     parts = make(config, data)
     dtype = jnp.dtype(config.model.precision)
-    change = base.augmented(config.augment.train)
+    change = method.augmented(config.augment.train)
     nets = {"task": parts.task} | ({"meta": parts.learner} if parts.row.auxiliary else {})
-    starts = {name: base.initialiser(net, data) for name, net in nets.items()}
+    starts = {name: method.initialiser(net, data) for name, net in nets.items()}
     shapes = {k: jax.eval_shape(f, jax.random.key(0))[0] for k, f in starts.items()}
     period = max(1, data.train_rows // data.batch)  # steps of an epoch
     turns = own.alternate == "epoch" and bool(parts.row.learns)
@@ -77,10 +77,10 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         return (epoch + 1) // 2 * period + jnp.where(epoch % 2 == 0, within, 0)
 
     def step(
-        now: state.TrainState, batch: base.Batch, key: jax.Array, *, axis: Axis
+        now: state.TrainState, batch: method.Batch, key: jax.Array, *, axis: Axis
     ) -> tuple[state.TrainState, dict[str, jax.Array]]:
         batch = change(batch, jax.random.fold_in(key, now.step))
-        images = base.normalise(batch["image"], data).astype(dtype)
+        images = method.normalise(batch["image"], data).astype(dtype)
         stats = now.model_state["batch_stats"]
 
         def write(phi: Tree) -> tuple[jax.Array, Tree]:
@@ -110,7 +110,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
             return after, {"loss": value, **named, "grad_norm": optax.tree.norm(slope)}
 
         def two(now: state.TrainState) -> tuple[state.TrainState, dict[str, jax.Array]]:
-            value, by_y = meta.label_gradient(
+            value, by_y = bilevel.label_gradient(
                 own.way if parts.row.learns == "second" else "first",
                 lambda theta, y: found(theta, y)[:2],
                 now.params["task"],
@@ -144,7 +144,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
 
     def forward(variables: Any, x: jax.Array) -> tuple[dict[str, jax.Array], dict[str, Any]]:
         """Logits of the heads that speak of the photograph, and the intermediates."""
-        images = base.normalise(x, data).astype(dtype)
+        images = method.normalise(x, data).astype(dtype)
         found: Any = parts.task.apply(of_task(variables), images, False)
         logits, seen = found
         logits = {name: z for name, z in logits.items() if name != "auxiliary"}
@@ -153,15 +153,15 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
             logits["ungradable"] = two_grades[:, 1] - two_grades[:, 0]
         return logits, seen
 
-    def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
+    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
         del axis  # running statistics: every example stands alone
-        logits, seen = forward(variables, base.unit(batch["image"]))
+        logits, seen = forward(variables, method.unit(batch["image"]))
         out = {**multitask.outputs(logits), "embedding": seen["embedding"]}
         if parts.row.quality and {"diagnosis", parts.graded} <= batch.keys():
             out["row_conflict"] = conflict(parts, of_task(variables), seen["map"], batch)
         return out
 
-    return base.Method(init, step, predict, lambda variables, x: forward(variables, x)[0])
+    return method.Method(init, step, predict, lambda variables, x: forward(variables, x)[0])
 
 
 def _only(found: tuple[state.TrainState, dict[str, jax.Array]]) -> Any:

@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from fiqa_jax import losses, models, optim, state
-from fiqa_jax.methods import base
+from fiqa_jax import models
 from fiqa_jax.models.heads import Heads
-from fiqa_jax.parallel import Axis
+from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training.devices import Axis
 
 HEADS = ("quality", "ungradable", "details", "diagnosis")
 PSEUDO = ("hard", "soft", "masked")
@@ -58,7 +58,7 @@ class Net(nn.Module):
         )(features)
 
 
-def choose_heads(asked: tuple[str, ...], data: base.DataSpec) -> dict[str, int]:
+def choose_heads(asked: tuple[str, ...], data: method.DataSpec) -> dict[str, int]:
     """Outputs of each head: those asked for, or one for every label that the data can give.
 
     Raises:
@@ -107,7 +107,7 @@ def pseudo_targets(prob: jax.Array, kind: str, tau: float) -> jax.Array:
     return jnp.where(prob < 0, -1.0, hard)
 
 
-def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
+def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -120,7 +120,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     own = config.method
     if own.pseudo not in PSEUDO:
         raise ValueError(f"method.pseudo {own.pseudo!r} is none of {PSEUDO}")
-    base.weighs_classes(config)
+    method.weighs_classes(config)
     sizes = choose_heads(tuple(own.heads), data)
     dtype = jnp.dtype(config.model.precision)
     net = Net(
@@ -131,9 +131,9 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         dtype,
         freeze_trunk=own.freeze_trunk,
     )
-    change = base.augmented(config.augment.train)
+    change = method.augmented(config.augment.train)
     frozen = ((r"trunk/.*", None),) if own.freeze_trunk else ()
-    start = base.initialiser(net, data)
+    start = method.initialiser(net, data)
     shapes = jax.eval_shape(start, jax.random.key(0))[0]
     tx = optim.make(config.optim, shapes, data.steps, first=frozen)
 
@@ -142,11 +142,11 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
     def loss(
-        params: Any, model_state: Any, batch: base.Batch, key: jax.Array, axis: Axis
+        params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis
     ) -> tuple[dict[str, losses.Term], Any]:
         batch = change(batch, key)
         here = net.clone(axis_name=axis.name)
-        images = base.normalise(batch["image"], data).astype(dtype)
+        images = method.normalise(batch["image"], data).astype(dtype)
         logits, new = here.apply(
             {"params": params, **model_state}, images, True, mutable=list(model_state)
         )
@@ -154,25 +154,25 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
 
     def logits(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
         through: Any = net.clone(freeze_trunk=False)  # gradients, not updates, are asked for here
-        return through.apply(variables, base.normalise(images, data).astype(dtype), False)
+        return through.apply(variables, method.normalise(images, data).astype(dtype), False)
 
-    def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
+    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
         del axis  # running statistics: every example stands alone
-        return outputs(logits(variables, base.unit(batch["image"])))
+        return outputs(logits(variables, method.unit(batch["image"])))
 
-    return base.Method(
+    return method.Method(
         init=init,
-        step=base.gradient_step(loss, tx, config.optim.ema),
+        step=method.gradient_step(loss, tx, config.optim.ema),
         predict=predict,
         logits=logits,
     )
 
 
 def _terms(
-    logits: dict[str, jax.Array], batch: base.Batch, config: ConfigDict, data: base.DataSpec
+    logits: dict[str, jax.Array], batch: method.Batch, config: ConfigDict, data: method.DataSpec
 ) -> dict[str, losses.Term]:
     terms: dict[str, losses.Term] = {}
-    weighted = base.weighs_classes(config)
+    weighted = method.weighs_classes(config)
     for head in ("quality", "diagnosis"):
         if head in logits and head in batch:
             value, valid = losses.cross_entropy(logits[head], batch[head], config.loss.smoothing)
@@ -197,7 +197,7 @@ def _terms(
     return terms
 
 
-def outputs(logits: dict[str, jax.Array]) -> base.Outputs:
+def outputs(logits: dict[str, jax.Array]) -> method.Outputs:
     """Probabilities and the badness score from logits; higher is worse.
 
     Args:
@@ -208,7 +208,7 @@ def outputs(logits: dict[str, jax.Array]) -> base.Outputs:
       `score` = P(reject) + P(usable) / 2, or P(ungradable), or the mean defect.
     """
     logits = {k: v.astype(jnp.promote_types(v.dtype, jnp.float32)) for k, v in logits.items()}
-    out: base.Outputs = {}
+    out: method.Outputs = {}
     if "quality" in logits:
         out["p_quality"] = jax.nn.softmax(logits["quality"])
         out["p_ungradable"] = out["p_quality"][:, 2]

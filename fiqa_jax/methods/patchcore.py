@@ -2,7 +2,7 @@
 
 A frozen encoder's cells, each averaged with its neighbours, are compared with a coreset of such
 cells of good photographs; the distance to the nearest member is the map (CVPR 2022, sections 3.1
-and 3.3). Nothing is trained: a fit stage with the artefact `coreset` (`fiqa_jax.coreset`) chooses
+and 3.3). Nothing is trained: a fit stage with the artefact `coreset` (`recipe.fit_coreset`) chooses
 the members. Ours, where the paper compares ranks alone: features are standardised by good cells,
 what lies outside the field of view is left out of the averages, and distances become numbers in
 [0, 1] by a rule that is fitted on held-out good photographs and is the same for every photograph.
@@ -15,16 +15,15 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 from ml_collections import ConfigDict
 
-from fiqa_jax import state
-from fiqa_jax.methods import base
-from fiqa_jax.methods.adapter import map_auroc, seen_cells
+from fiqa_jax.methods.efiqa_adapter import map_auroc, seen_cells
+from fiqa_jax.training import method, state
 
 CHUNK = 1024  # members that all cells are compared with at a time
 INSIDE = 0.5  # share of a cell in the field from which on it is judged
 _EXACT = jax.lax.Precision.HIGHEST
 
 
-def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
+def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     """The method of a fitted model; `step` is none of its functions that can be called.
 
     Args:
@@ -63,7 +62,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     def step(*args: Any, **kwargs: Any) -> Any:
         raise ValueError("PatchCore is not trained: a fit stage with artefact='coreset' makes it")
 
-    def predict(variables: Any, batch: base.Batch, *, axis: Any) -> base.Outputs:
+    def predict(variables: Any, batch: method.Batch, *, axis: Any) -> method.Outputs:
         del axis
         params, features = variables["params"], batch["features"].astype(jnp.float32)
         seen = seen_cells(batch, features[..., 0])
@@ -74,7 +73,7 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
             out["row_map_auroc"] = map_auroc(quality, batch["map"])
         return out
 
-    return base.Method(init, step, predict)
+    return method.Method(init, step, predict)
 
 
 def measure(

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from fiqa_jax import density, losses, optim, state
-from fiqa_jax.methods import base
+from fiqa_jax.methods import density
 from fiqa_jax.models.rrwnet import RRWNet
 from fiqa_jax.models.unet import UNet
 from fiqa_jax.models.wnet import WNet
-from fiqa_jax.parallel import Axis
+from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training.devices import Axis
 
 CHANNELS = ("artery", "vein", "vessel")
 ARCHITECTURES = ("unet", "rrwnet", "wnet")
@@ -59,7 +59,7 @@ def supervised(architecture: str, logits: jax.Array, extra: Any) -> list[tuple[f
     return [(1.0, logits)]
 
 
-def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
+def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -72,8 +72,8 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
     own = config.method
     dtype = jnp.dtype(config.model.precision)
     net = network(own, dtype)
-    change = base.augmented(config.augment.train)
-    start = base.initialiser(net, dataclasses.replace(data, channels=1) if own.flatten else data)
+    change = method.augmented(config.augment.train)
+    start = method.initialiser(net, dataclasses.replace(data, channels=1) if own.flatten else data)
     shapes = jax.eval_shape(start, jax.random.key(0))[0]
     tx = optim.make(config.optim, shapes, data.steps)
 
@@ -81,14 +81,14 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
         """What the network is given: local density in green, `[B, H, W, 1]`, or the photograph."""
         if own.flatten:
             return density.flattened(image[..., 1:2], fov, own.flatten)
-        return base.normalise(image, data)
+        return method.normalise(image, data)
 
     def init(key: jax.Array) -> state.TrainState:
         params, model_state = start(key)
         return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
     def loss(
-        params: Any, model_state: Any, batch: base.Batch, key: jax.Array, axis: Axis
+        params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis
     ) -> tuple[dict[str, losses.Term], Any]:
         batch = change(batch, key)
         images = seen_by(batch["image"], batch["fov"]).astype(dtype)
@@ -109,9 +109,9 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
             terms[f"{name}_dice"] = losses.Term(dice[:, k], valid[:, k], own.dice * third)
         return terms, dict(new)
 
-    def predict(variables: Any, batch: base.Batch, *, axis: Axis) -> base.Outputs:
+    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
         del axis  # running statistics: every example stands alone
-        images = seen_by(base.unit(batch["image"]), batch["fov"]).astype(dtype)
+        images = seen_by(method.unit(batch["image"]), batch["fov"]).astype(dtype)
         logits, _ = net.apply(variables, images, False)
         seen = batch["fov"][..., None] > 0
         out = {"vessels": jnp.where(seen, jax.nn.sigmoid(logits), 0.0)}
@@ -124,10 +124,10 @@ def build(config: ConfigDict, data: base.DataSpec) -> base.Method:
                 out[f"row_{name}_dice"] = jnp.where(known[:, k], hard[:, k], jnp.nan)
         return out
 
-    return base.Method(init, base.gradient_step(loss, tx, config.optim.ema), predict)
+    return method.Method(init, method.gradient_step(loss, tx, config.optim.ema), predict)
 
 
-def pixel_losses(logits: jax.Array, batch: base.Batch) -> tuple[jax.Array, jax.Array]:
+def pixel_losses(logits: jax.Array, batch: method.Batch) -> tuple[jax.Array, jax.Array]:
     """Cross-entropy and soft Dice loss of each photograph and channel, inside the field of view.
 
     Args:
@@ -148,7 +148,7 @@ def pixel_losses(logits: jax.Array, batch: base.Batch) -> tuple[jax.Array, jax.A
     return entropy, 1.0 - (2.0 * both + 1.0) / ((p + y).sum((1, 2)) + 1.0)
 
 
-def hard_dice(probability: jax.Array, batch: base.Batch) -> jax.Array:
+def hard_dice(probability: jax.Array, batch: method.Batch) -> jax.Array:
     """Dice `[B, C]` at 0.5 inside the field; 1 where neither has a pixel.
 
     Args:

@@ -1,6 +1,6 @@
 """TensorFlow Datasets builders of prepared crops: one function makes the builder of every set.
 
-The crops come from a folder that `input_pipeline.store` fills, so that a preparation that fails,
+The crops come from a folder that `storage.store` fills, so that a preparation that fails,
 after which TFDS removes its own folder, loses nothing: it goes on where it stopped.
 """
 
@@ -17,11 +17,12 @@ import tensorflow_datasets as tfds
 from etils import epath
 from PIL import Image
 
-from input_pipeline import drawnsource, readers, store, synthetic
-from input_pipeline.builders import records
-from input_pipeline.datasetsource import dataset_source
+from input_pipeline import readers, synthetic
 from input_pipeline.readers import Labels
-from input_pipeline.table import GRADABLE, QUALITY, Arrays, Source
+from input_pipeline.sources import synthetic_source, tfds_records
+from input_pipeline.sources.dataset_source import dataset_source
+from input_pipeline.storage import store
+from input_pipeline.tables.examples import GRADABLE, QUALITY, Arrays, Source
 
 VERSION = "1.0.0"
 RELEASE_NOTES = {
@@ -208,7 +209,7 @@ def _split_generators(self: Any, dl_manager: Any) -> Mapping[str, Iterator]:
     config = self.builder_config
     folder = config.store or str(Path(self.data_dir).parents[2] / "prepared")
     source, rows = _open(self.name, config, dl_manager, folder)
-    split = np.where(source.table.split == "", records.UNSPLIT, source.table.split)
+    split = np.where(source.table.split == "", tfds_records.UNSPLIT, source.table.split)
     return {
         str(name): self._generate_examples(source, rows[split[rows] == name])
         for name in dict.fromkeys(split[rows].tolist())
@@ -218,7 +219,7 @@ def _split_generators(self: Any, dl_manager: Any) -> Mapping[str, Iterator]:
 def _open(name: str, config: Any, dl_manager: Any, folder: str) -> tuple[Source, np.ndarray]:
     """The source, prepared, and the rows that could be read."""
     if isinstance(config, Drawings):
-        source = drawnsource.drawn_source(
+        source = synthetic_source.drawn_source(
             count=config.count,
             seed=config.seed,
             side=config.side,
@@ -286,4 +287,4 @@ def _download_and_prepare(self: Any, **kwargs: Any) -> None:
     if self.info.file_format not in tfds.core.FileFormat.with_random_access():
         return
     labels, _, modality = _labels(self.builder_config, self.name)
-    records.write_table(self.data_dir, labels, modality, self.builder_config.side)
+    tfds_records.write_table(self.data_dir, labels, modality, self.builder_config.side)

@@ -9,7 +9,7 @@ import os
 
 from input_pipeline.readers.dataset import Counts, Dataset, Labels, Listed, differences, tally
 from input_pipeline.readers.tree import Tree, tree
-from input_pipeline.table import TableError
+from input_pipeline.tables.examples import TableError
 
 __all__ = [
     "COUNTS",

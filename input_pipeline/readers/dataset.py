@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from input_pipeline.readers.tree import Tree
-from input_pipeline.sheet import Sheet
-from input_pipeline.table import QUALITY, Table, TableError, class_counts
+from input_pipeline.tables.columns import Sheet
+from input_pipeline.tables.examples import QUALITY, Table, TableError, class_counts
 
 Counts = Mapping[str, Mapping[str, int]]
 

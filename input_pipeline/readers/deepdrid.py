@@ -10,19 +10,12 @@ import re
 
 import numpy as np
 
-from input_pipeline import labels as words
 from input_pipeline.readers import workbook
-from input_pipeline.readers.dataset import (
-    DR_GRADES,
-    Dataset,
-    Labels,
-    Listed,
-    expect_columns,
-    tally,
-)
+from input_pipeline.readers.dataset import DR_GRADES, Dataset, Labels, Listed, expect_columns, tally
 from input_pipeline.readers.tree import Tree, label_file
-from input_pipeline.sheet import Sheet, read_sheet
-from input_pipeline.table import GRADABLE, Table, TableError, strings
+from input_pipeline.tables import codes as words
+from input_pipeline.tables.columns import Sheet, read_sheet
+from input_pipeline.tables.examples import GRADABLE, Table, TableError, strings
 
 FOLDERS = {
     "train": "regular-fundus-training",

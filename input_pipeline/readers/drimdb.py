@@ -7,11 +7,11 @@ is painted black. It is an easy set: the variance of the Laplacian alone reaches
 
 import posixpath
 
-from input_pipeline import labels as words
-from input_pipeline.foldersource import SUFFIXES
+from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree
-from input_pipeline.table import GRADABLE, Table, TableError, strings
+from input_pipeline.tables import codes as words
+from input_pipeline.tables.examples import GRADABLE, Table, TableError, strings
 
 VARIANTS = {
     "all": "good against bad and outlier, 216 photographs",

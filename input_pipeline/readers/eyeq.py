@@ -9,18 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from input_pipeline import labels as words
-from input_pipeline.readers.dataset import (
-    DR_GRADES,
-    Dataset,
-    Labels,
-    Listed,
-    expect_columns,
-    tally,
-)
+from input_pipeline.readers.dataset import DR_GRADES, Dataset, Labels, Listed, expect_columns, tally
 from input_pipeline.readers.tree import Tree, label_file
-from input_pipeline.sheet import read_sheet
-from input_pipeline.table import QUALITY, Table, TableError, strings
+from input_pipeline.tables import codes as words
+from input_pipeline.tables.columns import read_sheet
+from input_pipeline.tables.examples import QUALITY, Table, TableError, strings
 
 CODES = {"0": "good", "1": "usable", "2": "reject"}
 NAME = re.compile(r"(\d+)_(left|right)")  # EyePACS: patient and eye

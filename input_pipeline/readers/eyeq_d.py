@@ -8,12 +8,12 @@ import re
 
 import numpy as np
 
-from input_pipeline import labels as words
 from input_pipeline.readers import eyeq
 from input_pipeline.readers.dataset import Dataset, Labels, Listed, expect_columns, tally
 from input_pipeline.readers.tree import Tree, ends_with, label_file
-from input_pipeline.sheet import read_sheet
-from input_pipeline.table import QUALITY, Table, TableError, strings
+from input_pipeline.tables import codes as words
+from input_pipeline.tables.columns import read_sheet
+from input_pipeline.tables.examples import QUALITY, Table, TableError, strings
 
 FILE = "EyeQ-D-Quality-Details.csv"
 CODES = {"0": "reject", "1": "usable", "2": "good"}

@@ -8,7 +8,7 @@ import re
 
 from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree
-from input_pipeline.table import Table, TableError, strings
+from input_pipeline.tables.examples import Table, TableError, strings
 
 FOLDER = "annotations"
 # Name -> where the photograph is from, and the part of the name that is the patient.

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from input_pipeline import labels as words
 from input_pipeline.readers import eyeq
 from input_pipeline.readers.dataset import (
     Dataset,
@@ -24,8 +23,9 @@ from input_pipeline.readers.dataset import (
     ungradable_of,
 )
 from input_pipeline.readers.tree import Tree, ends_with, label_file
-from input_pipeline.sheet import read_sheet
-from input_pipeline.table import GRADABLE, QUALITY, Table, TableError, strings
+from input_pipeline.tables import codes as words
+from input_pipeline.tables.columns import read_sheet
+from input_pipeline.tables.examples import GRADABLE, QUALITY, Table, TableError, strings
 
 VARIANTS = {
     "EYEQ": "28,790 EyeQ photographs",

@@ -13,7 +13,7 @@ import numpy as np
 from input_pipeline.readers import workbook
 from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree, label_file
-from input_pipeline.table import GRADABLE, Table, TableError, strings, take
+from input_pipeline.tables.examples import GRADABLE, Table, TableError, strings, take
 
 FILE = "Individual_scores.xlsx.xlsx"
 DETAILS = ("illumination", "clarity", "contrast")

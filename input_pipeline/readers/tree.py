@@ -12,8 +12,8 @@ import posixpath
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from input_pipeline.foldersource import SUFFIXES
-from input_pipeline.table import TableError
+from input_pipeline.photo.file_type import SUFFIXES
+from input_pipeline.tables.examples import TableError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from input_pipeline import maskfiles
-from input_pipeline.foldersource import SUFFIXES
+from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree, ends_with
-from input_pipeline.table import Table, TableError, strings
+from input_pipeline.tables import mask_files
+from input_pipeline.tables.examples import Table, TableError, strings
 
 VARIANTS = {
     "hrf": "HRF: 45 photographs (Budai et al. 2013)",
@@ -69,7 +69,7 @@ def _folder(files: Tree) -> Listed:
     if not paths:
         raise TableError(f"{files.root}: no photographs in a folder images")
     inside = [path.removeprefix("images/") for path in paths]
-    found = maskfiles.in_folder(inside, files.root / "vessels")
+    found = mask_files.in_folder(inside, files.root / "vessels")
     if "" in found:
         raise TableError(
             f"{files.root}: {found.count('')} photographs have no mask in vessels, the first: "

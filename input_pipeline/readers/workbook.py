@@ -4,8 +4,8 @@ import os
 import warnings
 from pathlib import Path
 
-from input_pipeline.sheet import Sheet, header
-from input_pipeline.table import TableError
+from input_pipeline.tables.columns import Sheet, header
+from input_pipeline.tables.examples import TableError
 
 
 def rows(path: str | os.PathLike, tab: str = "") -> list[list[str]]:

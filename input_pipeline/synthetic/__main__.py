@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from input_pipeline.synthetic import sheet
+from input_pipeline.synthetic import specimens
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -18,11 +18,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--columns", type=int, default=6)
     args = parser.parse_args(argv)
     if args.degradations:
-        page = sheet.degradations(args.style, args.seed, args.side)
+        page = specimens.degradations(args.style, args.seed, args.side)
     elif args.beside:
-        page = sheet.beside(args.beside, args.style, args.seed, args.side, args.columns)
+        page = specimens.beside(args.beside, args.style, args.seed, args.side, args.columns)
     else:
-        page = sheet.eyes(args.style, args.seed, args.side, args.columns)
+        page = specimens.eyes(args.style, args.seed, args.side, args.columns)
     page.save(args.sheet)
     print(f"{args.sheet}: {page.width} x {page.height} pixels")
 

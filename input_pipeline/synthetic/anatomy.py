@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from input_pipeline.synthetic import background, cameras, fields, lesions, raster, steering, vessels
+from input_pipeline.synthetic import background, cameras, fields, lesions, raster, steering
 from input_pipeline.synthetic import eye as eyes
+from input_pipeline.synthetic import vascular_tree as vessels
 from input_pipeline.synthetic.cameras import STYLES
 from input_pipeline.synthetic.lesions import LESIONS, SHARE
 

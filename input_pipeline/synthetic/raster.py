@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from input_pipeline.synthetic.vessels import Vessel
+from input_pipeline.synthetic.vascular_tree import Vessel
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Trained models in use: model directories, photographs in, prediction rows and maps out."""

@@ -1,0 +1,99 @@
+"""What commands that go over photographs share: their flags, reading ahead, files of maps."""
+
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa_jax.inference.inputs import Item, as_text
+from fiqa_jax.inference.predictor import Predictor
+from fiqa_jax.maps import map_files
+from fiqa_jax.pretrained import shipped
+from input_pipeline.photo.reader import Photo, PhotoError
+
+MAPS = "maps"  # folder of the output
+REGIONS = "regions.csv"  # of every map: how much of each quadrant, of disc and macula is bad
+_AHEAD = 2  # batches of photographs read before the model asks for them
+
+
+class RunError(ValueError):
+    """A run that cannot start; says why and what to do."""
+
+
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """Adds the inputs, --model, --output and how photographs are read."""
+    p.add_argument("inputs", nargs="+", metavar="INPUT", help="photographs, folders, CSV with path")
+    told = "a recipe's WORKDIR/model, or efiqa, which comes with the package"
+    p.add_argument("--model", required=True, metavar="DIR", help=told)
+    p.add_argument("--output", required=True, metavar="DIR", help="made if absent")
+    p.add_argument("--recursive", action="store_true", help="folders with all that is below them")
+    p.add_argument(
+        "--allow-frame",
+        action="store_true",
+        help="judge photographs without a round field of view, too",
+    )
+    p.add_argument("--batch", type=int, default=16, help="photographs at a time (%(default)s)")
+    p.add_argument(
+        "--workers", type=int, default=2, help="photographs read at a time (%(default)s)"
+    )
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raises: RunError: counts below one, or a folder that is no model directory."""
+    if args.batch < 1 or args.workers < 1:
+        raise RunError(f"--batch {args.batch} --workers {args.workers}: expected 1 or more")
+    if wrong := shipped.lacking(shipped.find(args.model)):
+        raise RunError(wrong)
+
+
+def read_ahead(
+    predictor: Predictor, items: Sequence[Item], workers: int
+) -> Iterator[tuple[Sequence[Item], list[Photo | PhotoError]]]:
+    """Batches of `predictor.batch` items, and their photographs or why they cannot be read.
+
+    Threads read the next batches while the caller works on one.
+    """
+    step = predictor.batch
+    groups = [items[i : i + step] for i in range(0, len(items), step)]
+    pool = concurrent.futures.ThreadPoolExecutor(workers, "reader")
+    try:
+        ahead: collections.deque[list[concurrent.futures.Future[Any]]] = collections.deque()
+        for place in range(len(groups) + _AHEAD):
+            if place < len(groups):
+                ahead.append([pool.submit(predictor.read, item.path) for item in groups[place]])
+            if place >= _AHEAD:
+                yield groups[place - _AHEAD], [job.result() for job in ahead.popleft()]
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def draw(
+    predictor: Predictor,
+    out: Path,
+    item: Item,
+    photo: Photo,
+    quality: NDArray[np.float32],
+    threshold: float,
+) -> str:
+    """Writes the files of one map into OUT/maps, see `map_files.write`; returns MAPS/NAME.png.
+
+    Args:
+      predictor: reads the photograph again at its own resolution.
+      out: folder of the run.
+      item, photo: of `read_ahead`.
+      quality: `[h, w]` in [0, 1], 1 = bad.
+      threshold: from here on a place is bad.
+    """
+    # Two photographs may have the same file name: the path's digest keeps them apart.
+    tag = hashlib.sha256(item.id.encode()).hexdigest()[:8]
+    name = f"{as_text(Path(item.path).stem)}_{tag}"
+    fine = predictor.read(item.path, map_files.own_side(photo))
+    shown = fine if isinstance(fine, Photo) else photo
+    map_files.write(out / MAPS, name, photo, shown, quality, threshold)
+    return f"{MAPS}/{name}.png"

@@ -1,0 +1,167 @@
+"""A trained model as a function: photographs in, prediction rows out.
+
+from fiqa_jax.inference.predictor import Predictor
+row = Predictor("model")("photo.jpg")
+row["decision"], row["reasons"], row["advice"]
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa_jax.evaluation import calibration
+from fiqa_jax.predictions import advice
+from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.schema import Row
+from fiqa_jax.pretrained import shipped
+from input_pipeline.photo.reader import Photo, PhotoError, read_photo
+
+if TYPE_CHECKING:
+    from fiqa_jax.inference.model_dir import Model
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """One photograph's row, and its map where the model draws one."""
+
+    row: Row
+    map: NDArray[np.float32] | None  # [h, w] in [0, 1], 1 = bad
+
+
+class Predictor:
+    """Opens photographs as the model saw them in training and judges them.
+
+    Args:
+      model: a model directory, the name of one that comes with the package, or a loaded model.
+      allow_frame: judge photographs without a round field of view as well; else they are
+        `out_of_scope` (fundus models only).
+      batch: photographs that go through the model together; a smaller group is filled up, so that
+        the model is compiled once.
+
+    Raises:
+      model_dir.ModelError: not a model directory.
+    """
+
+    def __init__(
+        self, model: "str | os.PathLike[str] | Model", *, allow_frame: bool = False, batch: int = 1
+    ) -> None:
+        if isinstance(model, (str, os.PathLike)):
+            from fiqa_jax.inference import model_dir
+
+            folder = shipped.find(model)
+            self.model = model_dir.load(folder)
+            self.name = model_name(folder)
+        else:
+            self.model = model
+            digest = _digest(json.dumps(model.config, sort_keys=True, default=list).encode())
+            self.name = f"{model.config['name']}@{digest[:8]}"
+        config = self.model.config
+        data = config["data"]
+        self.details = tuple(data["detail_names"])
+        self.diagnosis = tuple(data["diagnosis_names"])
+        self.thresholds = Thresholds.from_dict(config["thresholds"])
+        self.allow_frame = allow_frame or data["modality"] != "fundus"
+        self.batch = batch
+
+    def __call__(self, source: str | os.PathLike[str] | bytes | np.ndarray) -> Row:
+        """The row of one photograph: a path, the bytes of a file, or an image array.
+
+        A photograph that cannot be read gives a row with status `error`, never an exception.
+        """
+        path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
+        photo = self.read(source)
+        return self.judge([photo], [path], [path], [""])[0].row
+
+    def read(
+        self, source: str | os.PathLike[str] | bytes | np.ndarray, side: int = 0
+    ) -> Photo | PhotoError:
+        """The photograph as the model sees it, or at another side; or why it cannot be read."""
+        data = self.model.config["data"]
+        erase = tuple(tuple(box) for box in data["erase"])
+        try:
+            return read_photo(source, side or data["side"], modality=data["modality"], erase=erase)
+        except PhotoError as error:
+            return error
+
+    def judge(
+        self,
+        photos: Sequence[Photo | PhotoError],
+        path: Sequence[str],
+        id: Sequence[str],
+        patient: Sequence[str],
+    ) -> list[Judged]:
+        """Rows of up to `batch` photographs, in their order."""
+        fine = [i for i, photo in enumerate(photos) if self.in_scope(photo)]
+        outputs: dict[str, NDArray[Any]] = {}
+        rows: dict[int, Row] = {}
+        if fine:
+            seen = [photos[i] for i in fine]
+            image = self.filled([p.image for p in seen if isinstance(p, Photo)])
+            fov = self.filled([p.fov for p in seen if isinstance(p, Photo)])
+            raw = self.model.predict({"image": image, "fov": fov})
+            raw = {key: np.asarray(value)[: len(fine)] for key, value in raw.items()}
+            fitted = self.model.config["temperature"]
+            outputs = calibration.apply(judge.with_score(raw), fitted, self.details)
+            made = judge.rows_from_outputs(
+                outputs,
+                path=[path[i] for i in fine],
+                id=[id[i] for i in fine],
+                patient=[patient[i] or id[i] for i in fine],
+                details=self.details,
+                diagnosis=self.diagnosis,
+                thresholds=self.thresholds,
+                model=self.name,
+                fov=fov[: len(fine)],
+            )
+            rows = dict(zip(fine, made, strict=True))
+        out = []
+        for i, photo in enumerate(photos):
+            drawn = outputs["map"][fine.index(i)] if i in rows and "map" in outputs else None
+            row = rows.get(i) or self.failed(photo, path[i], id[i], patient[i])
+            out.append(Judged(row, drawn))
+        return out
+
+    def in_scope(self, photo: Photo | PhotoError) -> bool:
+        """Whether there is a photograph, and of the kind that is judged."""
+        return isinstance(photo, Photo) and (self.allow_frame or photo.field == "circle")
+
+    def filled(self, arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Up to `batch` arrays of one shape as `[batch, ...]`, the first one repeated."""
+        return np.stack(arrays + [arrays[0]] * (self.batch - len(arrays)))
+
+    def failed(self, photo: Photo | PhotoError, path: str, id: str, patient: str) -> Row:
+        """The row of a photograph that is not judged: why it could not be read, or its kind."""
+        unread = isinstance(photo, PhotoError)
+        return judge.failed_row(
+            path,
+            id,
+            "error" if unread else "out_of_scope",
+            str(photo) if unread else advice.OUT_OF_SCOPE[0],
+            self.name,
+            self.details,
+            self.diagnosis,
+            patient,
+        )
+
+
+def model_name(directory: Path) -> str:
+    """What prediction rows call the model in a directory: its name and a digest of its files."""
+    config = directory / "config.json"
+    parts = [config, *sorted(directory.glob("*.safetensors"))]
+    digest = _digest(*(part.read_bytes() for part in parts))
+    return f"{json.loads(config.read_text(encoding='utf-8'))['name']}@{digest[:8]}"
+
+
+def _digest(*parts: bytes) -> str:
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(hashlib.sha256(part).digest())
+    return whole.hexdigest()

@@ -1,0 +1,1 @@
+"""Quality maps: scored against annotated pixels, pooled into a decision, drawn."""

@@ -1,0 +1,1 @@
+"""Rows of judged photographs and of labels: schema, joins, advice, diagnoses, scores."""

@@ -1,0 +1,112 @@
+"""Predictions and labels of the same photographs, put together by id."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from fiqa_jax.predictions.label_files import Format, LabelError, Labels
+from fiqa_jax.predictions.schema import Predictions
+
+_IMAGES = (".jpeg", ".jpg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm", ".dcm")
+_SIDES = ("predictions have no label", "labels have no prediction")
+
+
+def stem(name: str) -> str:
+    """File name without folders and without an image extension: 'a/b_left.JPEG' -> 'b_left'."""
+    base = re.split(r"[\\/]", name.strip())[-1]
+    root, extension = os.path.splitext(base)
+    return root if extension.lower() in _IMAGES else base
+
+
+def join(
+    found: Predictions,
+    labels: Labels,
+    how: Format,
+    *,
+    exact: bool = False,
+    allow_missing: bool = False,
+) -> tuple[Predictions, list[str]]:
+    """Predictions with the labels of the same photographs.
+
+    The patient is the label file's, else the prediction file's, else what `how.patient` finds in
+    the id, else the photograph itself. Where only gradable / ungradable is labelled and the model
+    grades, P(reject) is the probability of ungradable.
+
+    Args:
+      found: from labelled.read_predictions; `labels`: from labelled.read_labels.
+      how: the format of the ids.
+      exact: compare whole ids; else their stems (`stem`).
+      allow_missing: leave out what only one side has, instead of an error.
+
+    Returns:
+      (predictions in file order, sentences on what was joined).
+
+    Raises:
+      LabelError: an id twice on one side, or on one side only.
+    """
+    key = str if exact else stem
+    ours, theirs = _index(found.id.tolist(), key), _index(labels.id, key)
+    both = [name for name in ours if name in theirs]
+    alone = [n for n in ours if n not in theirs], [n for n in theirs if n not in ours]
+    if not both or (any(alone) and not allow_missing):
+        parts = [
+            f"{len(names):,} of {len(side):,} {what} (first: {names[0]!r})"
+            for names, side, what in zip(alone, (ours, theirs), _SIDES, strict=True)
+            if names
+        ]
+        raise LabelError(
+            f"predictions and labels do not match: {'; '.join(parts)}. Check --id and the files, "
+            "or leave them out with --allow-missing"
+        )
+    notes = [f"{len(both):,} photographs joined by {'id' if exact else 'file stem'}"]
+    notes += [
+        f"left out: {len(names):,} {what}"
+        for names, what in zip(alone, _SIDES, strict=True)
+        if names
+    ]
+    left, right = [ours[name] for name in both], [theirs[name] for name in both]
+    patient = [
+        _patient(found, p, labels.patient[r], how.patient) for p, r in zip(left, right, strict=True)
+    ]
+    if not any(patient):
+        notes.append("no patients known: every photograph is taken as its own")
+    outputs = {name: values[left] for name, values in found.outputs.items()}
+    truth = {name: values[right] for name, values in labels.truth.items()}
+    if "p_quality" in outputs and "p_ungradable" not in outputs and "quality" not in truth:
+        outputs["p_ungradable"] = outputs["p_quality"][:, -1]
+    return (
+        dataclasses.replace(
+            found,
+            rows=tuple(found.rows[p] for p in left) if found.rows else (),
+            id=found.id[left],
+            patient=np.array([p or n for p, n in zip(patient, both, strict=True)], np.str_),
+            outputs=outputs,
+            truth=truth,
+        ),
+        notes,
+    )
+
+
+def _patient(found: Predictions, row: int, labelled: str, pattern: str) -> str:
+    """'' where nothing says whose photograph it is."""
+    name, own = str(found.id[row]), str(found.patient[row])
+    if labelled or (own and own != name):
+        return labelled or own
+    match = re.search(pattern, stem(name)) if pattern else None
+    return match.group(1) if match else ""
+
+
+def _index(ids: Sequence[str], key: Callable[[str], str]) -> dict[str, int]:
+    place: dict[str, int] = {}
+    for i, name in enumerate(ids):
+        short = key(name)
+        if short in place:
+            raise LabelError(
+                f"{ids[place[short]]!r} and {name!r} are both called {short!r}; ids must be unique "
+                "(--exact-ids compares them whole)"
+            )
+        place[short] = i
+    return place

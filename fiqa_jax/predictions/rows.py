@@ -1,0 +1,146 @@
+"""Rows of predictions from a method's outputs: the grade in words, decision, reasons, advice."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa_jax.evaluation.metrics import GRADABLE, QUALITY
+from fiqa_jax.predictions import advice
+from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.schema import DIAGNOSIS, SCHEMA, Row, columns
+
+
+def with_score(outputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Outputs with a score, where the method gave none: the expected grade, else p_ungradable.
+
+    Taken before any calibration, because cut-offs of the score are fitted on uncalibrated outputs.
+
+    Args:
+      outputs: p_quality [N, 3] gives (p_usable + 2 p_reject) / 2; see `rows_from_outputs`.
+    """
+    out = dict(outputs)
+    if "score" not in out and "p_quality" in out:
+        grade = np.asarray(out["p_quality"], np.float64)
+        out["score"] = grade @ np.linspace(0, 1, grade.shape[-1])
+    elif "score" not in out and "p_ungradable" in out:
+        out["score"] = out["p_ungradable"]
+    return out
+
+
+def rows_from_outputs(
+    outputs: Mapping[str, NDArray[Any]],
+    *,
+    path: Sequence[str],
+    id: Sequence[str],
+    patient: Sequence[str] | None = None,
+    details: Sequence[str] = (),
+    diagnosis: Sequence[str] = (),
+    thresholds: Thresholds,
+    model: str,
+    fov: NDArray[np.uint8] | None = None,
+    truth: Mapping[str, NDArray[Any]] | None = None,
+) -> list[Row]:
+    """Rows with status ok from a method's gathered outputs.
+
+    Args:
+      outputs: any of p_quality [N, 3], p_ungradable [N], p_details [N, K], p_diagnosis [N, T],
+        score [N], map [N, h, w]; float. A missing score is that of `with_score`.
+      path: N file names, '' for drawn images; `id`: N unique ids; `patient`: N, the id by default.
+      details: K names; `diagnosis`: T names.
+      thresholds: cut-offs of the model.
+      model: name of the model, shown in every row.
+      fov: [N, S, S] uint8, 1 inside the field; for the bad area.
+      truth: labels as in metrics.head_scores; adds the true_* columns.
+
+    Returns:
+      N rows in the order of `columns`.
+    """
+    number = {key: np.asarray(value, np.float64) for key, value in with_score(outputs).items()}
+    people = id if patient is None else patient
+    names = columns(details, diagnosis, truth=truth is not None)
+    made = []
+    for i in range(len(id)):
+        one = {key: value[i] for key, value in number.items()}
+        row: Row = dict.fromkeys(names)
+        row |= {"path": str(path[i]), "id": str(id[i]), "patient": str(people[i])}
+        row |= {"status": "ok", "error": "", "map": "", "model": model, "schema": SCHEMA}
+        row |= _judged(one, details, diagnosis, thresholds, None if fov is None else fov[i])
+        if truth is not None:
+            row |= _true({k: np.asarray(v)[i] for k, v in truth.items()}, details, diagnosis)
+        made.append(row)
+    return made
+
+
+def failed_row(
+    path: str,
+    id: str,
+    status: str,
+    reason: str,
+    model: str,
+    details: Sequence[str] = (),
+    diagnosis: Sequence[str] = (),
+    patient: str = "",
+) -> Row:
+    """Row of a file that could not be read (`error`) or is no fundus photograph (`out_of_scope`).
+
+    Such a row holds no probabilities; its decision is `review`, so that somebody looks.
+    """
+    row: Row = dict.fromkeys(columns(details, diagnosis))
+    out = status == "out_of_scope"
+    row |= {"path": path, "id": id, "patient": patient or id, "status": status}
+    row |= {"error": "" if out else " ".join(reason.split()), "quality": ""}
+    row |= {"reasons": reason if out else "file: cannot be read", "decision": "review"}
+    row |= {"advice": advice.OUT_OF_SCOPE[1] if out else advice.UNREADABLE}
+    return row | {"map": "", "model": model, "schema": SCHEMA}
+
+
+def _judged(
+    one: Mapping[str, NDArray[Any]],
+    details: Sequence[str],
+    diagnosis: Sequence[str],
+    thresholds: Thresholds,
+    fov: NDArray[np.uint8] | None,
+) -> Row:
+    row: Row = {"quality": ""}
+    if "p_ungradable" in one:
+        row["p_ungradable"] = float(one["p_ungradable"])
+        row["quality"] = GRADABLE[int(row["p_ungradable"] >= thresholds.ungradable)]
+    if "p_quality" in one:
+        grade = one["p_quality"]
+        row |= {f"p_{name}": float(p) for name, p in zip(QUALITY, grade, strict=True)}
+        row["quality"] = QUALITY[int(grade.argmax())]
+    p_details = one.get("p_details", np.full(len(details), np.nan))
+    if "p_details" in one:
+        row |= {f"p_{name}": float(p) for name, p in zip(details, p_details, strict=True)}
+    if "p_diagnosis" in one:
+        p_diagnosis = one["p_diagnosis"]
+        row["diagnosis"] = diagnosis[int(p_diagnosis.argmax())]
+        row |= {DIAGNOSIS + name: float(p) for name, p in zip(diagnosis, p_diagnosis, strict=True)}
+    area, place = float("nan"), ""
+    if "map" in one:
+        area, place = advice.bad_area(one["map"], fov, thresholds.map)
+        row["bad_area"] = area
+    row["score"] = float(one.get("score", np.nan))
+    row["decision"] = advice.decide(row["score"], row["quality"], thresholds)
+    row["reasons"], row["advice"] = advice.explain(
+        details, p_details, row["decision"], row["quality"], thresholds, area, place
+    )
+    return row
+
+
+def _true(
+    label: Mapping[str, NDArray[Any]], details: Sequence[str], diagnosis: Sequence[str]
+) -> Row:
+    row: Row = {}
+    if "quality" in label and label["quality"] >= 0:
+        row["true_quality"] = QUALITY[int(label["quality"])]
+    if "ungradable" in label and label["ungradable"] >= 0:
+        row["true_ungradable"] = int(label["ungradable"])
+    if "details" in label:
+        for name, value in zip(details, label["details"], strict=True):
+            row[f"true_{name}"] = int(value) if value >= 0 else None
+    if diagnosis and "diagnosis" in label and label["diagnosis"] >= 0:
+        row["true_diagnosis"] = diagnosis[int(label["diagnosis"])]
+    return row

@@ -1,0 +1,26 @@
+"""Models that come with the package: a folder each in `weights`, used by their names."""
+
+import os
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "weights"
+CONFIG = "config.json"  # what makes a folder a model directory
+
+
+def find(name: str | os.PathLike[str]) -> Path:
+    """The model directory `name`, or where there is none the one that comes with the package."""
+    path = Path(name)
+    if not path.exists() and len(path.parts) == 1 and (FOLDER / path / CONFIG).is_file():
+        return FOLDER / path
+    return path
+
+
+def lacking(name: str | os.PathLike[str]) -> str:
+    """What to say of a `name` that is no model directory; '' where it is one."""
+    if (Path(name) / CONFIG).is_file():
+        return ""
+    known = ", ".join(sorted(file.parent.name for file in FOLDER.glob(f"*/{CONFIG}")))
+    return (
+        f"{os.fspath(name)} is no model directory: there is no {CONFIG}. A finished recipe leaves "
+        f"one as WORKDIR/model; to judge photographs with, the package has {known}"
+    )

@@ -1,0 +1,84 @@
+"""The command line of a recipe: where its config lies, and settings that are not there."""
+
+import difflib
+import re
+import runpy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import app
+from ml_collections import ConfigDict
+
+_NO_FIELD = (AttributeError, KeyError, TypeError)  # of ml_collections, for one that is not there
+# People who come from TFDS call a folder of photographs that.
+_FOLDER = re.compile(r"^(--?config\.(?:stage\.\w+\.)?data)\.dir(?==|$)")
+
+
+def find_config(path: str) -> str:
+    """The config as given if it is there, else the packaged one of the same file name.
+
+    Raises:
+      SystemExit: neither is there; lists the packaged ones.
+    """
+    name, colon, argument = path.partition(":")
+    if Path(name).is_file():
+        return path
+    here = Path(__file__).parents[1]
+    folders = [p for p in (here / "_configs", here.parent / "configs") if p.is_dir()]
+    for folder in folders:
+        if (folder / Path(name).name).is_file():
+            return f"{folder / Path(name).name}{colon}{argument}"
+    known = sorted({p.name for f in folders for p in f.glob("*.py")})
+    raise SystemExit(f"no config at {name}, and the package has only {', '.join(known)}")
+
+
+def found(argv: Sequence[str]) -> list[str]:
+    """The command line with the config's path as it was found, and `data.dir` as `data.path`."""
+    out = [_FOLDER.sub(r"\1.path", word) for word in argv]
+    for i, word in enumerate(out):
+        if word.startswith(("--config=", "-config=")):
+            flag, _, path = word.partition("=")
+            out[i] = f"{flag}={find_config(path)}"
+        elif word in ("--config", "-config") and i + 1 < len(out):
+            out[i + 1] = find_config(out[i + 1])
+    return out
+
+
+def parse(argv: Sequence[str]) -> list[str]:
+    """Parses the flags of a command line that `found` gave.
+
+    Raises:
+      SystemExit: a setting that the config does not have; names it and those that are there.
+    """
+    try:
+        return app.parse_flags_with_usage(list(argv))
+    except _NO_FIELD:
+        if wrong := unknown(argv):
+            raise SystemExit(wrong) from None
+        raise
+
+
+def unknown(argv: Sequence[str]) -> str:
+    """What to say of the first setting that the config does not have; '' if it has all."""
+    line = re.search(r"^--?config[=\n](.*)$", "\n".join(argv), re.MULTILINE)
+    if not line:
+        return ""
+    name, _, argument = line[1].partition(":")
+    config: Any = runpy.run_path(name)["get_config"](argument)
+    for word in argv:
+        if not re.match(r"--?config\.", word):
+            continue
+        flag = word.partition("=")[0]
+        here: Any = config
+        way = flag.split(".")[1:]
+        for depth, field in enumerate(way):
+            if not isinstance(here, ConfigDict):
+                return f"{flag}: {'.'.join(way[:depth])} is a value, there are no fields in it"
+            if field not in here:
+                near = difflib.get_close_matches(field, list(here), 1)
+                place = f"config.{'.'.join(way[:depth])}".rstrip(".")
+                meant = f" (did you mean {near[0]}?)" if near else ""
+                return f"{flag}: no {field} in {place}{meant}; there are {', '.join(sorted(here))}"
+            here = here[field]
+    return ""

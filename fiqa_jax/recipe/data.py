@@ -1,0 +1,133 @@
+"""A stage's data: the source its config names, its splits, and what a method may know of them."""
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from fiqa_jax.training.method import DataSpec
+from input_pipeline.loading import batches, order
+from input_pipeline.sources import opening, splits
+from input_pipeline.tables.examples import Source, class_counts, summary
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """An opened source whose rows are assigned to splits.
+
+    Attributes:
+      source: photographs and labels.
+      split: `[N] str` train | val | test | ''.
+      section: the stage's `data` section.
+    """
+
+    source: Source
+    split: np.ndarray
+    section: ConfigDict
+
+    def rows(self, name: str) -> np.ndarray:
+        """Rows `[n] int64` of a split; 'all' for every row; training rows obey `data.limit`."""
+        if name == "all":
+            return np.arange(len(self.split))
+        found = np.flatnonzero(self.split == name)
+        limit = self.section.limit
+        if name == "train" and 0 < limit < len(found):
+            kept = order.epoch_permutation(self.section.seed, 0, len(found))[:limit]
+            found = np.sort(found[kept])
+        return found
+
+    def train(self, batch: int, seed: int, start: int) -> Iterator[dict[str, np.ndarray]]:
+        """This process's share of endless full training batches from step `start` on."""
+        return batches.train_batches(
+            self.source, self.rows("train"), batch=batch, seed=seed, start_step=start, **self._how()
+        )
+
+    def once(self, name: str, batch: int) -> Iterator[dict[str, np.ndarray]]:
+        """This process's share of a whole split, padded and masked."""
+        return self.some(self.rows(name), batch)
+
+    def some(self, rows: np.ndarray, batch: int) -> Iterator[dict[str, np.ndarray]]:
+        """This process's share of some rows `[n] int`, padded and masked."""
+        return batches.eval_batches(self.source, rows, batch=batch, **self._how())
+
+    def _how(self) -> dict[str, Any]:
+        return {
+            "process_index": jax.process_index(),
+            "process_count": jax.process_count(),
+            "workers": self.section.workers,
+            "driver": self.section.driver,
+        }
+
+    def labels(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Label columns of some rows: quality, ungradable, details, diagnosis; absent = -1."""
+        known = ("quality", "ungradable", "details", "diagnosis")
+        return {k: v[rows] for k, v in self.source.table.labels.items() if k in known}
+
+    def with_columns(self, columns: Mapping[str, np.ndarray]) -> "Data":
+        """The same data with further per-row arrays `[N, ...]` in every batch."""
+        return dataclasses.replace(self, source=opening.with_columns(self.source, dict(columns)))
+
+    def facts(self) -> dict[str, Any]:
+        """What a model card says of the data: source, splits with patients, the loader's notes."""
+        table = self.source.table
+        splits_of: dict[str, tuple[int, int]] = {}
+        for name in ("train", "val", "test"):
+            rows = self.rows(name)
+            if len(rows):
+                splits_of[name] = (len(rows), len(np.unique(table.patient[rows])))
+        return {
+            "source": self.source.name,
+            "splits": splits_of,
+            "patients_known": bool((table.patient != table.id).any()),
+            "notes": table.notes,
+        }
+
+    def spec(self, steps: int, batch: int, details: tuple[str, ...] = ()) -> DataSpec:
+        """What a method may know before the first batch.
+
+        Args:
+          steps, batch: of the run.
+          details: names of pseudo-labelled defects where the table has none of its own.
+        """
+        table, rows = self.source.table, self.rows("train")
+        counts: dict[str, tuple[int, ...]] = {}
+        for label, found in class_counts(table, rows).items():
+            counts[label] = tuple(n for name, n in found.items() if name != "absent")
+        channels = 1 if self.section.modality == "slice" else 3
+        return DataSpec(
+            side=self.section.side,
+            channels=channels,
+            quality_names=table.quality_names,
+            detail_names=details or table.detail_names,
+            diagnosis_names=table.diagnosis_names,
+            class_counts=counts,
+            train_rows=len(rows),
+            steps=steps,
+            batch=batch,
+            mean=tuple(self.section.mean),
+            std=tuple(self.section.std),
+        )
+
+
+def open_data(section: ConfigDict, directory: Path, fold: int = 0, folds: int = 1) -> Data:
+    """Opens a source, leaves out what cannot be read if asked to, and assigns splits.
+
+    Args:
+      section: the stage's `data` section.
+      directory: work directory; prepared photographs and the list of left-out files go there.
+      fold, folds: which of how many patient-disjoint folds is tested.
+
+    Raises:
+      TableError, PhotoError, ValueError: bad tables, files or settings; each says what to do.
+    """
+    source = opening.make_source(section, directory)
+    split = splits.assign(source.table, section.split, section.seed, folds, fold)
+    log.info("%s", summary(source.name, dataclasses.replace(source.table, split=split)))
+    return Data(source, split, section)

@@ -1,0 +1,56 @@
+"""A stage that fits a small artefact to what a finished stage stored."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from fiqa_jax.inference import model_dir
+from fiqa_jax.predictions import calibration_fit, schema
+from fiqa_jax.recipe import (
+    earlier,
+    fit_coreset,
+    fit_embedding,
+    fit_maps,
+    map_scores,
+)
+from fiqa_jax.recipe.jobs import Job, RecipeError
+from fiqa_jax.recipe.stages.context import Context
+
+
+def run(job: Job, context: Context) -> dict[str, Any]:
+    """Fits a small artefact on a finished stage's stored predictions, and makes a model of both."""
+    if job.config.artefact not in FITS:
+        raise RecipeError(
+            f"stage {job.title!r}: artefact {job.config.artefact!r} is none of {sorted(FITS)}"
+        )
+    if jax.process_index() != 0:
+        return {}
+    of = earlier.only(job) if job.config.of else job.directory
+    return FITS[job.config.artefact](job, of, lambda: context.data(job))
+
+
+def calibrate_fit(job: Job, of: Path, data: fit_maps.Opened) -> dict[str, Any]:
+    """Temperature and thresholds from the validation predictions, merged into a copy of a model."""
+    del data
+    found = schema.load(of / f"predictions_{job.config.split}.csv")
+    fitted = calibration_fit.fit(found)
+    config = model_dir.read_config(of / "model")
+    config |= {"temperature": fitted.temperature, "thresholds": fitted.thresholds}
+    model_dir.copy(of / "model", job.directory / "model", config)
+    return dataclasses.asdict(fitted)
+
+
+FITS: dict[str, Callable[[Job, Path, fit_maps.Opened], dict[str, Any]]] = {
+    "calibration": calibrate_fit,
+    "coreset": fit_coreset.coreset_fit,
+    "embedding": fit_embedding.pictures,
+    "threshold": fit_maps.threshold_fit,
+    "map": fit_maps.map_fit,
+    "pictures": fit_maps.pictures_fit,
+    "select": fit_maps.select_fit,
+    "model": fit_maps.model_fit,
+    "scores": map_scores.scores_fit,
+}

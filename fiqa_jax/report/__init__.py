@@ -1,0 +1,1 @@
+"""Self-contained HTML pages of what a work directory or an output folder holds."""

@@ -1,0 +1,102 @@
+"""Pixels of a DICOM file, and what it says of the camera; never of the patient.
+
+Needs pydicom, the optional extra `dicom`.
+"""
+
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from input_pipeline.photo.errors import problem
+
+EXTRA = "pip install 'fiqa-jax[dicom]'"
+# Attributes kept, by their DICOM keyword. None names a patient, a visit, a place or a day.
+KEPT = {
+    "Laterality": "laterality",
+    "ImageLaterality": "laterality",  # the newer attribute wins
+    "Manufacturer": "manufacturer",
+    "ManufacturerModelName": "model",
+    "HorizontalFieldOfView": "field_of_view_degrees",
+    "PupilDilated": "pupil_dilated",
+    "NumberOfFrames": "frames",
+}
+
+
+def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
+    """Reads the first frame.
+
+    Grey values pass through the file's window or VOI table where it has one; otherwise the stored
+    range becomes 0 to 255 (for signed values without a window, the range in the picture).
+    MONOCHROME1 is turned round, palettes and YBR become RGB.
+
+    Args:
+      file: open for reading at its start.
+      name: for messages.
+
+    Returns:
+      `[H, W] uint8` or `[H, W, 3] uint8`, and what is known of the camera (see KEPT).
+
+    Raises:
+      PhotoError: pydicom or a decoder is not installed, no pixels, or damaged.
+    """
+    try:
+        import pydicom
+        from pydicom.errors import InvalidDicomError
+    except ImportError:
+        raise problem(name, "a DICOM file, and pydicom is not installed", EXTRA) from None
+    from input_pipeline.photo.decode import check_size
+
+    try:
+        header = pydicom.dcmread(file)
+    except InvalidDicomError:
+        raise problem(
+            name, "no DICOM file, though its name says so", "export it again, with its preamble"
+        ) from None
+    except Exception as error:
+        raise problem(name, f"a damaged DICOM file ({error})", "export it again") from error
+    if "PixelData" not in header:
+        what = getattr(header.get("SOPClassUID"), "name", "unknown")
+        raise problem(name, f"a DICOM file without pixels ({what})", "choose the image object")
+    check_size(int(header.get("Columns") or 0), int(header.get("Rows") or 0), name)
+    meta = {"format": "DICOM", "mode": str(header.get("PhotometricInterpretation", "unknown"))}
+    for keyword, key in KEPT.items():
+        if str(header.get(keyword) or ""):
+            meta[key] = str(header.get(keyword))
+    try:
+        return _pixels(header), meta
+    except Exception as error:  # decoders raise nearly anything on damaged data
+        if "plugin" in str(error):
+            syntax = header.file_meta.TransferSyntaxUID.name
+            raise problem(name, f"no decoder for its compression, {syntax}", EXTRA) from error
+        raise problem(
+            name, f"DICOM pixels that cannot be decoded ({error})", "export it again"
+        ) from error
+
+
+def _pixels(header: Any) -> np.ndarray:
+    from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
+
+    array = pixel_array(header, index=0)  # YBR becomes RGB
+    photometric = header.PhotometricInterpretation
+    signed = header.PixelRepresentation == 1
+    top = 2.0**header.BitsStored - 1
+    low, high = 0.0, top
+    if photometric == "PALETTE COLOR":
+        array = apply_color_lut(array, header)
+        high = float(np.iinfo(array.dtype).max)
+    elif photometric.startswith("MONOCHROME"):
+        if "WindowCenter" in header or "VOILUTSequence" in header:
+            if signed:
+                low, high = -(top + 1) / 2, (top - 1) / 2
+            slope = float(header.get("RescaleSlope", 1))
+            offset = float(header.get("RescaleIntercept", 0))
+            low, high = low * slope + offset, high * slope + offset
+            array = apply_voi_lut(apply_modality_lut(array, header), header)
+            if "VOILUTSequence" in header:
+                low, high = 0.0, 2.0 ** header.VOILUTSequence[0].LUTDescriptor[2] - 1
+        elif signed:
+            low, high = float(array.min()), max(float(array.max()), float(array.min()) + 1)
+    unit = np.clip((array.astype(np.float64) - low) / (high - low), 0, 1)
+    if photometric == "MONOCHROME1":
+        unit = 1 - unit
+    return np.rint(unit * 255).astype(np.uint8)

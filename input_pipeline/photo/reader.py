@@ -1,0 +1,124 @@
+"""The photograph reader, used alike in preparation, in training and in use.
+
+A file, bytes, an array or a DICOM object -> upright -> field of view -> square crop about it, black
+outside -> side x side pixels. `python -m input_pipeline.photo FOLDER --sheet out.png` shows what it
+finds in photographs of your own.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from input_pipeline.photo import decode
+from input_pipeline.photo.crop import Box, cover, crop, erased, mask
+from input_pipeline.photo.errors import PhotoError as PhotoError
+from input_pipeline.photo.errors import problem
+from input_pipeline.photo.field import SEARCH_SIDE, find_field
+
+READER_VERSION = 1  # raised whenever the same file would give other pixels
+MODALITIES = ("fundus", "slice")
+
+Circle = tuple[float, float, float]  # x, y, radius in upright original pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """A photograph as the models see it."""
+
+    image: np.ndarray  # [S, S, 3] uint8 RGB ([S, S, 1] for slices), black outside the field
+    fov: np.ndarray  # [S, S] uint8, 1 inside the field
+    # Left, top, right, bottom of the square shown, in upright original pixels (pixel i covers the
+    # interval from i to i + 1); may reach outside the photograph.
+    box: tuple[float, float, float, float]
+    size: tuple[int, int]  # width and height of the upright original
+    field: str  # 'circle': a round field was found | 'frame': none was, the whole frame is used
+    # 'format', 'mode', 'field' (what was seen of it), and for DICOM what is known of the camera.
+    # Never names, ids or dates.
+    meta: dict[str, str]
+
+
+def read_photo(
+    source: decode.Source, side: int, *, modality: str = "fundus", erase: Sequence[Box] = ()
+) -> Photo:
+    """Reads one photograph. The same bytes give the same Photo, however given, in any thread.
+
+    Args:
+      source: path, bytes or array; see `decode.decode` for the formats.
+      side: pixels S of the square output. Smaller photographs are enlarged.
+      modality: 'fundus': in colour; the square is the bounding square of the round field of view,
+        or of the whole frame where no field is found. 'slice' (CT, OCT): one channel, the whole
+        frame.
+      erase: boxes (left, top, right, bottom) in upright original pixels, painted black before
+        anything else and 0 in `fov`: burned-in stamps.
+
+    Returns:
+      The Photo; its `fov` holds at least one 1.
+
+    Raises:
+      PhotoError: the photograph cannot be read, or nothing of it is left.
+      ValueError: another modality, a side below 1, or a box without an inside.
+    """
+    if modality not in MODALITIES:
+        raise ValueError(f"modality {modality!r}; expected 'fundus' or 'slice'")
+    if side < 1:
+        raise ValueError(f"side {side}; expected a number of pixels, 1 or more")
+    boxes = [_checked(box) for box in erase]
+    grey = modality == "slice"
+    need = 2 * side  # decoded pixels across the square
+    upright = decode.decode(source, grey=grey, short_side=need)
+    circle, seen = (None, "not searched in a slice") if grey else _search(upright, boxes)
+    if circle is not None and upright.scale > 1 and 2 * circle[2] < need * upright.scale:
+        # A small field in a large frame needs more pixels than the frame's size let expect.
+        short_side = math.ceil(need * min(upright.size) / (2 * circle[2]))
+        upright = decode.decode(source, grey=grey, short_side=short_side)
+    width, height = upright.size
+    x, y, radius = circle or (width / 2, height / 2, max(width, height) / 2)
+    square = (x - radius, y - radius, x + radius, y + radius)
+    black = erased(boxes, upright)
+    fov = mask(square, side, upright.size, black, circle)
+    if not fov.any():
+        name = decode.name_of(source)
+        raise problem(
+            name,
+            f"of its {width} x {height} pixels nothing is left to look at",
+            "check `erase`",
+        )
+    return Photo(
+        image=crop(upright, square, side, black) * fov[..., None],
+        fov=fov,
+        box=square,
+        size=upright.size,
+        field="frame" if circle is None else "circle",
+        meta={**upright.meta, "field": seen},
+    )
+
+
+def _checked(box: Box) -> Box:
+    left, top, right, bottom = box
+    if left >= right or top >= bottom:
+        raise ValueError(
+            f"erase box {tuple(box)}; expected left < right and top < bottom, in pixels of the "
+            "upright original"
+        )
+    return left, top, right, bottom
+
+
+def _search(upright: decode.Upright, boxes: Sequence[Box]) -> tuple[Circle | None, str]:
+    """The field, or None, and what was seen."""
+    step = max(1, round(max(upright.image.size) / SEARCH_SIDE))
+    small = np.asarray(upright.image.reduce(step) if step > 1 else upright.image)
+    scale = upright.scale * step
+    hidden = None
+    if boxes:
+        small = small.copy()
+        hidden = np.zeros(small.shape[:2], bool)
+        for box in erased(boxes, upright):
+            hidden[cover(box, upright.origin, scale, small.shape)] = True
+        small[hidden] = 0
+    field, seen = find_field(small, hidden)
+    if field is None:
+        return None, seen
+    x, y = field.x * scale + upright.origin[0], field.y * scale + upright.origin[1]
+    return (x, y, field.radius * scale), seen

@@ -1,0 +1,1 @@
+"""Sources of examples: a folder, a CSV, a data set, synthetic or degraded photographs."""

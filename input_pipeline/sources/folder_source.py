@@ -1,0 +1,139 @@
+"""A folder of photographs as a source; subfolders may name the quality and the split."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from input_pipeline.photo.file_type import SUFFIXES
+from input_pipeline.sources.photo_files import PhotoReader
+from input_pipeline.tables import codes as words
+from input_pipeline.tables.examples import (
+    GRADABLE,
+    QUALITY,
+    SPLITS,
+    Source,
+    Table,
+    TableError,
+    strings,
+)
+
+
+def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
+    """See `sources.SOURCES` and `folder_source`."""
+    return folder_source(
+        data["path"],
+        reader=PhotoReader(data["side"], data["modality"], tuple(map(tuple, data["erase"]))),
+        classes=data["classes"],
+        quality_codes=words.as_pairs(data["quality_codes"], "data.quality_codes"),
+        require_labels=require_labels,
+    )
+
+
+def folder_source(
+    path: str | os.PathLike,
+    *,
+    reader: PhotoReader,
+    classes: int = 3,
+    quality_codes: Mapping[str, str] | None = None,
+    require_labels: bool = False,
+) -> Source:
+    """Finds photographs in a folder and below.
+
+    A photograph's quality is the nearest folder above it whose name is good, usable, reject, bad,
+    gradable, ungradable or a key of `quality_codes`, in any case. Where every photograph lies
+    in a first-level folder train, val or test, those are the splits. The id is the relative path,
+    and each photograph is its own patient: a CSV says otherwise.
+
+    Args:
+      path: the root folder. Links are followed; names that start with a dot are passed over.
+      reader: how the photographs are opened.
+      classes: 3 for good / usable / reject, 2 for gradable / ungradable, 0 for no grade.
+      quality_codes: folder name -> word, see `labels.quality`.
+      require_labels: an unlabelled folder is an error.
+
+    Returns:
+      Source with rows in order of their ids.
+
+    Raises:
+      TableError: no such folder, no photographs in it, or no labels where they are required.
+    """
+    root = Path(path).expanduser()
+    if not str(path):
+        raise TableError("data.path is empty; set --config.data.path to the folder")
+    if not root.is_dir():
+        raise TableError(f"{root}: there is no such folder; set --config.data.path to a folder")
+    found, passed = _walk(root)
+    if not found:
+        raise TableError(
+            f"{root}: no photographs in this folder or below ({passed} other files); expected "
+            f"files that end in {', '.join(SUFFIXES)}"
+        )
+    codes = quality_codes or {}
+    known = {*words.QUALITY_WORDS, *(raw.casefold() for raw in codes)}
+    parts = [name.split("/") for name in found]
+    classed = [next((p for p in reversed(folders[:-1]) if p.casefold() in known), "")
+               for folders in parts]  # fmt: skip
+    notes = [f"{passed} files that are no photographs were passed over"] if passed else []
+    labels: dict[str, np.ndarray] = {}
+    keep = np.ones(len(found), bool)
+    if classes and any(classed):
+        rows = range(len(found))
+        grade, ungradable, keep, note = words.quality(classed, rows, "folder", codes)
+        if classes == len(QUALITY) and (grade >= 0).any():
+            labels["quality"] = grade
+        labels["ungradable"] = ungradable
+        notes.append(note)
+        others = {f[-2] for f, c in zip(parts, classed, strict=True) if len(f) > 1 and not c}
+        if others:
+            notes.append(f"folders {sorted(others)} are no known grade: unlabelled")
+    if require_labels and not any((values >= 0).any() for values in labels.values()):
+        raise TableError(
+            f"{root}: no labels; put the photographs into folders named {', '.join(QUALITY)} or "
+            f"{', '.join(GRADABLE)}, name yours by data.quality_codes, or give a CSV"
+        )
+    if not keep.any():
+        raise TableError(f"{root}: data.quality_codes drops every photograph; nothing is left")
+    first = [folders[0].lower() if len(folders) > 1 else "" for folders in parts]
+    split = first if {*first} <= {*SPLITS} else [""] * len(found)
+    kept = np.flatnonzero(keep)
+    ids = strings(found)[kept]
+    table = Table(
+        id=ids,
+        patient=ids,
+        split=strings(split)[kept],
+        labels={name: values[kept] for name, values in labels.items()},
+        quality_names=QUALITY
+        if "quality" in labels
+        else GRADABLE
+        if "ungradable" in labels
+        else (),
+        detail_names=(),
+        diagnosis_names=(),
+        path=ids,
+        notes=tuple(notes),
+    )
+    items = strings([os.path.abspath(root / name) for name in found])[kept]
+    return Source(root.name or str(root), table, items, reader)
+
+
+def _walk(root: Path) -> tuple[list[str], int]:
+    """Relative paths of photographs below `root` with /, sorted, and the count of other files."""
+    found, passed = [], 0
+    seen = {os.path.realpath(root)}
+    for folder, folders, files in os.walk(root, followlinks=True):
+        visible = sorted(name for name in folders if not name.startswith("."))
+        folders.clear()
+        for name in visible:  # a link to a folder above would otherwise be walked without end
+            real = os.path.realpath(os.path.join(folder, name))
+            if real not in seen:
+                seen.add(real)
+                folders.append(name)
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                found.append(os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/"))
+            else:
+                passed += not name.startswith(".")
+    return sorted(found), passed

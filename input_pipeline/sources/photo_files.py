@@ -1,0 +1,69 @@
+"""Photographs in files, as the reader of a source."""
+
+import dataclasses
+import hashlib
+import os
+from typing import Any
+
+import numpy as np
+
+from input_pipeline.photo.reader import READER_VERSION, read_photo
+
+_BLOCK = 16384  # bytes; three of them stand for a file's contents in its fingerprint
+
+
+@dataclasses.dataclass(frozen=True)
+class PhotoReader:
+    """Opens paths with `photo.read_photo`.
+
+    Attributes:
+      side: pixels of the square output.
+      modality: 'fundus' | 'slice'.
+      erase: boxes (left, top, right, bottom) in upright original pixels, painted black.
+    """
+
+    side: int
+    modality: str
+    erase: tuple[tuple[int, int, int, int], ...] = ()
+
+    def read(self, item: Any) -> dict[str, np.ndarray]:
+        """'image' [S, S, C] uint8 and 'fov' [S, S] uint8 of the path. Raises: PhotoError."""
+        photo = read_photo(str(item), self.side, modality=self.modality, erase=self.erase)
+        return {"image": photo.image, "fov": photo.fov}
+
+    def settings(self) -> str:
+        """See `table.Reader`."""
+        return f"photo {READER_VERSION}: {self.side} {self.modality} {self.erase}"
+
+    def key(self, item: Any) -> str:
+        """See `table.Reader`. Raises: PhotoError."""
+        try:
+            with open(item, "rb") as file:
+                contents = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            self.read(item)  # says what is wrong with it
+            raise
+        return hashlib.sha256(f"{self.settings()}\n{contents}".encode()).hexdigest()
+
+    def stamp(self, item: Any) -> str:
+        """See `table.Reader`. Raises: PhotoError."""
+        try:
+            found = os.stat(item)
+        except OSError:
+            self.read(item)
+            raise
+        text = f"{self.settings()}\n{item}\n{found.st_size} {found.st_mtime_ns}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def fingerprint(self, item: Any) -> str:
+        """See `table.Reader`. A file that is not there has one, too, so that it can be listed."""
+        try:
+            with open(item, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                h = hashlib.sha256(f"{size}\n".encode())
+                for start in sorted({0, max(0, (size - _BLOCK) // 2), max(0, size - _BLOCK)}):
+                    file.seek(start)
+                    h.update(file.read(_BLOCK))
+        except OSError as error:
+            return f"{type(error).__name__}"
+        return h.hexdigest()

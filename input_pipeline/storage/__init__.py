@@ -1,0 +1,1 @@
+"""Prepared examples and arrays on disk or in memory."""

@@ -1,0 +1,246 @@
+"""Arrays of many examples on disk, read a row at a time through the page cache.
+
+A folder holds `<name>-<number>.npy` files of some hundred rows each, written as the rows come, and
+`rows.json` when all are there. Filling a folder that was left half full goes on behind its last
+whole shard. Reading maps the files into memory: a row costs what it weighs, however many there are.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from input_pipeline import atomic
+from input_pipeline.storage import npy_header
+from input_pipeline.tables.examples import Arrays
+
+LIST = "rows.json"
+_PARTIAL = "rows.part.json"
+_SHARD = "*-[0-9][0-9][0-9][0-9][0-9].npy"
+SHARD_BYTES = 64 * 2**20
+
+
+class ShardError(ValueError):
+    """A folder of arrays that cannot be used; says what was seen and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shards:
+    """A finished folder.
+
+    Attributes:
+      directory: where the files are.
+      id: `[N] str`, one a row.
+      names: of the arrays of each row.
+      rows: rows of every shard, all but the last equal.
+      digest: hex SHA-256 of ids and arrays.
+    """
+
+    directory: Path
+    id: np.ndarray
+    names: tuple[str, ...]
+    rows: int
+    digest: str
+
+    def row(self, number: int, names: Sequence[str] = ()) -> Arrays:
+        """The arrays of one row, copied out; of all names, or of some."""
+        shard, place = divmod(int(number), self.rows)
+        return {n: np.array(_mapped(self._file(n, shard))[place]) for n in names or self.names}
+
+    def all(self, name: str) -> np.ndarray:
+        """One array of every row `[N, ...]`, in memory."""
+        count = -(-len(self.id) // self.rows)
+        return np.concatenate([_mapped(self._file(name, k)) for k in range(count)])
+
+    def _file(self, name: str, shard: int) -> str:
+        if name not in self.names:
+            raise ShardError(f"{self.directory} holds {self.names}, not {name!r}")
+        return str(self.directory / f"{name}-{shard:05d}.npy")
+
+
+@functools.lru_cache(maxsize=256)
+def _mapped(path: str) -> np.ndarray:
+    return npy_header.read(lambda: np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def opened(directory: str | os.PathLike[str]) -> Shards:
+    """A finished folder.
+
+    Raises:
+      ShardError: it holds no `rows.json`.
+    """
+    path = Path(directory) / LIST
+    if not path.is_file():
+        raise ShardError(f"{directory}: no finished arrays are there ({LIST} is missing)")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if "folder" in found:
+        return opened(Path(directory) / found["folder"])
+    ids = np.array(found["id"], np.str_)
+    return Shards(Path(directory), ids, tuple(found["names"]), found["rows"], found["digest"])
+
+
+def point(directory: Path, folder: Path) -> None:
+    """Makes `opened(directory)` open another folder, by its relative path."""
+    there = {"folder": os.path.relpath(folder, directory), "digest": opened(folder).digest}
+    atomic.write(directory / LIST, (json.dumps(there) + "\n").encode())
+
+
+def rows_of(row_bytes: int) -> int:
+    """Rows of a shard for rows of that size."""
+    return int(np.clip(SHARD_BYTES // max(row_bytes, 1), 1, 4096))
+
+
+def begun(directory: Path, ids: Sequence[str], rows: int) -> int:
+    """Rows that `fill` finds done already: where its stream will begin."""
+    return min(len(_finished(directory, ids, rows)) * rows, len(ids))
+
+
+def fill(
+    directory: Path,
+    ids: Sequence[str],
+    rows: int,
+    stream: Callable[[int], Iterable[Mapping[str, np.ndarray]]],
+) -> Shards:
+    """Writes arrays shard by shard, going on where an earlier call stopped.
+
+    Args:
+      directory: made if absent. What it holds of another set of ids, or in shards of another size,
+        is written anew.
+      ids: of all N rows, in order.
+      rows: of a shard.
+      stream: first row -> parts from there to the end, `{name: [n, ...]}` each, of any length.
+
+    Returns:
+      The finished folder.
+
+    Raises:
+      ShardError: the stream gives another number of rows than there are ids.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    made = _finished(directory, ids, rows)
+    if not made:
+        for old in (*directory.glob(_SHARD), *directory.glob("rows*.json")):
+            old.unlink()
+    held: list[dict[str, np.ndarray]] = []
+
+    def write(part: Mapping[str, np.ndarray]) -> None:
+        digests = {}
+        for name, values in part.items():
+            data = io.BytesIO()
+            np.save(data, np.ascontiguousarray(values), allow_pickle=False)
+            digests[name] = hashlib.sha256(data.getvalue()).hexdigest()
+            atomic.write(directory / f"{name}-{len(made):05d}.npy", data.getvalue())
+        made.append(digests)
+        _note(directory / _PARTIAL, ids, rows, made)
+
+    first = len(made) * rows
+    waiting, came = 0, first
+    for part in stream(first) if first < len(ids) else ():
+        held.append({k: np.asarray(v) for k, v in part.items()})
+        waiting += len(held[-1][next(iter(part))])
+        came += len(held[-1][next(iter(part))])
+        while waiting >= rows:
+            whole = {k: np.concatenate([h[k] for h in held]) for k in held[0]}
+            write({k: v[:rows] for k, v in whole.items()})
+            held, waiting = [{k: v[rows:] for k, v in whole.items()}], waiting - rows
+    if waiting:
+        write({k: np.concatenate([h[k] for h in held]) for k in held[0]})
+    if came != len(ids) and first < len(ids):
+        raise ShardError(f"{directory}: {came} rows came for {len(ids)} ids")
+    _note(directory / LIST, ids, rows, made)
+    (directory / _PARTIAL).unlink(missing_ok=True)
+    _mapped.cache_clear()
+    return opened(directory)
+
+
+def _finished(directory: Path, ids: Sequence[str], rows: int) -> list[dict[str, str]]:
+    """Digests of the whole shards that an earlier call left for the same rows."""
+    for name in (LIST, _PARTIAL):
+        file = directory / name
+        if file.is_file():
+            found = json.loads(file.read_text(encoding="utf-8"))
+            if found.get("id") == list(ids) and found.get("rows") == rows:
+                return list(found["shards"])
+    return []
+
+
+def _note(file: Path, ids: Sequence[str], rows: int, made: list[dict[str, str]]) -> None:
+    whole = hashlib.sha256(json.dumps([list(ids), made], sort_keys=True).encode()).hexdigest()
+    content: dict[str, Any] = {
+        "names": sorted(made[0]) if made else [],
+        "rows": rows,
+        "digest": whole,
+        "shards": made,
+        "id": list(ids),
+    }
+    atomic.write(file, (json.dumps(content) + "\n").encode())
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardReader:
+    """Rows of several folders put together, as the reader of a source.
+
+    An item is `[K] int`: the row of each of the K folders.
+
+    Attributes:
+      parts: (name in the batch, place of the folder, name in the folder).
+      folders: the K folders.
+    """
+
+    parts: tuple[tuple[str, int, str], ...]
+    folders: tuple[Shards, ...]
+
+    def read(self, item: Any) -> Arrays:
+        """See `table.Reader`."""
+        return {
+            name: self.folders[place].row(item[place], (stored,))[stored]
+            for name, place, stored in self.parts
+        }
+
+    def settings(self) -> str:
+        """What is put together, and the folders' digests."""
+        return f"{self.parts} {[f.digest for f in self.folders]}"
+
+    def key(self, item: Any) -> str:
+        """See `table.Reader`."""
+        return hashlib.sha256(f"{self.settings()} {self.fingerprint(item)}".encode()).hexdigest()
+
+    def stamp(self, item: Any) -> str:
+        """See `table.Reader`."""
+        return self.key(item)
+
+    def fingerprint(self, item: Any) -> str:
+        """See `table.Reader`."""
+        return " ".join(str(int(row)) for row in item)
+
+
+def joined(
+    id: np.ndarray, parts: Sequence[tuple[str, Shards, str]]
+) -> tuple[ShardReader, np.ndarray]:
+    """A reader over several folders, and the items of some rows.
+
+    Args:
+      id: `[N]` ids wanted.
+      parts: (name in the batch, folder, name in the folder).
+
+    Returns:
+      The reader, and items `[N, K] int64`, -1 where a folder lacks the id.
+    """
+    folders: list[Shards] = []
+    for _, folder, _ in parts:
+        if folder.directory not in [f.directory for f in folders]:
+            folders.append(folder)
+    place = {folder.directory: k for k, folder in enumerate(folders)}
+    items = np.full((len(id), len(folders)), -1, np.int64)
+    for k, folder in enumerate(folders):
+        row = {name: i for i, name in enumerate(folder.id.tolist())}
+        items[:, k] = [row.get(name, -1) for name in id.tolist()]
+    reads = tuple((name, place[folder.directory], stored) for name, folder, stored in parts)
+    return ShardReader(reads, tuple(folders)), items

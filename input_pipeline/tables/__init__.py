@@ -1,0 +1,1 @@
+"""Tables of photographs and their labels: columns, codes, masks, one row an example."""

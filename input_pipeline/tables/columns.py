@@ -1,0 +1,144 @@
+"""The cells of a CSV file, and which of its columns serves what."""
+
+import csv
+import dataclasses
+import difflib
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from input_pipeline.tables.examples import TableError
+
+# What a column is for -> the names it may have; the first one found counts.
+COLUMNS = {
+    "path": ("path", "image"),
+    "id": ("id",),
+    "patient": ("patient", "patient_id"),
+    "split": ("split",),
+    "quality": ("quality",),
+    "ungradable": ("ungradable",),
+    "gradable": ("gradable",),
+    "diagnosis": ("diagnosis",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sheet:
+    """The cells of a CSV: `columns[name]` [N] str, and the line of the file each row ends in."""
+
+    file: Path
+    columns: dict[str, list[str]]
+    lines: list[int]
+
+
+def read_sheet(path: str | os.PathLike) -> Sheet:
+    """The cells of a CSV file as text, header names lower case with _ for blanks.
+
+    A byte order mark, an Excel `sep=;` line and blank lines are passed over.
+
+    Raises:
+      TableError: no such file, no UTF-8, no header or no rows, a line of another length.
+    """
+    file = Path(path).expanduser()
+    if not str(path):
+        raise TableError("data.path is empty; set --config.data.path to the CSV table")
+    if not file.is_file():
+        raise TableError(f"{file}: there is no such file; set --config.data.path to a CSV table")
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TableError(
+            f"{file}: byte {error.start} is not UTF-8; save the table as 'CSV UTF-8'"
+        ) from None
+    skipped, delimiter = 0, ""
+    if found := re.match(r'"?sep=(.)"?[ \t]*\r?\n', text):
+        skipped, delimiter, text = 1, found[1], text[found.end() :]
+    head = next((row for row in text.splitlines() if row.strip()), "")
+    if not head:
+        raise TableError(f"{file}: the file is empty; expected a header and one line a photograph")
+    delimiter = delimiter or max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    cells, lines = [], []
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                cells.append([cell.strip() for cell in row])
+                lines.append(reader.line_num + skipped)
+    except csv.Error as error:
+        raise TableError(f"{file}, line {reader.line_num + skipped}: {error}") from None
+    names = [header(cell) for cell in cells[0]]
+    for row, line in zip(cells[1:], lines[1:], strict=True):
+        if len(row) != len(names):
+            raise TableError(
+                f"{file}, line {line}: {len(row)} cells, the header has {len(names)}; put quotes "
+                f"around cells that hold {delimiter!r}"
+            )
+    double = sorted({name for name in names if name and names.count(name) > 1})
+    if double:
+        raise TableError(f"{file}: columns {double} stand more than once in the header")
+    if len(cells) == 1:
+        raise TableError(f"{file}: a header but no rows; expected one line for each photograph")
+    columns = {name: [row[i] for row in cells[1:]] for i, name in enumerate(names)}
+    return Sheet(file, columns, lines[1:])
+
+
+def find_columns(
+    sheet: Sheet, purposes: Mapping[str, Sequence[str]], columns: Mapping[str, str]
+) -> dict[str, str]:
+    """Finds which column serves what.
+
+    Args:
+      sheet: the cells.
+      purposes: purpose -> names a column for it may have; the first one found counts.
+      columns: purpose -> name of the column, said by the user; '' for none.
+
+    Returns:
+      Purpose -> name of the column, for those that are there.
+
+    Raises:
+      TableError: no path; a column of `columns` that is not there; a column that is likely
+        a misspelt purpose.
+    """
+    names = {}
+    for purpose, choices in purposes.items():
+        if purpose in columns:
+            wanted = header(columns[purpose])
+            if wanted and wanted not in sheet.columns:
+                raise _missing(sheet, columns[purpose], f" (data.columns: {purpose})")
+            names[purpose] = wanted
+        elif found := [name for name in choices if name in sheet.columns]:
+            names[purpose] = found[0]
+    if not names.get("path"):
+        raise _missing(sheet, "path", " (or 'image')")
+    # A misspelt column must not pass for one that is not there: labels and patients would be lost.
+    for purpose in purposes:
+        if purpose not in names and (near := _near(purpose, sheet, {*names.values()})):
+            raise _missing(
+                sheet,
+                purpose,
+                f", but {near!r}: if that is it, rename it or set "
+                f"--config.data.columns=\"(('{purpose}','{near}'),)\"; if not, "
+                f"(('{purpose}',''),)",
+            )
+    return {purpose: name for purpose, name in names.items() if name}
+
+
+def _near(purpose: str, sheet: Sheet, taken: set[str]) -> str:
+    """A column that is likely a misspelt `purpose`, or ''."""
+    free = [name for name in sheet.columns if name not in taken]
+    return next(iter(difflib.get_close_matches(purpose.lower(), free, 1, cutoff=0.85)), "")
+
+
+def _missing(sheet: Sheet, name: str, hint: str) -> TableError:
+    near = difflib.get_close_matches(name.lower(), sheet.columns, 3)
+    also = f"; nearest: {near}" if near else ""
+    return TableError(
+        f"{sheet.file}: no column {name!r}{hint}; the columns are {[*sheet.columns]}{also}"
+    )
+
+
+def header(cell: str) -> str:
+    """A column's name as it is compared: lower case, _ for blanks."""
+    return re.sub(r"\s+", "_", cell.strip().lower())
