@@ -143,7 +143,7 @@ def test_recipe(tmp_path):
 
     from fiqa_jax.recipe import runner
 
-    path = Path(__file__).resolve().parents[1] / "configs" / "vessels.py"
+    path = Path(__file__).resolve().parents[2] / "configs" / "vessels.py"
     spec = importlib.util.spec_from_file_location("vessels_config", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -16,7 +16,7 @@ from fiqa_jax.models import make
 from fiqa_jax.pretrained import tensors as pretrained
 from fiqa_jax.pretrained.formats import FORMATS
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 HEIGHT, WIDTH = 75, 62  # as in make_resnet.py
 
 

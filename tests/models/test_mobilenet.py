@@ -13,7 +13,7 @@ from fiqa_jax.pretrained import torch_file
 from fiqa_jax.pretrained.formats import FORMATS
 from fiqa_jax.pretrained.formats.rules import FormatError
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "mobilenet.npz")
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "mobilenet.npz")
 CHANNELS = [8, *(c // 4 for _, c in BLOCKS)]
 
 

@@ -17,7 +17,7 @@ from fiqa_jax.models.mkcnet import MetaLearner, TaskNet, masked_softmax
 from fiqa_jax.pretrained import tensors as pretrained
 from fiqa_jax.pretrained.formats import FORMATS, mkcnet
 
-GOLDEN = Path(__file__).parent / "golden" / "mkcnet.npz"
+GOLDEN = Path(__file__).parents[1] / "golden" / "mkcnet.npz"
 BASE, T, Q, PSI = 8, 3, 3, 5  # as in make_mkcnet.py
 SIDE, BATCH, JOINT = 96, 4, np.array([0, 4, 8, 5])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-WORKER = Path(__file__).parent / "pod_worker.py"
+WORKER = Path(__file__).parents[1] / "pod_worker.py"
 
 
 def free_port():

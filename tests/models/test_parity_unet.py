@@ -15,7 +15,7 @@ from fiqa_jax.pretrained import tensors as pretrained
 from fiqa_jax.pretrained.formats import FORMATS
 from fiqa_jax.pretrained.formats.rules import FormatError
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "unet.npz")
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "unet.npz")
 SIDES = (48, 32)  # as in make_unet.py
 
 

@@ -17,7 +17,7 @@ from fiqa_jax.pretrained.formats import FORMATS
 from fiqa_jax.pretrained.formats.efiqa_cp import released
 from fiqa_jax.pretrained.formats.rules import FormatError
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "efiqa_cp.npz")
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "efiqa_cp.npz")
 CHANNELS, GRID = 12, (16, 24)  # as in make_efiqa_cp.py
 
 

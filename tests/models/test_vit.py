@@ -14,7 +14,7 @@ from fiqa_jax.pretrained import tensors as pretrained
 from fiqa_jax.pretrained.formats import FORMATS
 from fiqa_jax.pretrained.formats.rules import FormatError
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "vit.npz")
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "vit.npz")
 CASES = {  # name -> (format, image of make_vit.py)
     "hf_dinov3": ("dinov3", (64, 48)),
     "timm_dinov3": ("dinov3", (64, 48)),

@@ -16,7 +16,7 @@ from fiqa_jax.predictions import schema
 from fiqa_jax.recipe import command_line, earlier, runner
 from fiqa_jax.recipe.jobs import RecipeError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

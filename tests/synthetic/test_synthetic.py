@@ -24,7 +24,7 @@ from input_pipeline.synthetic import (
     vascular_tree,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 STYLES = ("a", "b", "c")
 
 
