@@ -1,6 +1,9 @@
 # Everything here sets itself up: a machine needs nothing but Python 3.11, 3.12 or 3.13.
 #   make demo    installs, runs the main recipe on drawn photographs, says where the report is
-#   make test    installs, runs every test
+#   make quick   installs, runs the tests that take no long compilation: a habit of two minutes
+#   make test    installs, runs units, contracts and one run per command
+#   make test-all  what CI runs: every test
+#   make parity  installs PyTorch and others, runs every live comparison with them
 #   make check   lint, format and types
 
 SHELL := /bin/bash
@@ -13,13 +16,23 @@ RUN := $(VENV)/bin/python
 # Large pages where glibc (2.35 or later, else ignored) and Linux offer them: fewer page faults.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: demo test check clean
+.PHONY: demo quick test test-all parity check clean
 
 demo: $(VENV)/.train
 	$(RUN) -m fiqa_jax.main --config $(CONFIG)
 
+quick: $(VENV)/.test
+	$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow and not whole" $(QUICK)
+
 test: $(VENV)/.test
+	$(RUN) -m pytest -q -n 2 --dist loadfile -m "not whole"
+
+test-all: $(VENV)/.test
 	$(RUN) -m pytest -q -n 2 --dist loadfile
+
+parity: $(VENV)/.test
+	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[reference]'
+	$(RUN) -m pytest -q -n 2 --dist loadfile tests/models tests/pretrained tests/methods
 
 check: $(VENV)/.test
 	$(RUN) -m ruff check .
