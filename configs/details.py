@@ -1,6 +1,6 @@
 """Which defect is it? Learned from drawn and degraded photographs, tested on other people's.
 
-A network that names defects learns from drawn eyes, then from degraded HRF (each photograph a
+A network that names defects learns from synthetic eyes, then from degraded HRF (each photograph a
 person of its own: the set does not say), and is applied to degraded CHASE_DB1, on which nothing was
 trained, chosen or calibrated. Each table has the columns of its set's `labels.csv`: `image` and
 `vessels` (HRF), `original`, `vessels` and `participant` (CHASE_DB1).
@@ -56,7 +56,7 @@ def get_config(arg: str = "") -> ConfigDict:
         "train",
         data={**degraded, "copies": 2 if args.tiny else 32, "split": (0.8, 0.2, 0.0), "seed": 2},
         model={"init": "drawn"},
-        # Gently: the photographs are of one camera, the drawn eyes of many.
+        # Gently: the photographs are of one camera, the synthetic eyes of many.
         optim={"lr": c.optim.lr / 8},
         train={"epochs": c.train.epochs / 4},
     )

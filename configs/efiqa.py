@@ -2,9 +2,9 @@
 
     python -m fiqa_jax.main --config configs/efiqa.py
 
-EFIQA (Wang et al. 2026) on drawn photographs. A segmentor turns them into vessel maps; a network
-that only knows vessel maps of good photographs fills in what it misses; where it adds much, the
-photograph is bad; and one linear unit on an encoder's cells learns to tell such places from the
+EFIQA (Wang et al. 2026) on synthetic photographs. A segmentor turns them into vessel maps; a
+network that only knows vessel maps of good photographs fills in what it misses; where it adds much,
+the photograph is bad; and one linear unit on an encoder's cells learns to tell such places from the
 photograph alone. `python -m fiqa_jax.benchmark efiqa --workdir runs/efiqa` scores the maps.
 
 Arguments behind a colon: `tiny` (under a minute), `train_all` (trains the segmentor as well,
@@ -76,7 +76,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def _drawn(c: ConfigDict, args: ConfigDict) -> None:
-    """Drawn photographs, most of them degraded: those that labels and adapter are made from."""
+    """Synthetic photographs, most of them degraded: those that labels and adapter are made from."""
     c.data.style = "abc"
     c.data.count = 24 if args.tiny else 300
     c.data.lq_ratio = 0.9
@@ -206,7 +206,7 @@ def _grades(c: ConfigDict, features: tuple[str, str, str], read: tuple, tiny: bo
 
 
 def _segmentor(c: ConfigDict, args: ConfigDict, drawn: dict[str, Any]) -> None:
-    """The shipped segmentor, one that is given, or one trained on drawn eyes."""
+    """The shipped segmentor, one that is given, or one trained on synthetic eyes."""
     ready = shipped.FOLDER / "segmentor"
     if args.paper or (ready.is_dir() and not args.train_all and not args.tiny):
         path = "" if args.paper else str(ready)

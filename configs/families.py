@@ -45,7 +45,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def _patchcore(c: ConfigDict) -> None:
-    """Features of good drawings, their coreset, and its maps of the tested photographs."""
+    """Features of good synthetic photographs, their coreset, and its maps of the tested ones."""
     good = {name: c.stage.good.data[name] for name in GOOD}
     defaults.add_stage(
         c, "good_features", "apply", features=True, of="segmentor", split="all", data=good

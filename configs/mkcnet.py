@@ -2,7 +2,7 @@
 
     python -m fiqa_jax.main --config configs/mkcnet.py --config.repeat.seed=5
 
-On drawn eyes: grades of diabetic retinopathy from the lesions drawn, merged to three classes, and
+On synthetic eyes: grades of diabetic retinopathy from the lesions, merged to three classes, and
 quality from degradations that hide them. Lesions are drawn four times as large as in nature, or
 most would be lost in 64 pixels: with those of nature, at 96 pixels, no row learned anything. Every
 row is a stage:

@@ -46,7 +46,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def _drawn(c: ConfigDict, args: ConfigDict) -> None:
-    """Drawn photographs: the teacher's camera is style a, everybody else's style b."""
+    """Synthetic photographs: the teacher's camera is style a, everybody else's style b."""
     del args
     c.data.side = 96
     c.data.count = 1000

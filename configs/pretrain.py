@@ -1,4 +1,4 @@
-"""A small encoder pretrained without labels, on drawn eyes and on photographs where there are some.
+"""A small encoder pretrained without labels, on synthetic eyes, and on photographs where given.
 
     python -m fiqa_jax.main --config configs/pretrain.py
     python -m fiqa_jax.encoders runs/pretrain/model encoder.safetensors

@@ -1,4 +1,4 @@
-"""A vessel segmentor trained on drawn eyes, alone or before annotated photographs.
+"""A vessel segmentor trained on synthetic eyes, alone or before annotated photographs.
 
     python -m fiqa_jax.main --config configs/vessels.py
 

@@ -135,7 +135,9 @@ def _pack(args: argparse.Namespace, out: Path) -> Path:
         own = {"count": args.drawn, "seed": args.seed, "style": args.style}
         return pack.pack_drawn(args.tfds, lq_ratio=args.lq_ratio, **own, **shared)
     if not args.dataset:
-        raise ValueError("--tfds packs data sets and drawings; name one, or read the store itself")
+        raise ValueError(
+            "--tfds packs data sets and synthetic photographs; name one, or read the store itself"
+        )
     return pack.pack(
         args.dataset,
         args.tfds,

@@ -1,4 +1,4 @@
-"""Drawn photographs with a round field of known centre and radius, for the reader's tests."""
+"""Synthetic photographs with a round field of known centre and radius, for the reader's tests."""
 
 import numpy as np
 

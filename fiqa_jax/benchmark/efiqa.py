@@ -3,8 +3,8 @@
     python -m fiqa_jax.benchmark efiqa --workdir runs/efiqa
     python -m fiqa_jax.benchmark efiqa --workdir runs/efiqa --csv CHASE_DB1/labels.csv
 
-Without a table: the held-out drawings of the recipe. With one: photographs with masks of their
-vessels, degraded in a part with known truth. Beside the recipe's model (and further ones,
+Without a table: the held-out synthetic photographs of the recipe. With one: photographs with masks
+of their vessels, locally degraded with known truth. Beside the recipe's model (and further ones,
 `--model`) stand local Laplacian energy, the density of the vessels that its segmentor finds (both
 at the best of several scales on these very photographs, in their favour), the anomaly of its
 inpainting network, and each model's image mean spread over the photograph, which finds nothing by
@@ -104,7 +104,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--workdir", required=True, help="of configs/efiqa.py")
     parser.add_argument("--model", action="append", default=[], help="further ones; NAME=DIR")
     parser.add_argument("--classifier", default="", help="model whose reasons are maps, too; DIR")
-    parser.add_argument("--csv", default="", help="table of photographs, instead of the drawings")
+    parser.add_argument(
+        "--csv", default="", help="table of photographs, instead of the synthetic ones"
+    )
     parser.add_argument("--image", default="image", help="column of the photograph")
     parser.add_argument("--vessels", default="vessels", help="column of the annotation")
     parser.add_argument("--participant", default="", help="column of the participant")

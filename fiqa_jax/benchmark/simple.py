@@ -53,7 +53,7 @@ def statistics(image: np.ndarray, fov: np.ndarray) -> dict[str, float]:
 
 
 def measure(source: opening.Source, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Statistics `[n] float64` of some rows of a source; file_size is NaN for drawn photographs."""
+    """Statistics `[n] float64` of some rows of a source; file_size is NaN without a file."""
     found: dict[str, list[float]] = {name: [] for name in STATISTICS}
     for row in rows:
         example = source.read(int(row))

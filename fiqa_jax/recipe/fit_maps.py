@@ -123,8 +123,8 @@ def select_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     """Stores the vessel maps that inpainting learns from; see `fiqa_jax.recipe.photo_selection`.
 
     `inputs` gives `vessels` and `fov` of the photographs, and `good_vessels` and `good_fov` of the
-    built-in drawings that take their place where too few are kept. Writes kept.csv and a contact
-    sheet.
+    built-in synthetic photographs that take their place where too few are kept. Writes
+    kept.csv and a contact sheet.
     """
     del of
     folders = {name: (stored.folder(job, stage), what) for name, stage, what in job.config.inputs}

@@ -81,9 +81,10 @@ def choose(density: Sequence[float], field: Sequence[float], framed: Sequence[bo
     ]
     if count < FEWEST:
         notes.append(
-            f"That is fewer than {FEWEST}: inpainting is learned from the built-in drawings "
-            f"instead. About {int(FEWEST / (1 - PERCENTILE / 100)):,} photographs would do; fewer "
-            "are better judged by `python -m fiqa_jax.predict --model efiqa`, without training."
+            f"That is fewer than {FEWEST}: inpainting is learned from the built-in synthetic "
+            "photographs instead. About "
+            f"{int(FEWEST / (1 - PERCENTILE / 100)):,} photographs would do; fewer are better "
+            "judged by `python -m fiqa_jax.predict --model efiqa`, without training."
         )
     frames, bare = sum(map(bool, framed)), int((d < BARE).sum())
     if frames:

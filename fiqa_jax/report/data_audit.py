@@ -96,7 +96,7 @@ def of_source(
       split: [N] str, as used for training.
       workers: processes that read photographs.
       limit: photographs are compared with one another where there are no more than that. Sources
-        that have no files (drawings) are not compared.
+        that have no files (synthetic ones) are not compared.
     """
     pairs, failed = None, 0
     if (source.table.path != "").any() and len(source.table) <= limit:

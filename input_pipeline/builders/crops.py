@@ -95,7 +95,7 @@ def crops(name: str, side: int, **settings: Any) -> Crops:
 
 
 def drawings(side: int, style: str, count: int, seed: int, lq_ratio: float, **how: Any) -> Drawings:
-    """A config of drawn photographs, named after all that decides them; `how`: store, workers."""
+    """A config of synthetic photographs, named after what decides them; `how`: store, workers."""
     name = f"{style}-{seed}-{count}-{side}" + ("" if lq_ratio == 0.5 else f"-lq{lq_ratio:g}")
     about = f"{count} drawings of style {style}, {side} x {side} pixels"
     return Drawings(
@@ -128,7 +128,7 @@ def dataset_builder(name: str, module: str, side: int = 512) -> type:
 
 
 def drawn_builder(name: str, module: str) -> type:
-    """The builder class of drawn photographs."""
+    """The builder class of synthetic photographs."""
     configs = [drawings(128, style, 600, 0, 0.5) for style in synthetic.STYLES]
     return _builder(name, module, "Drawn fundus photographs with known quality", configs, None)
 

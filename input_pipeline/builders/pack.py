@@ -35,7 +35,7 @@ def pack(name: str, data_dir: str, *, side: int, manual_dir: str, **settings: An
 
 
 def pack_drawn(data_dir: str, **settings: Any) -> Path:
-    """Prepares the builder of drawn photographs; see `pack`.
+    """Prepares the builder of synthetic photographs; see `pack`.
 
     Args:
       data_dir: TFDS's folder.

@@ -72,7 +72,7 @@ def make_source(
 ) -> Source:
     """Opens the source that a config's `data` section describes, ready to be read from.
 
-    Drawings are made, examples prepared or kept as `data.cache` says, and with
+    Synthetic photographs are made, examples prepared or kept as `data.cache` says, and with
     `data.on_bad='skip'` photographs that cannot be read are left out and listed in
     `left_out.csv` in the directory.
 

@@ -1,4 +1,4 @@
-"""Drawn photographs as a source. Their labels follow from the drawing, so all are drawn first."""
+"""Synthetic photographs as a source. Their labels follow from making them: all are made first."""
 
 import dataclasses
 import hashlib
@@ -133,7 +133,7 @@ def drawn_source(
     merge = tuple(merge) or tuple(range(_GRADES))
     if diagnosis and (len(merge) != _GRADES or {*merge} != {*range(len(diagnosis))}):
         raise TableError(
-            f"data.diagnosis names {len(diagnosis)} classes, drawn eyes have {_GRADES} grades; "
+            f"data.diagnosis names {len(diagnosis)} classes, synthetic eyes have {_GRADES} grades; "
             f"data.merge is {merge}, expected the class of each grade, every class among them"
         )
     if not 0 < lesion_scale <= 10:

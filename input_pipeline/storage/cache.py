@@ -23,7 +23,7 @@ def keep(
     """Prepares examples in a folder, keeps them in memory, both or neither.
 
     'auto' keeps in memory what takes up to `MEMORY_LIMIT`, and prepares the rest. A source that
-    brings its own `fetch`, as drawings do, is prepared already.
+    brings its own `fetch`, as synthetic photographs do, is prepared already.
 
     Args:
       source: N photographs.

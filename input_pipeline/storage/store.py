@@ -39,7 +39,7 @@ def put(directory: Path, key: str, example: Arrays) -> str:
     name = f"{key[:2]}/{key}{suffix}"
     path = directory / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(path, data, sync=False)  # what a power failure spoils is made up for
+    atomic.write(path, data, sync=False)  # what a power failure degrades is made up for
     return name
 
 

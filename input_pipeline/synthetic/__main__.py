@@ -1,4 +1,4 @@
-"""Contact sheets of drawn photographs: `python -m input_pipeline.synthetic --sheet out.png`."""
+"""Contact sheets of synthetic photographs: `python -m input_pipeline.synthetic --sheet out.png`."""
 
 import argparse
 from collections.abc import Sequence

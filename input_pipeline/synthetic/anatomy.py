@@ -15,7 +15,7 @@ __all__ = ["LESIONS", "STYLES", "Drawn", "draw"]
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """A drawn photograph and what is in it. `S` is the side in pixels; (y, x) are in pixels."""
+    """A synthetic photograph and what is in it. `S` is the side in pixels; (y, x) are in pixels."""
 
     image: np.ndarray  # [S, S, 3] uint8 RGB, black outside the field
     fov: np.ndarray  # [S, S] uint8, 1 inside the field

@@ -18,7 +18,7 @@ DETAILS = ("illumination", "clarity", "contrast", "artefact")
 class Kind:
     """One way in which a photograph goes wrong."""
 
-    detail: str  # which of `DETAILS` it spoils
+    detail: str  # which of `DETAILS` it degrades
     cause: str  # 'capture': taking it again helps | 'media': the eye itself, it does not
     local: bool  # acts on a part of the field
     weight: float  # how often, relative to the others
@@ -43,9 +43,12 @@ KINDS = {
 }
 LOCAL = "local"  # stands for all kinds that act on a part of the field
 # Largest area of things that cover a part of the field: no more than that is a photograph still
-# taken, and too little to spoil it alone.
+# taken, and too little to degrade it alone.
 COVERS = {"floater": 0.12, "eyelash": 0.3, "dust": 0.05}
-COARSE = ("noise", "jpeg")  # sensors and files are never so bad that they alone spoil a photograph
+COARSE = (
+    "noise",
+    "jpeg",
+)  # sensors and files are never so bad that they alone degrade a photograph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +126,7 @@ def plan(
         return _mild(rng, kinds)
     names = _choose(rng, kinds, int(rng.choice((1, 2, 3), p=(0.55, 0.3, 0.15))))
     minor = (*COVERS, *COARSE)
-    if all(name in minor for name in names):  # something must spoil the photograph
+    if all(name in minor for name in names):  # something must degrade the photograph
         names += _choose(rng, [name for name in kinds if name not in minor] or kinds, 1)
     left = math.exp(rng.uniform(*np.log((0.02, 0.2)))) if reject else rng.uniform(0.33, 0.56)
     wide = [name for name in names if not KINDS[name].local and name not in COARSE]

@@ -28,7 +28,7 @@ def grain(rng: np.random.Generator, side: int, sigma: float) -> np.ndarray:
     return sigma * math.sqrt(0.5) * (fine[..., :1] + fine[..., 1:])
 
 
-# measured on drawn photographs of 256 and 512 pixels: quality at which the median cell keeps 1 - s
+# measured on synthetic photographs of 256 and 512 px: quality at which the median cell keeps 1 - s
 SEVERITY = (0.0, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 1.0)
 QUALITY = (95.0, 78.0, 55.0, 38.0, 27.0, 17.0, 12.0, 5.0)
 

@@ -1,4 +1,4 @@
-"""Contact sheets: drawn photographs, alone or beside real ones, and every degradation."""
+"""Contact sheets: synthetic photographs, alone or beside real ones, and every degradation."""
 
 import os
 from pathlib import Path
@@ -41,7 +41,7 @@ def colour_map(codes: np.ndarray, side: int) -> np.ndarray:
 
 
 def eyes(style: str, seed: int, side: int, columns: int) -> Image.Image:
-    """Drawn photographs of a style (letters mix styles), one row for each grade 0-4."""
+    """Synthetic photographs of a style (letters mix styles), one row for each grade 0-4."""
     rows, words = [], []
     for grade in range(5):
         shots = [draw(seed + 100 * grade + k, side, style, grade) for k in range(columns)]
@@ -110,9 +110,9 @@ def degradations(style: str, seed: int, side: int) -> Image.Image:
                 max(8, side // 16),
             )
             rows[-1] += [done.image, colour_map(done.map, side)]
-            spoilt = "".join(f", {n}" for n, v in done.details.items() if v)
+            named = "".join(f", {n}" for n, v in done.details.items() if v)
             words[-1] += [
                 f"{name.replace('_', ' ')} {severity}",
-                f"{('good', 'usable', 'reject')[done.quality]}{spoilt}",
+                f"{('good', 'usable', 'reject')[done.quality]}{named}",
             ]
     return mosaic(rows, words)

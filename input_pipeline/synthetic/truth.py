@@ -180,7 +180,7 @@ def expected(effects: Sequence[Effect], fov: np.ndarray, cells: int) -> np.ndarr
 def details(
     plan: Sequence[Degradation], effects: Sequence[Effect], fov: np.ndarray
 ) -> dict[str, int]:
-    """Which details are spoilt, 0 or 1 each."""
+    """Which details are degraded, 0 or 1 each."""
     out = {}
     for name in DETAILS:
         left = np.ones(fov.shape, np.float32)

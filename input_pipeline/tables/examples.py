@@ -172,7 +172,7 @@ def summary(name: str, table: Table) -> str:
 
 
 class Reader(Protocol):
-    """Opens items: paths, or numbers of drawings. Safe to call from several threads, picklable."""
+    """Opens items: paths, or numbers of synthetic photographs. Thread-safe and picklable."""
 
     def read(self, item: Any) -> Arrays:
         """Arrays of one item, always the same ones. Raises: PhotoError where it cannot be read."""

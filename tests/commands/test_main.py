@@ -1,4 +1,4 @@
-"""The whole recipe from the command line, in process, on drawn photographs."""
+"""The whole recipe from the command line, in process, on synthetic photographs."""
 
 import csv
 import json

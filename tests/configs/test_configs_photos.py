@@ -17,7 +17,7 @@ from input_pipeline.tables.examples import TableError
 
 @pytest.fixture(scope="module")
 def eyes(tmp_path_factory):
-    """Ten drawn eyes of five people with masks, and tables with the columns of the real sets."""
+    """Ten synthetic eyes of five people with masks, and tables with columns of the real sets."""
     root = tmp_path_factory.mktemp("eyes")
     (root / "vessels").mkdir()
     hrf, chase = ["image,vessels"], ["original,vessels,participant"]

@@ -35,7 +35,7 @@ def test_too_small_a_folder_learns_from_drawings(run):
     assert len(rows) == 13
     assert sum(int(r["kept"]) for r in rows) <= 4  # three tenths
     text = (run / "report.html").read_text()
-    assert "fewer than 200: inpainting is learned from the built-in drawings" in text
+    assert "fewer than 200: inpainting is learned from the built-in synthetic photographs" in text
     assert "pictures no round field of view is found" in text
     assert "frame.png: mean of the map" not in text  # of examples those that mean something
 

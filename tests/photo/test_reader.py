@@ -1,4 +1,4 @@
-"""The photograph reader from end to end: drawn photographs, and the real ones where they are."""
+"""The photograph reader from end to end: synthetic and, where they are, real photographs."""
 
 import concurrent.futures
 import io

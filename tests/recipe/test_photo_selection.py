@@ -50,7 +50,7 @@ def test_what_is_wrong_is_said():
     chosen = photo_selection.choose([0.001] * 6 + [0.1] * 4, [1.0] * 10, [True] * 8 + [False] * 2)
     text = " ".join(chosen.notes)
     assert not chosen.enough
-    assert "fewer than 200: inpainting is learned from the built-in drawings" in text
+    assert "fewer than 200: inpainting is learned from the built-in synthetic photographs" in text
     assert "In 8 pictures no round field of view is found" in text
     assert "In 6 photographs hardly any vessel is found" in text
 

@@ -263,7 +263,7 @@ def test_empty_directory_and_command(tmp_path, capsys):
 
 
 def test_photograph_of_a_drawn_stage_comes_from_its_source(tmp_path, monkeypatch):
-    """Rows of drawn photographs have no path: the stage's own data section is opened again."""
+    """Rows of synthetic photographs have no path: the stage's own data section is opened again."""
     image = np.full((8, 8, 3), 7, np.uint8)
     asked = []
 

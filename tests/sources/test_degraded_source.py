@@ -20,7 +20,7 @@ EYES = ("p1 left", "p1 right", "p2 left", "p3 left", "p4 left", "p5 left")
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
-    """Six drawn eyes of five people as files, their masks beside, and a table of both."""
+    """Six synthetic eyes of five people as files, their masks beside, and a table of both."""
     root = tmp_path_factory.mktemp("eyes")
     for folder in ("images", "vessels"):
         (root / folder).mkdir()

@@ -159,7 +159,7 @@ def test_drawings_are_drawn_once_into_the_folder(tmp_path, monkeypatch):
     ("changes", "message"),
     [
         ({"details": ("glare",)}, r"details \['glare'\] are not drawn"),
-        ({"diagnosis": ("ill", "well")}, "names 2 classes, drawn eyes have 5"),
+        ({"diagnosis": ("ill", "well")}, "names 2 classes, synthetic eyes have 5"),
         ({"diagnosis": ("ill", "well"), "merge": (0, 1, 1, 1, 2)}, "every class among them"),
         ({"count": 0}, "data.count is 0"),
         ({"source": "zip"}, "data.source is 'zip'"),
