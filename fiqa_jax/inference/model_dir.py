@@ -78,6 +78,8 @@ def save(
         "data": {
             "side": data.side,
             "modality": stage["data"]["modality"],
+            "crop": stage["data"]["crop"],
+            "resample": stage["data"]["resample"],
             "mean": list(data.mean),
             "std": list(data.std),
             "erase": [list(b) for b in stage["data"]["erase"]],

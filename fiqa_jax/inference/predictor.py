@@ -87,7 +87,14 @@ class Predictor:
         data = self.model.config["data"]
         erase = tuple(tuple(box) for box in data["erase"])
         try:
-            return read_photo(source, side or data["side"], modality=data["modality"], erase=erase)
+            return read_photo(
+                source,
+                side or data["side"],
+                modality=data["modality"],
+                erase=erase,
+                crop=data.get("crop", "field"),
+                resample=data.get("resample", "bilinear"),
+            )
         except PhotoError as error:
             return error
 

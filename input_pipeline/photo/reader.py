@@ -12,13 +12,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from input_pipeline.photo import decode
-from input_pipeline.photo.crop import Box, cover, crop, erased, mask
+from input_pipeline.photo.crop import Box, cover, erased, mask
+from input_pipeline.photo.crop import crop as cropped
 from input_pipeline.photo.errors import PhotoError as PhotoError
 from input_pipeline.photo.errors import problem
 from input_pipeline.photo.field import SEARCH_SIDE, find_field
+from input_pipeline.photo.squash import FILTERS, frame_mask, squashed
 
 READER_VERSION = 1  # raised whenever the same file would give other pixels
 MODALITIES = ("fundus", "slice")
+CROPS = ("field", "frame", "squash")
 
 Circle = tuple[float, float, float]  # x, y, radius in upright original pixels
 
@@ -27,10 +30,11 @@ Circle = tuple[float, float, float]  # x, y, radius in upright original pixels
 class Photo:
     """A photograph as the models see it."""
 
-    image: np.ndarray  # [S, S, 3] uint8 RGB ([S, S, 1] for slices), black outside the field
+    # [S, S, 3] uint8 RGB ([S, S, 1] for slices); with crop=field black outside the field
+    image: np.ndarray
     fov: np.ndarray  # [S, S] uint8, 1 inside the field
-    # Left, top, right, bottom of the square shown, in upright original pixels (pixel i covers the
-    # interval from i to i + 1); may reach outside the photograph.
+    # Left, top, right, bottom of what is shown, in upright original pixels (pixel i covers the
+    # interval from i to i + 1); may reach outside the photograph. A square, but for crop=squash.
     box: tuple[float, float, float, float]
     size: tuple[int, int]  # width and height of the upright original
     field: str  # 'circle': a round field was found | 'frame': none was, the whole frame is used
@@ -40,7 +44,13 @@ class Photo:
 
 
 def read_photo(
-    source: decode.Source, side: int, *, modality: str = "fundus", erase: Sequence[Box] = ()
+    source: decode.Source,
+    side: int,
+    *,
+    modality: str = "fundus",
+    erase: Sequence[Box] = (),
+    crop: str = "field",
+    resample: str = "bilinear",
 ) -> Photo:
     """Reads one photograph. The same bytes give the same Photo, however given, in any thread.
 
@@ -52,32 +62,50 @@ def read_photo(
         frame.
       erase: boxes (left, top, right, bottom) in upright original pixels, painted black before
         anything else and 0 in `fov`: burned-in stamps.
+      crop: 'field': the square about the field, black outside it | 'frame': the whole frame in a
+        square, black above and below (or at the sides) | 'squash': the whole frame stretched to a
+        square, as many released programs do. Of the latter two, `fov` still is the field, and what
+        lies outside it stays as it is.
+      resample: 'bilinear' | 'bicubic', of crop='squash'; the others are always bilinear.
 
     Returns:
       The Photo; its `fov` holds at least one 1.
 
     Raises:
       PhotoError: the photograph cannot be read, or nothing of it is left.
-      ValueError: another modality, a side below 1, or a box without an inside.
+      ValueError: another modality, crop or filter, a side below 1, or a box without an inside.
     """
     if modality not in MODALITIES:
         raise ValueError(f"modality {modality!r}; expected 'fundus' or 'slice'")
+    if crop not in CROPS or resample not in FILTERS:
+        raise ValueError(
+            f"data.crop {crop!r} and data.resample {resample!r}; expected one of {CROPS} and one "
+            f"of {tuple(FILTERS)}"
+        )
     if side < 1:
         raise ValueError(f"side {side}; expected a number of pixels, 1 or more")
     boxes = [_checked(box) for box in erase]
     grey = modality == "slice"
     need = 2 * side  # decoded pixels across the square
-    upright = decode.decode(source, grey=grey, short_side=need)
+    squash = crop == "squash"
+    upright = decode.decode(source, grey=grey, short_side=None if squash else need)
     circle, seen = (None, "not searched in a slice") if grey else _search(upright, boxes)
-    if circle is not None and upright.scale > 1 and 2 * circle[2] < need * upright.scale:
+    cut = circle if crop == "field" else None
+    if cut is not None and upright.scale > 1 and 2 * cut[2] < need * upright.scale:
         # A small field in a large frame needs more pixels than the frame's size let expect.
-        short_side = math.ceil(need * min(upright.size) / (2 * circle[2]))
+        short_side = math.ceil(need * min(upright.size) / (2 * cut[2]))
         upright = decode.decode(source, grey=grey, short_side=short_side)
     width, height = upright.size
-    x, y, radius = circle or (width / 2, height / 2, max(width, height) / 2)
+    x, y, radius = cut or (width / 2, height / 2, max(width, height) / 2)
     square = (x - radius, y - radius, x + radius, y + radius)
     black = erased(boxes, upright)
-    fov = mask(square, side, upright.size, black, circle)
+    if squash:
+        square = (0.0, 0.0, float(width), float(height))
+        image = squashed(upright, side, black, resample)
+        fov = frame_mask(side, upright.size, black, circle)
+    else:
+        image = cropped(upright, square, side, black)
+        fov = mask(square, side, upright.size, black, circle)
     if not fov.any():
         name = decode.name_of(source)
         raise problem(
@@ -86,7 +114,7 @@ def read_photo(
             "check `erase`",
         )
     return Photo(
-        image=crop(upright, square, side, black) * fov[..., None],
+        image=image * fov[..., None] if crop == "field" else image,
         fov=fov,
         box=square,
         size=upright.size,

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from input_pipeline.photo.errors import problem
-from input_pipeline.photo.reader import Photo, PhotoError, read_photo
+from input_pipeline.photo.reader import Photo, PhotoError
 from input_pipeline.sources import mask_drawing
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables.examples import Arrays
@@ -53,9 +53,7 @@ class AnnotatedReader:
         """
         path = str(item)
         try:
-            photo = read_photo(
-                path, self.photo.side, modality=self.photo.modality, erase=self.photo.erase
-            )
+            photo = self.photo.open(path)
             if self.no_field == "error" and self.photo.modality == "fundus":
                 _check_field(path, photo)
         except PhotoError as error:

@@ -33,7 +33,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
     return csv_source(
         data["path"],
         root=data["root"],
-        reader=PhotoReader(data["side"], data["modality"], tuple(map(tuple, data["erase"]))),
+        reader=PhotoReader.of(data),
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),

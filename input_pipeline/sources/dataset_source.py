@@ -27,6 +27,8 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         lists=data["lists"],
         counts=data["counts"],
         no_field=data["no_field"],
+        crop=data["crop"],
+        resample=data["resample"],
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),
@@ -45,6 +47,8 @@ def dataset_source(
     lists: str = "",
     counts: str = "published",
     no_field: str = "frame",
+    crop: str = "field",
+    resample: str = "bilinear",
     classes: int | None = None,
     details: Sequence[str] | None = None,
     diagnosis: Sequence[str] | None = None,
@@ -61,6 +65,7 @@ def dataset_source(
       erase: boxes in original pixels to paint black; the set's own when empty.
       lists: whose lists of training and test photographs; '' for the set's default.
       counts: 'published' | 'any', see `readers.listed`.
+      crop, resample: what of a photograph is shown, see `photo.read_photo`.
       no_field: 'frame' | 'error', see `annotated.AnnotatedReader`.
       classes: 3, 2 or 0 overall classes; None for those of the set.
       details: defects to keep, in this order; None for all of the set. Those it has no labels of
@@ -100,7 +105,7 @@ def dataset_source(
     annotations = [os.path.abspath(files.root / mask) for mask in found.annotations]
     rows = zip(items, table.id.tolist(), strict=True)
     reader = AnnotatedReader(
-        PhotoReader(side, wanted, erase or dataset.erase),
+        PhotoReader(side, wanted, erase or dataset.erase, crop, resample),
         dataset.annotation,
         dict(zip(items, annotations, strict=True)) if annotations else {},
         {item: dataset.known[i] for item, i in rows if i in dataset.known},

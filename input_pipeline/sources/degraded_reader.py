@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from input_pipeline import synthetic
-from input_pipeline.photo.reader import read_photo
 from input_pipeline.sources import mask_drawing as masks
 from input_pipeline.sources import prerendered
 from input_pipeline.sources.photo_files import PhotoReader
@@ -133,7 +132,7 @@ def _opened(reader: PhotoReader, path: str, mask: str, touched: tuple[str, ...])
       touched: stamps of both files: what changed is opened again.
     """
     del touched
-    photo = read_photo(path, reader.side, modality=reader.modality, erase=reader.erase)
+    photo = reader.open(path)
     out = {"image": photo.image, "fov": photo.fov}
     out |= {"vessels": np.zeros_like(photo.image), "vessels_valid": np.zeros(3, np.float32)}
     if mask:
@@ -152,7 +151,7 @@ def _without_vessels(reader: PhotoReader, path: str, mask: str, image: np.ndarra
     """
     times = -(-FINE_SIDE // reader.side)
     side = times * reader.side
-    fine = read_photo(path, side, modality=reader.modality, erase=reader.erase)
+    fine = dataclasses.replace(reader, side=side).open(path)
     cover = masks.read_vessels(mask, fine)[0]
     change = synthetic.remove_vessels(fine.image, cover, fine.fov).astype(np.float32) - fine.image
     change = change.reshape(reader.side, times, reader.side, times, 3).mean((1, 3))

@@ -25,7 +25,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
     """See `sources.SOURCES` and `folder_source`."""
     return folder_source(
         data["path"],
-        reader=PhotoReader(data["side"], data["modality"], tuple(map(tuple, data["erase"]))),
+        reader=PhotoReader.of(data),
         classes=data["classes"],
         quality_codes=words.as_pairs(data["quality_codes"], "data.quality_codes"),
         require_labels=require_labels,

@@ -3,11 +3,12 @@
 import dataclasses
 import hashlib
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from input_pipeline.photo.reader import READER_VERSION, read_photo
+from input_pipeline.photo.reader import READER_VERSION, Photo, read_photo
 
 _BLOCK = 16384  # bytes; three of them stand for a file's contents in its fingerprint
 
@@ -20,20 +21,46 @@ class PhotoReader:
       side: pixels of the square output.
       modality: 'fundus' | 'slice'.
       erase: boxes (left, top, right, bottom) in upright original pixels, painted black.
+      crop, resample: see `photo.read_photo`.
     """
 
     side: int
     modality: str
     erase: tuple[tuple[int, int, int, int], ...] = ()
+    crop: str = "field"
+    resample: str = "bilinear"
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "PhotoReader":
+        """The reader that a config's `data` section describes.
+
+        Raises:
+          ValueError: a crop or filter that does not exist.
+        """
+        erase = tuple(map(tuple, data["erase"]))
+        how = data.get("crop", "field"), data.get("resample", "bilinear")
+        return cls(data["side"], data["modality"], erase, *how)
+
+    def open(self, item: Any) -> Photo:
+        """The photograph at a path. Raises: PhotoError."""
+        return read_photo(
+            str(item),
+            self.side,
+            modality=self.modality,
+            erase=self.erase,
+            crop=self.crop,
+            resample=self.resample,
+        )
 
     def read(self, item: Any) -> dict[str, np.ndarray]:
         """'image' [S, S, C] uint8 and 'fov' [S, S] uint8 of the path. Raises: PhotoError."""
-        photo = read_photo(str(item), self.side, modality=self.modality, erase=self.erase)
+        photo = self.open(item)
         return {"image": photo.image, "fov": photo.fov}
 
     def settings(self) -> str:
         """See `table.Reader`."""
-        return f"photo {READER_VERSION}: {self.side} {self.modality} {self.erase}"
+        how = "" if self.crop == "field" else f" {self.crop} {self.resample}"
+        return f"photo {READER_VERSION}: {self.side} {self.modality} {self.erase}{how}"
 
     def key(self, item: Any) -> str:
         """See `table.Reader`. Raises: PhotoError."""

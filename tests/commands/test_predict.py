@@ -44,7 +44,7 @@ def network(batch, seen=None):
     return {key: value.astype(np.float32) for key, value in {**out, "map": 1 - cells / 255}.items()}
 
 
-def fake_read(source, side, *, modality, erase):
+def fake_read(source, side, *, modality, erase, **crop):
     assert (side, modality) == (SIDE, "fundus")
     if isinstance(source, np.ndarray):
         image, name = Image.fromarray(source), ""
