@@ -39,16 +39,18 @@ def base() -> ConfigDict:
     c.data.detail_code = ""  # csv: what 1 means in a detail's column: defect | good
     # Data sets: eyeq, eyeq_d, deepdrid, mshf, drimdb, funpiq, iqad/EYEQ, vessels/hrf, ... (see
     # input_pipeline.readers). Where to get them: `python -m input_pipeline.prepare eyeq --help`.
-    c.data.lists = ""  # data set: whose split; iqad: official (by patient) | mkcnet; "" default
+    # data set: whose split; "" its default. iqad: official (by patient) | mkcnet; mshf: official |
+    # all (every photograph is for training).
+    c.data.lists = ""
     c.data.counts = "published"  # data set: labels must have the published counts | any: noted
     c.data.no_field = "frame"  # data set: no round field: frame (taken whole) | error (unreadable)
+    # Text file with the names of photographs to leave out, one a line; "?": has to be given.
+    c.data.exclude = ""
     c.data.side = 128  # pixels; photographs become side x side squares
     # What of a photograph is shown: field (the square about the field of view) | frame (all of it,
     # black beside it) | squash (all of it, stretched to a square: as many published programs do).
     c.data.crop = "field"
-    c.data.resample = (
-        "bilinear"  # of crop=squash: bilinear | bicubic; see input_pipeline.photo.squash
-    )
+    c.data.resample = "bilinear"  # of crop=squash: bilinear | bicubic (Pillow)
     c.data.modality = "fundus"  # fundus: find the field of view | slice: whole frame, one channel
     c.data.erase = ()  # boxes (left, top, right, bottom) in original pixels, painted black
     c.data.split = (0.7, 0.1, 0.2)  # train, val, test shares by patient where the source has none

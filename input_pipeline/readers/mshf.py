@@ -6,6 +6,7 @@ not read: its tab DR-ZJU holds zeros for every photograph instead of that group'
 """
 
 import collections
+import dataclasses
 import re
 
 import numpy as np
@@ -40,10 +41,11 @@ _BLOCK = ("illumination", "clarity", "contrast", "overall")
 def read(files: Tree, variant: str, lists: str) -> Listed:
     """See `dataset.Dataset`. The authors' training and test photographs are those in AI-use.
 
+    lists: 'official' | 'all', where every photograph is for training, as EFIQA's adapter has it.
+
     Raises:
       TableError: another layout, names or values than MSHF's.
     """
-    del lists
     file = label_file(files, FILE)
     try:
         names, votes = _votes(workbook.rows(file))
@@ -56,6 +58,10 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
         )
     good = votes.sum(axis=1) >= 2  # [N, 4]
     split, split_note = _split(files, names)
+    counted = split
+    if lists == "all":
+        split = ["train"] * len(names)
+        split_note = "every photograph is for training, whatever its folder in AI-use"
     alike = (votes == votes[:, :1]).all(axis=(1, 2)).mean()
     table = Table(
         id=strings(names),
@@ -77,7 +83,8 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
         ),
     )
     counts = {"groups": dict(collections.Counter(groups)), "all": {"photographs": len(names)}}
-    counts |= {f"AI-use {name}": found for name, found in tally(table).items() if name != "all"}
+    official = dataclasses.replace(table, split=strings(counted))
+    counts |= {f"AI-use {name}": found for name, found in tally(official).items() if name != "all"}
     kept = [variant == "all" or GROUPS[group] in variant.split("_") for group in groups]
     return Listed(take(table, np.array(kept)), counts)
 
@@ -136,4 +143,5 @@ Individual_scores.xlsx.xlsx (it has two endings).""",
     labels=dict.fromkeys(VARIANTS, Labels(GRADABLE, DETAILS)),
     published=dict.fromkeys(VARIANTS, _PUBLISHED),
     variants=VARIANTS,
+    lists=("official", "all"),
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from input_pipeline import atomic
 from input_pipeline.readers import READERS
-from input_pipeline.sources import scan
+from input_pipeline.sources import exclude, scan
 from input_pipeline.storage import cache
 from input_pipeline.tables.examples import Reader, Source, Table, TableError, summary, take
 
@@ -100,6 +100,8 @@ def make_source(
     folder = data["store"] or (os.path.join(directory, "prepared") if directory else "")
     make = importlib.import_module(SOURCES[kind]).make
     source = make(data, folder, require_labels)
+    if data.get("exclude"):
+        source = exclude.without(source, data["exclude"])
     skip = data["on_bad"] == "skip"
     source, bad = cache.keep(source, data["cache"], folder, data["workers"], skip)
     if skip and bad is None:
