@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from input_pipeline.synthetic import fields
 from input_pipeline.synthetic.defects.defect import GREEN, Base, Defect
-from input_pipeline.synthetic.defects.exposure import iso_of
 from input_pipeline.synthetic.defects.focus import unsharp, upscaled
+from input_pipeline.synthetic.defects.illumination import iso_of
 
 
 def _none(base: Base) -> np.ndarray:
@@ -127,7 +127,9 @@ def pigment(base: Base, severity: float, rng: np.random.Generator) -> Defect:
 
 def tessellated(base: Base, severity: float, rng: np.random.Generator) -> Defect:
     """Choroidal vessels that show through a thin pigment epithelium."""
-    web = np.abs(fields.smooth(rng, base.scene.side, 16) + 0.5 * fields.smooth(rng, base.scene.side, 30))
+    web = np.abs(
+        fields.smooth(rng, base.scene.side, 16) + 0.5 * fields.smooth(rng, base.scene.side, 30)
+    )
     pattern = np.exp(-((web / 0.45) ** 2))
     factor = 1 + severity * 0.5 * (pattern[..., None] - 0.5) * np.array([0.9, 0.7, 0.4])
     return _returns(base, factor)

@@ -65,23 +65,24 @@ def lid(base: Base, severity: float, rng: np.random.Generator) -> Defect:
     edge = _border(base, rng, 0.08 + 0.45 * severity * rng.uniform(0.6, 1.1), below)
     row = np.arange(side, dtype=np.float32)[:, None]
     inside = (row > edge[None, :]) if below else (row < edge[None, :])
-    where = ndimage.gaussian_filter(inside.astype(np.float32), rng.uniform(0.006, 0.035) * side)
+    where = ndimage.gaussian_filter(inside.astype(np.float32), rng.uniform(0.008, 0.05) * side)
     skin = np.array([0.42, 0.2, 0.13], np.float32) * rng.uniform(0.6, 1.4)
-    if rng.random() < 0.35:  # out of the light
+    look = rng.random()
+    if look < 0.3:  # out of the light
         skin = skin * rng.uniform(0.02, 0.15)
-    elif rng.random() < 0.4:  # whitened by the flash
-        skin = 0.4 * skin + 0.6 * np.array([1.0, 0.85, 0.75], np.float32) * rng.uniform(0.5, 1)
+    elif look < 0.65:  # whitened by the flash, which is near
+        skin = np.array([1.0, 0.9, 0.78], np.float32) * rng.uniform(0.6, 2.0)
     pores = fields.smooth(rng, side, 90) * 0.10 + fields.smooth(rng, side, 30) * 0.10
     folds = 0.15 * np.sin(60 * (row / side) + 2 * fields.smooth(rng, side, 4))
     relief = np.exp(pores + folds * rng.uniform(0, 1) + 0.25 * fields.smooth(rng, side, 3))
     near = np.abs(row - edge[None, :]) / side
     shade = 1 - 0.35 * np.exp(-((near / 0.05) ** 2))
-    texture = (relief * shade)[..., None].astype(np.float32) * skin
+    texture: np.ndarray = (relief * shade)[..., None].astype(np.float32) * skin
     if rng.random() < 0.7:
         lashes = _strands(rng, side, edge, below, int(rng.integers(8, 30)), 0.22 * side)
         sigma = DEPTHS[rng.integers(3)] * side
         soft = np.clip(1.2 * ndimage.gaussian_filter(lashes, sigma), 0, 1)
-        texture = texture * (1 - 0.8 * soft[..., None])
+        texture = np.minimum(texture, 1.3) * (1 - 0.93 * soft[..., None])
         where = np.maximum(where, soft * rng.uniform(0.4, 0.95))
     return veiled(np.clip(where, 0, 1) * scene.fov, texture.astype(np.float32))
 
@@ -95,10 +96,10 @@ def lashes(base: Base, severity: float, rng: np.random.Generator) -> Defect:
     long = side * (0.2 + 0.45 * severity) * rng.uniform(0.7, 1.2)
     cover = _strands(rng, side, edge, below, count, long)
     depth = int(rng.integers(3))
-    thick = ndimage.maximum_filter(cover, 1 + 2 * round(DEPTHS[depth] * side * 0.25))
+    thick = ndimage.maximum_filter(cover, 1 + 2 * round(DEPTHS[depth] * side * 0.3))
     soft = ndimage.gaussian_filter(thick, DEPTHS[depth] * side)
-    opacity = np.clip(1.5 * soft, 0, 1) * np.clip(0.45 + 0.6 * severity, 0, 0.97)
-    colour = base.mean * rng.uniform(0.02, 0.2)
+    opacity = np.clip((1.2, 1.7, 2.6)[depth] * soft, 0, 1) * np.clip(0.45 + 0.6 * severity, 0, 0.97)
+    colour: np.ndarray = base.mean * rng.uniform(0.02, 0.2)
     if rng.random() < 0.25:
         colour = np.array([0.4, 0.24, 0.18], np.float32) * rng.uniform(0.2, 0.8)
     return veiled(opacity * scene.fov, colour.astype(np.float32))

@@ -67,8 +67,8 @@ def dust(base: Base, severity: float, rng: np.random.Generator) -> Defect:
 def drops(base: Base, severity: float, rng: np.random.Generator) -> Defect:
     """Drops of tear or cleaner: what lies behind is smeared, their rim shines and casts a shade."""
     scene = base.scene
-    inside = np.zeros((scene.side, scene.side), np.float32)
-    shine = np.zeros_like(inside)
+    inside: np.ndarray = np.zeros((scene.side, scene.side), np.float32)
+    shine: np.ndarray = np.zeros_like(inside)
     for _ in range(int(2 + 7 * severity * rng.uniform(0.6, 1.2))):
         radius = rng.uniform(0.07, 0.24)
         r, phi = 0.85 * math.sqrt(rng.random()), rng.uniform(0, 2 * math.pi)
@@ -85,8 +85,9 @@ def drops(base: Base, severity: float, rng: np.random.Generator) -> Defect:
     def light(picture: np.ndarray, channels: Sequence[int]) -> np.ndarray:
         soft = blurred(picture, scene.fov, [kernel])[0]
         mean = base.mean[list(channels)]
-        return np.maximum(picture + share * (soft - picture), 0) * np.exp(
-            0.3 * bright
-        ) + np.maximum(bright, 0) * mean
+        return (
+            np.maximum(picture + share * (soft - picture), 0) * np.exp(0.3 * bright)
+            + np.maximum(bright, 0) * mean
+        )
 
     return Defect((severity * share[..., 0]).astype(np.float32), light)

@@ -78,14 +78,15 @@ def prepare(
     floor = noise_floor.measure(image, scene.fov)
     grey = noise_floor.beneath(image, floor)
     still = linear_light.decode(grey)
-    green, cover = still[..., GREEN], np.zeros((side, side), np.float32)
-    without = green
+    green = still[..., GREEN]
+    cover: np.ndarray = np.zeros((side, side), np.float32)
+    without: np.ndarray = green
     if vessels is not None:
         wide = vessels[..., -1] if vessels.ndim == 3 else vessels
         cover = wide.astype(np.float32) / 255
-        filled = truth.remove_vessels(grey.round().astype(np.uint8), wide, fov)
+        filled = truth.remove_vessels(grey[..., GREEN:2].round().astype(np.uint8), wide, fov)
         changed = ndimage.maximum_filter(wide > 30, 5)
-        without = np.where(changed, linear_light.decode(filled[..., GREEN]), green)
+        without = np.where(changed, linear_light.decode(filled[..., 0]), green)
     seen, at = visibility.probe(green, without, cover, scene.fov, cells)
     free = (ndimage.maximum_filter(np.maximum(cover, at), 3) < 0.05) & scene.fov
     base = Base(
@@ -112,7 +113,8 @@ def _disc(grey: np.ndarray, scene: effects.Scene) -> tuple[float, float, float]:
     inside = scene.fov[::4, ::4].astype(np.float32)
     small = (grey[::4, ::4, 0] + 2 * grey[::4, ::4, 1]) * inside
     near, far = (
-        ndimage.gaussian_filter(small, sigma) / np.maximum(ndimage.gaussian_filter(inside, sigma), 0.1)
+        ndimage.gaussian_filter(small, sigma)
+        / np.maximum(ndimage.gaussian_filter(inside, sigma), 0.1)
         for sigma in (radius * scene.side / 16, radius * scene.side / 3)
     )
     spot = np.log((near + 1) / (far + 1))

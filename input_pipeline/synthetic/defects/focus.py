@@ -15,9 +15,7 @@ from input_pipeline.synthetic.defects.defect import Base, Defect, Light, Picture
 STOPS = (0.0, 0.3, 0.6, 1.0)  # of the largest blur, between which a varying one is interpolated
 
 
-def blurred(
-    picture: np.ndarray, fov: np.ndarray, kernels: list[np.ndarray]
-) -> list[np.ndarray]:
+def blurred(picture: np.ndarray, fov: np.ndarray, kernels: list[np.ndarray]) -> list[np.ndarray]:
     """Convolutions of one picture inside the field, as `optics.convolve`, one transform for all.
 
     Args:

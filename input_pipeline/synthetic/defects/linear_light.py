@@ -22,21 +22,21 @@ _LIGHT = _to_light(np.arange(256)).astype(np.float32)
 _GREY = _to_grey(np.arange(STEPS + 1) / STEPS).astype(np.float32)
 
 
-def decode(image: np.ndarray) -> np.ndarray:
+def decode(image: np.ndarray | np.floating) -> np.ndarray:
     """Linear light in [0, 1], float32, of grey levels uint8 or float in [0, 255]; any shape."""
-    if image.dtype == np.uint8:
-        return _LIGHT[image]
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8:
+        return np.asarray(_LIGHT[image])
     return _to_light(np.clip(image, 0, 255)).astype(np.float32)
 
 
-def encode(light: np.ndarray) -> np.ndarray:
+def encode(light: np.ndarray | np.floating) -> np.ndarray:
     """Grey levels in [0, 255], float32, of linear light; what is below 0 or above 1 clips."""
     scaled = np.clip(light, 0, 1) * STEPS + 0.5
     return _GREY[scaled.astype(np.uint16)]
 
 
-def slope(light: np.ndarray) -> np.ndarray:
+def slope(light: np.ndarray | np.floating) -> np.ndarray:
     """Grey levels by which a grey level's light changes `encode` there; float32, light > 0."""
-    light = np.maximum(light, 1e-5)
-    curve = 1.055 / 2.4 * light ** (1 / 2.4 - 1)
-    return (255 * np.where(light <= 0.0031308, 12.92, curve)).astype(np.float32)
+    some = np.maximum(light, 1e-5)
+    curve = 1.055 / 2.4 * some ** (1 / 2.4 - 1)
+    return (255 * np.where(some <= 0.0031308, 12.92, curve)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Clouded media: cataract, a uniform veil, blood and floaters in the vitreous, asteroid hyalosis."""
+"""Clouded media: cataract, a veil, blood and floaters in the vitreous, asteroid hyalosis."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,9 @@ from input_pipeline.synthetic.defects.defect import GREEN, Base, Defect
 from input_pipeline.synthetic.defects.focus import blurred, everywhere
 
 ABSORBED = np.array([0.55, 1.0, 1.7], np.float32)  # optical density of a brown lens, relative
+
+
+HAZES = np.array([(1.1, 0.9, 0.7), (0.9, 1.0, 0.8), (0.8, 0.95, 1.05), (1.3, 1.0, 0.9)], np.float32)
 
 
 def cataract(base: Base, severity: float, rng: np.random.Generator) -> Defect:
@@ -46,8 +49,8 @@ def haze(base: Base, severity: float, rng: np.random.Generator) -> Defect:
     """A veil over all of the field: cornea, tear film, a dirty lens. Noise stays."""
     scene = base.scene
     cloud = 1 + 0.12 * fields.smooth(rng, scene.side, 2.5)
-    where = np.clip(severity * np.clip(cloud, 0.6, 1.3), 0, 0.99) * scene.fov
-    tint = np.array([1.0, rng.uniform(0.75, 1.0), rng.uniform(0.5, 1.0)], np.float32)
+    where = np.clip(severity * np.clip(cloud, 0.7, 1.2), 0, 0.93) * scene.fov
+    tint = HAZES[rng.integers(len(HAZES))] * rng.uniform(0.9, 1.1, 3).astype(np.float32)
     # the veil's light, by what a severity means: it leaves (1 - s) of the contrast over the mean
     loss = rng.uniform(0.1, 0.5)
     share = where[..., None].astype(np.float32)
@@ -57,7 +60,9 @@ def haze(base: Base, severity: float, rng: np.random.Generator) -> Defect:
     def light(picture: np.ndarray, channels: Sequence[int]) -> np.ndarray:
         return picture * (1 - loss * share) + ratio * veil[list(channels)]
 
-    return Defect(where.astype(np.float32), light, iso=1 + 2 * severity)
+    level = 1 - loss * severity + severity / (1 - min(severity, 0.93))  # of the light, at the mean
+    gain = float(max(1, level)) ** -rng.uniform(0.2, 0.9)  # the exposure looks at the veil
+    return Defect(where.astype(np.float32), light, gain=gain, iso=1 + 2 * severity)
 
 
 def vitreous(base: Base, severity: float, rng: np.random.Generator) -> Defect:
@@ -86,7 +91,7 @@ def vitreous(base: Base, severity: float, rng: np.random.Generator) -> Defect:
 def asteroid(base: Base, severity: float, rng: np.random.Generator) -> Defect:
     """Asteroid hyalosis: many bright bodies in the vitreous, at several depths of focus."""
     scene = base.scene
-    count = int(40 + 360 * severity)
+    count = int(40 + 800 * severity)
     side = scene.side
     layers = np.zeros((3, side, side), np.float32)
     rows, columns = rng.integers(0, side, (2, count))

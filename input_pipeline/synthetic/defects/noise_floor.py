@@ -76,14 +76,25 @@ def _fit(level: np.ndarray, diagonal: np.ndarray) -> tuple[float, float]:
             light.append(at)
             variance.append((float(sd) / float(linear_light.slope(np.float32(at)))) ** 2)
     x, y = np.array(light), np.array(variance)
-    weight = 1 / np.maximum(y, 1e-12)  # relative errors alike
-    design = np.stack([x, np.ones_like(x)], 1) * weight[:, None]
-    from scipy.optimize import nnls
-
-    (a, b), _ = nnls(design / np.abs(design).max(0), y * weight)
-    a, b = a / np.abs(design[:, 0]).max(), b / np.abs(design[:, 1]).max()
+    a, b = _line(x, y)
     rounding = 1 / 12 / float(linear_light.slope(np.float32(np.median(x)))) ** 2
     return float(a), float(max(b, rounding))
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope and intercept, both at least 0, of y over x; relative errors count alike."""
+    weight = 1 / np.maximum(y, 1e-12)
+    xx, x1, one = (x * weight) ** 2, x * weight**2, weight**2
+    xy, y1 = x * y * weight**2, y * weight**2
+    flat, steep = y1.sum() / one.sum(), xy.sum() / xx.sum()
+    det = xx.sum() * one.sum() - x1.sum() ** 2
+    if det <= 1e-12 * xx.sum() * one.sum():
+        return 0.0, float(flat)
+    a = (xy.sum() * one.sum() - x1.sum() * y1.sum()) / det
+    b = (xx.sum() * y1.sum() - x1.sum() * xy.sum()) / det
+    if a < 0:
+        return 0.0, float(flat)
+    return (float(a), float(b)) if b >= 0 else (float(steep), 0.0)
 
 
 def beneath(image: np.ndarray, floor: NoiseFloor) -> np.ndarray:

@@ -77,7 +77,9 @@ class Way:
         return 1 - left
 
 
-def photograph(way: Way, shot: np.ndarray, still: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def photograph(
+    way: Way, shot: np.ndarray, still: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """The photograph as the defects leave it, with as much noise as its sensor would add.
 
     A defect acts on the photograph's noise, too, and blur takes it away; what is missing of the

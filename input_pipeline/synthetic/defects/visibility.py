@@ -14,8 +14,8 @@ the steps of a display: FD = max(2, 6 meanD / mean0). So a gain changes nothing,
 a dark picture brought with it costs what it costs. Pixels behind a thing of opacity 0.5 or more
 show nothing.
 
-Cells without a vessel, or photographs without a map of vessels, get a probe: a cross whose bars take
-30 % of the light and are as wide as the usual vessel.
+Cells without a vessel, or photographs without a map of vessels, get a probe: a cross whose bars
+take 30 % of the light and are as wide as the usual vessel.
 """
 
 import numpy as np

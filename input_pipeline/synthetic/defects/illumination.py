@@ -110,9 +110,7 @@ def overexposed_disc(base: Base, severity: float, rng: np.random.Generator) -> D
     low = float(np.quantile(here, 0.2)) if here.size else 0.2
     gain = max(1.5, (0.4 + 1.0 * severity) / max(low, 1e-3)) ** min(1.0, 1.6 * severity)
     factor = (1 + (gain - 1) * share)[..., None].astype(np.float32)
-    return Defect(
-        (severity * share).astype(np.float32), lambda picture, channels: picture * factor
-    )
+    return Defect((severity * share).astype(np.float32), lambda picture, channels: picture * factor)
 
 
 def small_pupil(base: Base, severity: float, rng: np.random.Generator) -> Defect:
