@@ -24,7 +24,7 @@ _SIDE = 128  # pixels at which photographs are compared
 
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
-    p = argparse.ArgumentParser("fiqa_jax.evaluate audit", description=__doc__.split("\n", 1)[0])
+    p = argparse.ArgumentParser("fiqa audit", description=__doc__.split("\n", 1)[0])
     what = p.add_mutually_exclusive_group(required=True)
     what.add_argument("--dataset", metavar="NAME", help=f"of {', '.join(readers.READERS)}")
     what.add_argument("--csv", metavar="FILE", help="a table of your own")

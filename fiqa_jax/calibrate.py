@@ -22,7 +22,7 @@ from fiqa_jax.predictions.label_files import LabelError
 
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
-    p = argparse.ArgumentParser("fiqa_jax.calibrate", description=__doc__.split("\n", 1)[0])
+    p = argparse.ArgumentParser("fiqa calibrate", description=__doc__.split("\n", 1)[0])
     p.add_argument("--model", required=True, metavar="DIR", help="its config.json is replaced")
     p.add_argument("--sensitivity", type=float, default=SENSITIVITY, help="bad ones not accepted")
     p.add_argument("--specificity", type=float, default=SPECIFICITY, help="others not sent back")
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
       LabelError, PredictionsError, ValueError: nothing is written then.
     """
     from fiqa_jax.inference import model_dir
-    from fiqa_jax.inference.predictor import model_name
+    from fiqa_jax.pretrained.shipped import model_name
 
     directory = Path(args.model)
     config = model_dir.read_config(directory)

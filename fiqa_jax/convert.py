@@ -139,7 +139,7 @@ def _words(metadata: Mapping[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Returns the exit status: 0, or 1 after one line that says what is wrong."""
     parser = argparse.ArgumentParser(
-        prog="python -m fiqa_jax.convert",
+        prog="fiqa convert",
         description="Converts published weights. PyTorch is not needed; nothing in the input is"
         " run.",
     )

@@ -14,7 +14,7 @@ from fiqa_jax.pretrained.encoders import load, save
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line: writes an encoder as one file. Returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m fiqa_jax.encoders",
+        prog="fiqa encoders",
         description="Writes an encoder as one file: that of configs/pretrain.py, for example.",
     )
     parser.add_argument("model", metavar="NAME", help="a model directory, or any encoder's name")

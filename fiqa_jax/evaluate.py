@@ -28,7 +28,7 @@ from input_pipeline import atomic
 
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
-    p = argparse.ArgumentParser("fiqa_jax.evaluate", description=__doc__.split("\n", 1)[0])
+    p = argparse.ArgumentParser("fiqa evaluate", description=__doc__.split("\n", 1)[0])
     p.add_argument("--compare", metavar="FILE", help="predictions of the same photographs")
     p.add_argument("--json", metavar="FILE", help="write everything there as well")
     label_flags.add_arguments(p)

@@ -41,7 +41,7 @@ Row = dict[str, Any]
 
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
-    p = argparse.ArgumentParser("fiqa_jax.explain", description=__doc__.split("\n", 1)[0])
+    p = argparse.ArgumentParser("fiqa explain", description=__doc__.split("\n", 1)[0])
     photographs.add_arguments(p)
     default = Settings()
     p.add_argument("--head", required=True, metavar="NAME", help="what is to be explained")

@@ -1,14 +1,18 @@
-"""Judges photographs with a trained model, from the command line.
+"""Judges photographs: a table, a report to look at, maps.
 
-    python -m fiqa_jax.predict --model model photo.jpg folder/ list.csv --output out
+    fiqa predict photos/
+    fiqa predict --model runs/multitask/model photo.jpg folder/ list.csv --output out
 
-OUT/predictions.jsonl grows while it runs, OUT/predictions.csv comes at the end. A file that cannot
-be read is a row, and the run goes on. From Python: `fiqa_jax.predict.Predictor`.
+Without --output the results are in a folder of the working directory named after the first input,
+and the same command goes on where it was interrupted. OUT/predictions.jsonl grows while it runs,
+OUT/predictions.csv and OUT/report.html come at the end. A file that cannot be read is a row, and
+the run goes on. From Python: `fiqa_jax.judge`.
 """
 
 import argparse
 import collections
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -24,17 +28,30 @@ from fiqa_jax.inference.predictor import Judged, Predictor
 from fiqa_jax.maps import map_files
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import Row
+from fiqa_jax.pretrained import shipped
+from fiqa_jax.report.judged import judged_page, thumbnails
 from input_pipeline import atomic, progress
 from input_pipeline.photo.reader import Photo, PhotoError
 
-LOG, TABLE, RUN = "predictions.jsonl", "predictions.csv", "run.json"
+LOG, TABLE, RUN = inputs.JUDGED, "predictions.csv", "run.json"
+DECISION_WORDS = {
+    "accept": "good enough to read",
+    "review": "to be looked at by a person",
+    "recapture": "to be taken again",
+}
+STATUS_WORDS = {
+    "out_of_scope": "not judged: no colour fundus photographs, as far as can be seen",
+    "error": "could not be read",
+}
+CAUSE_WORDS = {"map": "a part cannot be seen", "overall": "no single cause"}
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
-    p = argparse.ArgumentParser("fiqa_jax.predict", description=__doc__.split("\n", 1)[0])
-    photographs.add_arguments(p)
-    p.add_argument("--maps", action="store_true", help="draw the quality maps into OUTPUT/maps")
+    p = argparse.ArgumentParser("fiqa predict", description=__doc__.split("\n", 1)[0])
+    photographs.add_arguments(p, shipped.DEFAULT, "INPUT-judged, in the working directory")
+    told = "also write every map in full, as npy, as 16-bit PNG and drawn, into OUTPUT/maps"
+    p.add_argument("--maps", action="store_true", help=told)
     p.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT")
     return p
 
@@ -52,9 +69,11 @@ def run(args: argparse.Namespace) -> None:
       RunError, InputError, PredictionsError, model_dir.ModelError: nothing was predicted.
     """
     photographs.check(args)
-    out = Path(args.output)
+    out = Path(args.output or default_output(args.inputs))
     if (out / LOG).exists() and not args.resume:
-        raise RunError(f"{out / LOG} is there: go on with --resume, or give another --output")
+        if args.output:
+            raise RunError(f"{out / LOG} is there: go on with --resume, or give another --output")
+        _same_inputs(out, args)
     items = inputs.collect(args.inputs, recursive=args.recursive)
     began = time.monotonic()
     batch = min(args.batch, len(items))
@@ -62,6 +81,14 @@ def run(args: argparse.Namespace) -> None:
     out.mkdir(parents=True, exist_ok=True)
     done = _begin(out, predictor, args)
     todo = [item for item in items if item.id not in done]
+    if len(todo) < len(items):
+        print(f"{out}: {len(items) - len(todo)} of {len(items)} are judged, going on", flush=True)
+    if todo:
+        print(
+            f"{len(todo)} photographs to judge with {predictor.name}; the first takes longer, "
+            "while the model is compiled for this machine",
+            flush=True,
+        )
     for rows in _progress(
         _predicted(predictor, todo, args, out), len(items), len(items) - len(todo)
     ):
@@ -75,7 +102,36 @@ def run(args: argparse.Namespace) -> None:
     schema.write_csv(out / TABLE, rows, columns)
     if args.maps:
         map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
-    print(summary(rows, out, len(todo), time.monotonic() - began))
+    page = judged_page.write(out)
+    print(summary(rows, len(todo), time.monotonic() - began))
+    print(f"\nreport  {page}\ntable   {out / TABLE}")
+
+
+def default_output(given: Sequence[str]) -> str:
+    """`photos/` -> `photos-judged`: a folder of the working directory named after the inputs."""
+    first = Path(given[0]).expanduser().resolve()
+    name = first.name if first.is_dir() else first.stem
+    more = f"-and-{len(given) - 1}-more" if len(given) > 1 else ""
+    return f"{name or 'photographs'}{more}-judged"
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    """What was asked to be judged, for run.json."""
+    named = [str(Path(one).expanduser().resolve()) for one in args.inputs]
+    return {"inputs": named, "recursive": args.recursive}
+
+
+def _same_inputs(out: Path, args: argparse.Namespace) -> None:
+    """Raises: RunError: the folder that would be gone on with holds other photographs."""
+    file = out / RUN
+    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    changed = [key for key, value in _asked(args).items() if before.get(key) != value]
+    if changed:
+        was = ", ".join(f"{key} was {before.get(key)!r}" for key in changed)
+        raise RunError(
+            f"{out} holds another run ({was}); to judge these, give another --output DIR, or "
+            "--resume to add them"
+        )
 
 
 def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[str, Row]:
@@ -93,7 +149,8 @@ def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[st
     fine = [row for row in rows if row["status"] != "error"]
     if len(fine) < len(rows):
         schema.write_jsonl(log, fine)
-    atomic.write(out / RUN, (json.dumps(now) + "\n").encode())
+    now |= _asked(args) | {"began_in": os.getcwd()}
+    atomic.write(out / RUN, (json.dumps(now, indent=1) + "\n").encode())
     return {row["id"]: row for row in fine}
 
 
@@ -108,8 +165,10 @@ def _predicted(
             [item.id for item in group],
             [item.patient for item in group],
         )
-        if args.maps:
-            for item, photo, one in zip(group, photos, judged, strict=True):
+        for item, photo, one in zip(group, photos, judged, strict=True):
+            if isinstance(photo, Photo):
+                thumbnails.save(out, item.id, photo, one.map)
+            if args.maps:
                 _draw(predictor, out, item, photo, one)
         yield [one.row for one in judged]
 
@@ -133,34 +192,38 @@ def _draw(
     )
 
 
-def summary(rows: Sequence[Row], out: Path, new: int, seconds: float) -> str:
-    """What the run found, for the end of the command."""
+def summary(rows: Sequence[Row], new: int, seconds: float) -> str:
+    """What the run found, for the end of the command: what is to be done, and why.
 
-    def counted(column: str) -> str:
-        found = collections.Counter(str(row[column]) for row in rows if row[column])
-        return ", ".join(f"{name} {count}" for name, count in found.most_common())
+    Args:
+      rows: every row of the run; `new`: how many were judged now, in `seconds`.
+    """
+    judged = [row for row in rows if row["status"] == "ok"]
+    speed = f", {new / max(seconds, 1e-9):.1f} a second" if new else ""
+    lines = [f"{len(rows)} files ({new} new{speed})"]
+    for decision, says in DECISION_WORDS.items():
+        those = [row for row in judged if row["decision"] == decision]
+        lines.append(f"  {len(those):6,}  {says}{_causes(those) if decision != 'accept' else ''}")
+    for status, says in STATUS_WORDS.items():
+        those = [row for row in rows if row["status"] == status]
+        if those:
+            lines.append(f"  {len(those):6,}  {says}")
+            if status == "error":
+                lines += [f"          {row['error']}" for row in those[:5]]
+                more = [f"          and {len(those) - 5} more, see the report"]
+                lines += more if len(those) > 5 else []
+    return "\n".join(lines)
 
-    reasons = collections.Counter(
-        reason.split(":")[0]
-        for row in rows
-        if row["status"] == "ok"
-        for reason in (row["reasons"] or "").split("; ")
-        if reason
+
+def _causes(rows: Sequence[Row]) -> str:
+    """': clarity 12, illumination 3', the reasons of these rows by how often they are named."""
+    named = collections.Counter(
+        reason.split(":")[0] for row in rows for reason in (row["reasons"] or "").split("; ")
     )
-    lines = [
-        f"{len(rows)} photographs ({new} new, {new / max(seconds, 1e-9):.1f} per second)",
-        f"  status    {counted('status')}",
-        f"  decision  {counted('decision')}",
-    ]
-    if grades := counted("quality"):
-        lines.append(f"  quality   {grades}")
-    if reasons:
-        lines.append("  reasons   " + ", ".join(f"{n} {c}" for n, c in reasons.most_common()))
-    failed = [row for row in rows if row["status"] == "error"]
-    lines += [f"  not read  {row['error']}" for row in failed[:5]]
-    if len(failed) > 5:
-        lines.append(f"  not read  {len(failed) - 5} more, see the column 'error'")
-    return "\n".join([*lines, f"  written   {out / TABLE}, {out / LOG}"])
+    text = ", ".join(
+        f"{CAUSE_WORDS.get(name, name)} {n}" for name, n in named.most_common() if name
+    )
+    return f": {text}" if text else ""
 
 
 if __name__ == "__main__":

@@ -23,7 +23,17 @@ LAYERS = {
         *("synthetic", "readers", "sources", "builders", "prepare"),
     ),
 }
-COMMANDS = {"audit", "calibrate", "convert", "encoders", "evaluate", "explain", "main", "predict"}
+COMMANDS = {
+    "audit",
+    "calibrate",
+    "cli",
+    "convert",
+    "encoders",
+    "evaluate",
+    "explain",
+    "main",
+    "predict",
+}
 TOP = {
     "fiqa_jax": {*COMMANDS, "command"},
     "input_pipeline": {"atomic", "chunks", "memory", "prepare", "progress"},

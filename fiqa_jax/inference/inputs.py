@@ -9,6 +9,8 @@ from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.tables.columns import read_sheet
 from input_pipeline.tables.examples import TableError
 
+JUDGED = "predictions.jsonl"  # in a folder that predict wrote: its pictures are no photographs
+
 
 class InputError(ValueError):
     """Inputs that cannot be used; says which, what was seen and what to do."""
@@ -32,9 +34,10 @@ def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> lis
     """Photographs of all inputs, in the order given, folders in the order of their file names.
 
     A file stands for itself, whatever it is called. A folder stands for the files in it (below it,
-    too, if `recursive`) with a photograph's suffix; names that start with a dot are passed over. A
-    .csv or .tsv file is a manifest: its column `path` counts (relative paths start from its
-    folder), with `id` and `patient` where it has them. A path that comes twice is taken once.
+    too, if `recursive` or where it has none itself) with a photograph's suffix; names that start
+    with a dot are passed over, and so is the output of an earlier run. A .csv or .tsv file is a
+    manifest: its column `path` counts (relative paths start from its folder), with `id` and
+    `patient` where it has them. A path that comes twice is taken once.
 
     Raises:
       InputError: an input that is not there, a folder without photographs, a manifest without
@@ -66,21 +69,29 @@ def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> lis
 def _folder(folder: Path, recursive: bool) -> list[Item]:
     files: list[Path] = []
     seen: set[str] = set()
+    if (folder / JUDGED).is_file():
+        raise InputError(
+            f"{folder} is the output of an earlier run, not photographs; `fiqa report` shows it"
+        )
     for root, below, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(root)
         if real in seen:  # a link back up
             below.clear()
             continue
         seen.add(real)
+        if JUDGED in names:  # the output of an earlier run
+            below.clear()
+            continue
         below[:] = sorted(name for name in below if not name.startswith(".")) if recursive else []
         files += [
             Path(root, name)
             for name in sorted(names)
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
         ]
+    if not files and not recursive and any(one.is_dir() for one in folder.iterdir()):
+        return _folder(folder, True)
     if not files:
-        where = "in or below it" if recursive else "in it; --recursive looks below it, too"
-        raise InputError(f"{folder}: no file with a photograph's suffix {where}")
+        raise InputError(f"{folder}: no file with a photograph's suffix in or below it")
     return [Item(str(file), as_text(str(file)), "") for file in files]
 
 

@@ -26,12 +26,20 @@ class RunError(ValueError):
     """A run that cannot start; says why and what to do."""
 
 
-def add_arguments(p: argparse.ArgumentParser) -> None:
-    """Adds the inputs, --model, --output and how photographs are read."""
+def add_arguments(p: argparse.ArgumentParser, model: str = "", output: str = "") -> None:
+    """Adds the inputs, --model, --output and how photographs are read.
+
+    Args:
+      p: of a command.
+      model: the default one, '' where one has to be named.
+      output: says what the folder is by default, '' where one has to be named.
+    """
     p.add_argument("inputs", nargs="+", metavar="INPUT", help="photographs, folders, CSV with path")
-    told = "a recipe's WORKDIR/model, or efiqa, which comes with the package"
-    p.add_argument("--model", required=True, metavar="DIR", help=told)
-    p.add_argument("--output", required=True, metavar="DIR", help="made if absent")
+    told = "a recipe's WORKDIR/model, or the name of a model that comes with the package"
+    shown = f"{told} ({model})" if model else told
+    p.add_argument("--model", required=not model, default=model, metavar="DIR", help=shown)
+    shown = f"made if absent ({output})" if output else "made if absent"
+    p.add_argument("--output", required=not output, default="", metavar="DIR", help=shown)
     p.add_argument("--recursive", action="store_true", help="folders with all that is below them")
     p.add_argument(
         "--allow-frame",

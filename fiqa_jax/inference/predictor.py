@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +57,7 @@ class Predictor:
 
             folder = shipped.find(model)
             self.model = model_dir.load(folder)
-            self.name = model_name(folder)
+            self.name = shipped.model_name(folder)
         else:
             self.model = model
             digest = _digest(json.dumps(model.config, sort_keys=True, default=list).encode())
@@ -157,14 +156,6 @@ class Predictor:
             self.diagnosis,
             patient,
         )
-
-
-def model_name(directory: Path) -> str:
-    """What prediction rows call the model in a directory: its name and a digest of its files."""
-    config = directory / "config.json"
-    parts = [config, *sorted(directory.glob("*.safetensors"))]
-    digest = _digest(*(part.read_bytes() for part in parts))
-    return f"{json.loads(config.read_text(encoding='utf-8'))['name']}@{digest[:8]}"
 
 
 def _digest(*parts: bytes) -> str:

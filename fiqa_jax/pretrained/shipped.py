@@ -1,10 +1,13 @@
 """Models that come with the package: a folder each in `weights`, used by their names."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "weights"
 CONFIG = "config.json"  # what makes a folder a model directory
+DEFAULT = "efiqa"  # judges where no model is asked for
 
 
 def find(name: str | os.PathLike[str]) -> Path:
@@ -24,3 +27,13 @@ def lacking(name: str | os.PathLike[str]) -> str:
         f"{os.fspath(name)} is no model directory: there is no {CONFIG}. A finished recipe leaves "
         f"one as WORKDIR/model; to judge photographs with, the package has {known}"
     )
+
+
+def model_name(directory: str | os.PathLike[str]) -> str:
+    """What prediction rows call the model of a directory: its name and a digest of its files."""
+    folder = find(directory)
+    config = folder / CONFIG
+    whole = hashlib.sha256()
+    for part in (config, *sorted(folder.glob("*.safetensors"))):
+        whole.update(hashlib.sha256(part.read_bytes()).digest())
+    return f"{json.loads(config.read_text(encoding='utf-8'))['name']}@{whole.hexdigest()[:8]}"

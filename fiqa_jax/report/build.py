@@ -1,13 +1,12 @@
 """report.html of a work directory, made from its files only.
 
-    python -m fiqa_jax.report WORKDIR
+    fiqa report WORKDIR
 
 Reads recipe.json, every stage's stage.json, metrics.jsonl, predictions_*.csv, compare.csv and
 section.json (see `page.save_section`: how a method adds a part of its own), and the
 predictions.csv of `fiqa_jax.predict`. The pictures also lie as files in WORKDIR/report.
 """
 
-import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from fiqa_jax import command
 from fiqa_jax.predictions import schema
 from fiqa_jax.report import gallery, page
 from fiqa_jax.report.comparison_page import compare_section
@@ -171,11 +169,3 @@ def _write(root: Path, text: str, pictures: Sequence[Picture]) -> None:
         if old.name not in names and old.suffix in (".png", ".jpg"):
             old.unlink()
     atomic.write(root / PAGE, text.encode())
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
-    p = argparse.ArgumentParser("fiqa_jax.report", description=__doc__.split("\n", 1)[0])
-    p.add_argument("workdir", metavar="WORKDIR")
-    args = p.parse_args(argv)
-    return command.run("report", lambda: print(write_report(args.workdir)))

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fiqa_jax import calibrate
-from fiqa_jax.inference.predictor import model_name
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import Predictions
+from fiqa_jax.pretrained.shipped import model_name
 
 TRUTH = {
     "quality": np.arange(50) % 3,

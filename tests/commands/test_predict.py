@@ -108,10 +108,13 @@ def test_a_folder_becomes_a_table(here, capsys):
     # Two photographs of four were fit for the first batch, two of two for the second: always 4.
     assert set(seen) == {(4, SIDE, SIDE, 3)}
     text = capsys.readouterr().out
-    assert "6 photographs (6 new" in text
-    assert "ok 4, error 1, out_of_scope 1" in text
-    assert "accept 2, recapture 2, review 2" in text
-    assert "not read" in text
+    assert "6 files (6 new, " in text
+    assert "     2  good enough to read\n" in text
+    assert "     2  to be taken again: illumination 2, a part cannot be seen 2\n" in text
+    assert "     1  not judged: no colour fundus photographs" in text
+    assert "     1  could not be read\n" in text
+    assert "broken.jpg: no photograph" in text
+    assert text.index("report ") < text.index(str(root / "out" / "report.html"))
     log = schema.read_rows(root / "out" / "predictions.jsonl")
     assert [row["id"] for row in log] == order
     assert rows["a.png"]["model"] == log[0]["model"]
@@ -142,7 +145,50 @@ def test_resume_after_a_kill(here, capsys):
     assert (root / "out" / "predictions.csv").read_bytes() == whole
     # a and b were known; c and d are new; broken is tried again; frame is out of scope.
     assert len(seen) == 2
-    assert "6 photographs (4 new" in capsys.readouterr().out
+    assert "6 files (4 new" in capsys.readouterr().out
+
+
+def test_without_output_a_folder_is_named_after_the_input(here, monkeypatch, capsys):
+    root, seen = here
+    (root / "work").mkdir()
+    monkeypatch.chdir(root / "work")
+    command = ["../photos", "--model", str(root / "model"), "--batch", "2"]
+    assert predict.main(command) == 0
+    out = root / "work" / "photos-judged"
+    assert {"predictions.csv", "predictions.jsonl", "report.html", "run.json"} <= {
+        file.name for file in out.iterdir()
+    }
+    whole = (out / "predictions.csv").read_bytes()
+    assert "5 photographs to judge with dark@" in capsys.readouterr().out
+    # The same again goes on, and has only the broken file to try.
+    seen.clear()
+    assert predict.main(command) == 0
+    assert (out / "predictions.csv").read_bytes() == whole
+    assert seen == []
+    assert "photos-judged: 4 of 5 are judged, going on" in capsys.readouterr().out
+    # Another folder of the same name is not mixed in.
+    other = root / "elsewhere" / "photos"
+    other.mkdir(parents=True)
+    Image.new("RGB", (32, 32)).save(other / "x.png")
+    assert predict.main([str(other), *command[1:]]) == 1
+    error = capsys.readouterr().err
+    assert "photos-judged holds another run (inputs was" in error
+    assert "--output" in error
+
+
+def test_the_output_of_a_run_is_never_judged(here, monkeypatch):
+    root, _ = here
+    monkeypatch.chdir(root / "photos")
+    command = [".", "--model", str(root / "model"), "--recursive", "--maps"]
+    assert predict.main(command) == 0
+    first = schema.read_rows(root / "photos" / "photos-judged" / "predictions.csv")
+    assert predict.main([*command, "--output", str(root / "again")]) == 0
+    assert len(schema.read_rows(root / "again" / "predictions.csv")) == len(first) == 6
+
+
+def test_several_inputs_name_one_folder():
+    assert predict.default_output(["a/photos/"]) == "photos-judged"
+    assert predict.default_output(["eye.jpg", "b.jpg"]) == "eye-and-1-more-judged"
 
 
 def test_a_mended_file_is_read_on_resume(here):

@@ -51,7 +51,7 @@ def test_links_in_a_circle_end(tmp_path):
     ("content", "match"),
     [
         (None, "there is no such file or folder"),
-        ("", "--recursive looks below it"),
+        ("", "in or below it"),
         ("image\na.png\n", r"no column 'path'; there are \['image'\]"),
         ("path,id\na.png,1\n,2\n", "an empty path"),
         ("path,id\na.png,1\nb.png,1\n", "id '1' stands for"),

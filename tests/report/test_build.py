@@ -11,6 +11,7 @@ from fiqa_jax.evaluation import metrics
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.report import __main__ as report_command
 from fiqa_jax.report import build, comparison_page, page
 from fiqa_jax.report import gallery as examples
 from fiqa_jax.report.page import Gallery, Picture, Section, Table
@@ -257,7 +258,7 @@ def test_one_stage_folder_alone(tmp_path):
 
 
 def test_empty_directory_and_command(tmp_path, capsys):
-    assert build.main([str(tmp_path)]) == 1
+    assert report_command.main([str(tmp_path)]) == 1
     assert "holds nothing to report on" in capsys.readouterr().err
     assert not (tmp_path / "report.html").exists()
 

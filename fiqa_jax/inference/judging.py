@@ -1,0 +1,97 @@
+"""Judging photographs from Python, in one line.
+
+import fiqa_jax
+fiqa_jax.judge("photo.jpg")[0]["decision"]
+fiqa_jax.to_frame(fiqa_jax.judge("photos/"))
+"""
+
+import functools
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa_jax.inference import inputs
+from fiqa_jax.inference.inputs import Item
+from fiqa_jax.inference.predictor import Predictor
+from fiqa_jax.predictions.schema import Row
+from fiqa_jax.pretrained import shipped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source = str | os.PathLike[str] | bytes | NDArray[np.uint8]
+BATCH = 16  # photographs that go through the model together
+
+
+def judge(
+    photographs: Source | Iterable[Source],
+    *,
+    model: str | os.PathLike[str] = shipped.DEFAULT,
+    maps: bool = False,
+    allow_frame: bool = False,
+) -> list[Row]:
+    """Judges photographs; a file that cannot be read is a row as well, never an exception.
+
+    Args:
+      photographs: one or many of: a path, a folder (its photographs, below it too), a manifest
+        (CSV with a column path), the bytes of a file, a picture [H, W, 3] or [H, W] uint8 in RGB.
+      model: a model directory, or the name of a model that comes with the package.
+      maps: every row's `map` holds the quality map, [h, w] float32 in [0, 1], 1 = bad, or None.
+      allow_frame: judge photographs without a round field of view, too.
+
+    Returns:
+      A row (dict) a photograph, in order: status, quality, p_..., score (higher = worse),
+      bad_area, reasons, advice, decision (accept | review | recapture), ...; see
+      `fiqa_jax.predictions.schema`. Arrays and bytes get the ids '#0', '#1', ... by their place.
+
+    Raises:
+      InputError: a path that is not there.
+      ModelError: no model directory.
+    """
+    if isinstance(photographs, (str, os.PathLike, bytes, np.ndarray)):
+        photographs = [photographs]
+    todo: list[tuple[Source, Item]] = []
+    for place, one in enumerate(photographs):
+        if isinstance(one, (str, os.PathLike)):
+            todo += [(item.path, item) for item in inputs.collect([one], recursive=True)]
+        else:
+            todo.append((one, Item("", f"#{place}", "")))
+    if not todo:
+        return []
+    folder = shipped.find(model)
+    name = "" if shipped.lacking(folder) else shipped.model_name(folder)
+    predictor = _predictor(folder, name, allow_frame, 1 if len(todo) == 1 else BATCH)
+    rows: list[Row] = []
+    for at in range(0, len(todo), predictor.batch):
+        part = todo[at : at + predictor.batch]
+        judged = predictor.judge(
+            [predictor.read(source) for source, _ in part],
+            [inputs.as_text(item.path) for _, item in part],
+            [item.id for _, item in part],
+            [item.patient for _, item in part],
+        )
+        rows += [{**one.row, "map": one.map} if maps else one.row for one in judged]
+    return rows
+
+
+def to_frame(rows: Sequence[Row]) -> "pd.DataFrame":
+    """Rows as a pandas table, a column a key; photographs without a value have NaN or None.
+
+    Raises:
+      ImportError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ImportError("to_frame needs pandas: pip install pandas") from None
+    return pd.DataFrame(list(rows))
+
+
+@functools.lru_cache(maxsize=4)
+def _predictor(folder: Path, name: str, allow_frame: bool, batch: int) -> Predictor:
+    """Loaded and compiled once for a `name`, which has the digest of the files in it."""
+    return Predictor(folder, allow_frame=allow_frame, batch=batch)

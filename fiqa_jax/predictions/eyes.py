@@ -1,0 +1,31 @@
+"""Whose eye a photograph shows, as far as its name tells."""
+
+import re
+
+LEFT, RIGHT = "left", "right"
+# A word of its own within the name: 10_left, OD-23, IM0021_R1; never the l of "lens" or "oldest".
+_WORDS = {LEFT: r"left|os|oi|li|l", RIGHT: r"right|od|re|r"}
+_EDGE = r"(?:^|(?<=[^a-z]))(?:{})(?=$|[^a-z])"
+_PATTERNS = {side: re.compile(_EDGE.format(words)) for side, words in _WORDS.items()}
+
+
+def eye(name: str) -> str:
+    """'left', 'right', or '' where the name says neither or both.
+
+    Args:
+      name: of the file without its suffix, in any case.
+    """
+    found = [side for side, pattern in _PATTERNS.items() if pattern.search(name.lower())]
+    return found[0] if len(found) == 1 else ""
+
+
+def patient(name: str) -> str:
+    """What is left of a name without the word for its eye: the same for both eyes of a person.
+
+    '' where the name does not say which eye, or is nothing else than that.
+    """
+    side = eye(name)
+    if not side:
+        return ""
+    head = _PATTERNS[side].split(name.lower(), maxsplit=1)[0]
+    return name[: len(head)].strip(" _-.")
