@@ -62,7 +62,7 @@ def default_workdir(config_path: str) -> str:
 
 
 def run() -> None:
-    """Entry point of the `fiqa-jax` command."""
+    """Entry point of `fiqa train`."""
     sys.argv = command_line.found(sys.argv)  # ml_collections looks there for what is set
     app.run(main, argv=sys.argv, flags_parser=command_line.parse)
 

@@ -279,7 +279,7 @@ def test_photograph_of_a_drawn_stage_comes_from_its_source(tmp_path, monkeypatch
     recipe = {"stage": {"s": {"data": {"source": "drawn"}}}}
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
     folder = stage(tmp_path, "s", "apply", data="abc")
-    monkeypatch.setattr(examples.sources, "make_source", lambda data, folder: Source())
+    monkeypatch.setattr(examples.opening, "make_source", lambda data, folder: Source())
     row = dict(prediction_rows([""])[0], id="y")
     got = examples.Photographs(tmp_path).find("s", row, folder)
     np.testing.assert_array_equal(got, image)
