@@ -1,10 +1,13 @@
-"""Fits a model's calibration and thresholds to labelled predictions; also from the command line.
+"""Fits limits to your own labels: which score is accepted, looked at, taken again.
 
-    python -m fiqa_jax.predict --model model photos --output out
-    python -m fiqa_jax.calibrate --model model --predictions out/predictions.csv --labels mine.csv
+    fiqa predict photos/
+    fiqa calibrate photos-judged --labels decisions.csv
+    fiqa predict more/ --calibration photos-judged/calibration.json
 
-A threshold does not carry over from one camera and population to another: fit it on photographs
-like those to come, and check it on others. The model's config.json is replaced.
+Labels come from the report (Save my decisions) or from any CSV with the photograph's name and one
+of gradable, ungradable, quality; 50 to 500 are enough. With --model DIR the calibration of a model
+of your own is replaced in its directory instead. Limits do not carry over from one camera and
+population to another: fit them on photographs like those to come.
 """
 
 import argparse
@@ -14,20 +17,39 @@ from pathlib import Path
 
 from fiqa_jax import command
 from fiqa_jax.evaluation import calibration
+from fiqa_jax.evaluation.conformal import Guarantee
 from fiqa_jax.evaluation.intervals import Interval
-from fiqa_jax.predictions import assessment, label_flags, schema
-from fiqa_jax.predictions.calibration_fit import SENSITIVITY, SPECIFICITY, Calibration, fit
+from fiqa_jax.predictions import assessment, label_flags, own_calibration, schema
+from fiqa_jax.predictions.calibration_fit import (
+    SENSITIVITY,
+    SPECIFICITY,
+    Calibration,
+    bad_of,
+    fit,
+)
 from fiqa_jax.predictions.label_files import LabelError
+from fiqa_jax.predictions.own_calibration import Fit
+from input_pipeline import atomic
+
+FILE, PICTURE = "calibration.json", "calibration.png"
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa calibrate", description=__doc__.split("\n", 1)[0])
-    p.add_argument("--model", required=True, metavar="DIR", help="its config.json is replaced")
-    p.add_argument("--sensitivity", type=float, default=SENSITIVITY, help="bad ones not accepted")
-    p.add_argument("--specificity", type=float, default=SPECIFICITY, help="others not sent back")
+    p.add_argument("folder", nargs="?", metavar="DIR", help="that fiqa predict wrote")
+    told = f"JSON to write (DIR/{FILE}); a drawing comes beside it"
+    p.add_argument("--output", default="", metavar="FILE", help=told)
+    told = "a model of your own: its config.json is replaced, no file is written"
+    p.add_argument("--model", default="", metavar="MODEL", help=told)
+    told = "share of bad photographs not accepted (%(default)s)"
+    p.add_argument("--sensitivity", type=float, default=SENSITIVITY, help=told)
+    told = "share of the others not taken again (%(default)s)"
+    p.add_argument("--specificity", type=float, default=SPECIFICITY, help=told)
+    told = "share of all photographs taken again, in place of --specificity"
+    p.add_argument("--retake-rate", type=float, metavar="SHARE", help=told)
     p.add_argument("--seed", type=int, default=0, help="of the intervals (default %(default)s)")
-    label_flags.add_arguments(p)
+    label_flags.add_arguments(p, predictions=False)
     return p
 
 
@@ -38,11 +60,85 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Fits, prints and merges into the model's config.json.
+    """Fits, writes, and says what is reached.
 
     Raises:
-      LabelError, PredictionsError, ValueError: nothing is written then.
+      LabelError, PredictionsError, CalibrationError, ValueError: nothing is written then.
     """
+    if not args.predictions and not args.folder:
+        raise LabelError("nothing to calibrate: give the folder that fiqa predict wrote")
+    args.predictions = args.predictions or str(Path(args.folder) / "predictions.csv")
+    if args.model:
+        return _into_model(args)
+    if not (args.output or args.folder):
+        raise LabelError("--predictions alone does not say where to write: add --output FILE")
+    file = Path(args.output) if args.output else Path(args.folder) / FILE
+    every = schema.load(args.predictions)
+    names = {str(row["model"]).split("+")[0] for row in every.rows}
+    if len(names) != 1 or "score" not in every.outputs:
+        raise LabelError(
+            f"{args.predictions} holds scores of {len(names)} models; expected those of one"
+        )
+    found, notes = label_flags.read(
+        args.predictions, args, label_flags.format_of(args), partly=True
+    )
+    bad = bad_of(found)
+    here = bad >= 0
+    got = own_calibration.fit(
+        bad[here],
+        found.outputs["score"][here],
+        found.patient[here],
+        sensitivity=args.sensitivity,
+        specificity=args.specificity,
+        retakes=args.retake_rate,
+        judged=every.outputs["score"],
+        seed=args.seed,
+    )
+    counts = {"bad": int((bad == 1).sum()), "others": int((bad == 0).sum())}
+    told = {"photographs": counts, "patients": len(set(found.patient[here].tolist()))}
+    own_calibration.write(file, names.pop(), got, {**told, "labels": Path(args.labels or "").name})
+    from fiqa_jax.report import calibration_figure
+
+    picture = file.with_suffix(".png")
+    atomic.write(picture, calibration_figure.draw(bad[here], got))
+    print("\n".join(f"- {note}" for note in notes))
+    print(limits_text(got, counts))
+    print(f"\nwritten  {file}, {picture}\nuse it   fiqa predict PHOTOS --calibration {file}")
+
+
+def limits_text(got: Fit, counts: Mapping[str, int]) -> str:
+    """What the limits promise and what they reached, for a person."""
+    lines = [
+        f"{counts['bad']} bad and {counts['others']} other photographs",
+        f"accept below a score of {got.accept:.3f}, retake from {got.recapture:.3f} on, a person "
+        "looks at those between",
+    ]
+    for promise, says in (
+        (got.sensitivity, "bad photographs are not accepted"),
+        (got.specificity, "others are not taken again"),
+    ):
+        if promise:
+            lines.append(f"promised: at least {_promise(promise)} of {says}")
+    held = got.held_out
+    lines.append(
+        f"checked on patients left out, {own_calibration.FOLDS}-fold: not accepted "
+        f"{_reached(held['sensitivity'])} of the bad ones; not taken again "
+        f"{_reached(held['specificity'])} of the others"
+    )
+    shares = ", ".join(f"{name} {held[name].value:.0%}" for name in ("accept", "review"))
+    lines.append(f"of the labelled photographs: {shares}, retake {held['recapture'].value:.0%}")
+    return "\n".join(lines)
+
+
+def _promise(one: Guarantee) -> str:
+    return (
+        f"{one.promised:.1%} (on average over sets of labels; with this set, from {one.labelled} "
+        f"labels, {one.low:.1%} to {one.high:.1%})"
+    )
+
+
+def _into_model(args: argparse.Namespace) -> None:
+    """Fits every head of a model of one's own and merges that into its config.json."""
     from fiqa_jax.inference import model_dir
     from fiqa_jax.pretrained.shipped import model_name
 
@@ -53,7 +149,7 @@ def run(args: argparse.Namespace) -> None:
     if others:
         raise LabelError(
             f"{args.predictions} was predicted by {', '.join(sorted(others))}, {directory} holds "
-            f"{name}: run fiqa_jax.predict with that model again"
+            f"{name}: run fiqa predict with that model again"
         )
     found, notes = label_flags.read(args.predictions, args, label_flags.format_of(args))
     got = fit(found, sensitivity=args.sensitivity, specificity=args.specificity, seed=args.seed)
@@ -72,7 +168,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def text(got: Calibration, sensitivity: float, specificity: float) -> str:
-    """What was fitted, for a person."""
+    """What was fitted to a model's heads, for a person."""
     lines = [f"{head}: {_numbers(values)}" for head, values in got.temperature.items()]
     if got.band:
         band = got.band

@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     photographs.add_arguments(p, shipped.DEFAULT, "INPUT-judged, in the working directory")
     told = "also write every map in full, as npy, as 16-bit PNG and drawn, into OUTPUT/maps"
     p.add_argument("--maps", action="store_true", help=told)
+    told = "limits fitted to your own labels: a file of fiqa calibrate"
+    p.add_argument("--calibration", default="", metavar="FILE", help=told)
     p.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT")
     return p
 
@@ -77,7 +79,9 @@ def run(args: argparse.Namespace) -> None:
     items = inputs.collect(args.inputs, recursive=args.recursive)
     began = time.monotonic()
     batch = min(args.batch, len(items))
-    predictor = Predictor(args.model, allow_frame=args.allow_frame, batch=batch)
+    predictor = Predictor(
+        args.model, allow_frame=args.allow_frame, batch=batch, calibration=args.calibration
+    )
     out.mkdir(parents=True, exist_ok=True)
     done = _begin(out, predictor, args)
     todo = [item for item in items if item.id not in done]

@@ -33,6 +33,7 @@ def judge(
     model: str | os.PathLike[str] = shipped.DEFAULT,
     maps: bool = False,
     allow_frame: bool = False,
+    calibration: str | os.PathLike[str] = "",
 ) -> list[Row]:
     """Judges photographs; a file that cannot be read is a row as well, never an exception.
 
@@ -42,6 +43,7 @@ def judge(
       model: a model directory, or the name of a model that comes with the package.
       maps: every row's `map` holds the quality map, [h, w] float32 in [0, 1], 1 = bad, or None.
       allow_frame: judge photographs without a round field of view, too.
+      calibration: a file of `fiqa calibrate`.
 
     Returns:
       A row (dict) a photograph, in order: status, quality, p_..., score (higher = worse),
@@ -50,7 +52,7 @@ def judge(
 
     Raises:
       InputError: a path that is not there.
-      ModelError: no model directory.
+      ModelError, CalibrationError: no model directory, no calibration for this model.
     """
     if isinstance(photographs, (str, os.PathLike, bytes, np.ndarray)):
         photographs = [photographs]
@@ -64,7 +66,8 @@ def judge(
         return []
     folder = shipped.find(model)
     name = "" if shipped.lacking(folder) else shipped.model_name(folder)
-    predictor = _predictor(folder, name, allow_frame, 1 if len(todo) == 1 else BATCH)
+    limits = os.path.abspath(calibration) if calibration else ""
+    predictor = _predictor(folder, name, allow_frame, limits, 1 if len(todo) == 1 else BATCH)
     rows: list[Row] = []
     for at in range(0, len(todo), predictor.batch):
         part = todo[at : at + predictor.batch]
@@ -92,6 +95,8 @@ def to_frame(rows: Sequence[Row]) -> "pd.DataFrame":
 
 
 @functools.lru_cache(maxsize=4)
-def _predictor(folder: Path, name: str, allow_frame: bool, batch: int) -> Predictor:
+def _predictor(
+    folder: Path, name: str, allow_frame: bool, calibration: str, batch: int
+) -> Predictor:
     """Loaded and compiled once for a `name`, which has the digest of the files in it."""
-    return Predictor(folder, allow_frame=allow_frame, batch=batch)
+    return Predictor(folder, allow_frame=allow_frame, batch=batch, calibration=calibration)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa_jax.evaluation import calibration
-from fiqa_jax.predictions import advice
+from fiqa_jax.predictions import advice, own_calibration
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import Row
@@ -44,13 +44,20 @@ class Predictor:
         `out_of_scope` (fundus models only).
       batch: photographs that go through the model together; a smaller group is filled up, so that
         the model is compiled once.
+      calibration: a file of `fiqa calibrate`: limits of the score fitted to a clinic's own labels.
 
     Raises:
       model_dir.ModelError: not a model directory.
+      CalibrationError: no calibration, or that of another model.
     """
 
     def __init__(
-        self, model: "str | os.PathLike[str] | Model", *, allow_frame: bool = False, batch: int = 1
+        self,
+        model: "str | os.PathLike[str] | Model",
+        *,
+        allow_frame: bool = False,
+        batch: int = 1,
+        calibration: str | os.PathLike[str] = "",
     ) -> None:
         if isinstance(model, (str, os.PathLike)):
             from fiqa_jax.inference import model_dir
@@ -69,6 +76,19 @@ class Predictor:
         self.thresholds = Thresholds.from_dict(config["thresholds"])
         self.allow_frame = allow_frame or data["modality"] != "fundus"
         self.batch = batch
+        self._probability: dict[str, float] = {}  # of being bad, from the score
+        if calibration:
+            own = own_calibration.read(calibration)
+            if own.model != self.name:
+                raise own_calibration.CalibrationError(
+                    f"{os.fspath(calibration)} was fitted to {own.model}, this is {self.name}: "
+                    "judge with that model, or fit it again to predictions of this one"
+                )
+            self.thresholds = dataclasses.replace(
+                self.thresholds, accept=own.accept, recapture=own.recapture
+            )
+            self._probability = own.probability
+            self.name += f"+{own.digest}"
 
     def __call__(self, source: str | os.PathLike[str] | bytes | np.ndarray) -> Row:
         """The row of one photograph: a path, the bytes of a file, or an image array.
@@ -116,6 +136,9 @@ class Predictor:
             raw = {key: np.asarray(value)[: len(fine)] for key, value in raw.items()}
             fitted = self.model.config["temperature"]
             outputs = calibration.apply(judge.with_score(raw), fitted, self.details)
+            if self._probability and "p_ungradable" not in outputs and "p_quality" not in outputs:
+                score = np.asarray(outputs["score"], np.float64)
+                outputs["p_ungradable"] = own_calibration.probability(score, self._probability)
             made = judge.rows_from_outputs(
                 outputs,
                 path=[path[i] for i in fine],

@@ -50,10 +50,7 @@ def fit(
     few = [name for name in fitted if name not in heads or not _enough(heads[name].truth)]
     if few:
         notes.append(f"not calibrated, fewer than {FEWEST} examples of a kind: {', '.join(few)}")
-    bad = found.truth.get("ungradable", np.full(len(found.id), -1))
-    if not (bad >= 0).any() and "quality" in found.truth:
-        grade = found.truth["quality"]
-        bad = np.where(grade < 0, -1, grade == 2)
+    bad = bad_of(found)
     chosen: Band | None = None
     if "score" in found.outputs and _enough(bad):
         chosen = operating_points.band(
@@ -69,6 +66,15 @@ def fit(
     temperature = {name: values for name, values in fitted.items() if name not in few}
     cuts = {"accept": chosen.accept, "recapture": chosen.recapture} if chosen else {}
     return Calibration(temperature, cuts, chosen, tuple(notes))
+
+
+def bad_of(found: Predictions) -> NDArray[np.int64]:
+    """Whether each photograph is labelled ungradable, or graded reject: [N] 1, 0, -1 = absent."""
+    bad = found.truth.get("ungradable", np.full(len(found.id), -1))
+    if not (bad >= 0).any() and "quality" in found.truth:
+        grade = found.truth["quality"]
+        bad = np.where(grade < 0, -1, grade == 2)
+    return bad
 
 
 def _enough(truth: NDArray[np.int64]) -> bool:

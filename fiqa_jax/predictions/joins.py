@@ -28,6 +28,7 @@ def join(
     *,
     exact: bool = False,
     allow_missing: bool = False,
+    partly: bool = False,
 ) -> tuple[Predictions, list[str]]:
     """Predictions with the labels of the same photographs.
 
@@ -38,8 +39,9 @@ def join(
     Args:
       found: from labelled.read_predictions; `labels`: from labelled.read_labels.
       how: the format of the ids.
-      exact: compare whole ids; else their stems (`stem`).
+      exact: compare whole ids; else their stems (`stem`), unless all labels have whole ones.
       allow_missing: leave out what only one side has, instead of an error.
+      partly: predictions without a label are left out.
 
     Returns:
       (predictions in file order, sentences on what was joined).
@@ -47,11 +49,13 @@ def join(
     Raises:
       LabelError: an id twice on one side, or on one side only.
     """
+    exact = exact or (bool(labels.id) and set(labels.id) <= set(found.id.tolist()))
     key = str if exact else stem
     ours, theirs = _index(found.id.tolist(), key), _index(labels.id, key)
     both = [name for name in ours if name in theirs]
     alone = [n for n in ours if n not in theirs], [n for n in theirs if n not in ours]
-    if not both or (any(alone) and not allow_missing):
+    missing = alone[1] if partly else alone[0] or alone[1]
+    if not both or (missing and not allow_missing):
         parts = [
             f"{len(names):,} of {len(side):,} {what} (first: {names[0]!r})"
             for names, side, what in zip(alone, (ours, theirs), _SIDES, strict=True)

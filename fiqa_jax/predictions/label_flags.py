@@ -16,10 +16,15 @@ def hyphens(argv: Sequence[str]) -> list[str]:
     return [re.sub(r"^--[a-z_]+", lambda m: m[0].replace("_", "-"), one) for one in argv]
 
 
-def add_arguments(p: argparse.ArgumentParser) -> None:
-    """Adds --predictions, --labels and the flags that describe their columns and codes."""
+def add_arguments(p: argparse.ArgumentParser, predictions: bool = True) -> None:
+    """Adds --predictions, --labels and the flags that describe their columns and codes.
+
+    Args:
+      p: of a command.
+      predictions: whether --predictions has to be given.
+    """
     formats = "; ".join(f"{name}: {how.says}" for name, how in FORMATS.items())
-    p.add_argument("--predictions", required=True, metavar="FILE", help=".csv or .jsonl")
+    p.add_argument("--predictions", required=predictions, metavar="FILE", help=".csv or .jsonl")
     p.add_argument("--labels", metavar="FILE", help="CSV; not needed for our evaluation files")
     g = p.add_argument_group("how the files are to be read")
     g.add_argument("--format", "--dataset", choices=sorted(FORMATS), help=formats)
@@ -72,8 +77,14 @@ def _pairs(text: str | None, flag: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in parts}
 
 
-def read(path: str, args: argparse.Namespace, how: Format) -> tuple[Predictions, list[str]]:
+def read(
+    path: str, args: argparse.Namespace, how: Format, *, partly: bool = False
+) -> tuple[Predictions, list[str]]:
     """Labelled predictions, and sentences on how they were read.
+
+    Args:
+      path: of the predictions; `args`: of `add_arguments`; `how`: of `format_of`.
+      partly: labels of some of the predictions are enough.
 
     Raises:
       LabelError, PredictionsError: files that do not fit.
@@ -87,7 +98,10 @@ def read(path: str, args: argparse.Namespace, how: Format) -> tuple[Predictions,
     if args.labels:
         labels = label_files.read_labels(args.labels, how, found.details, diagnosis)
         found, joined = join(
-            found, labels, how, exact=args.exact_ids, allow_missing=args.allow_missing
+            *(found, labels, how),
+            exact=args.exact_ids,
+            allow_missing=args.allow_missing,
+            partly=partly,
         )
         notes += [f"{args.labels}: {len(labels.id):,} labels", *labels.notes, *joined]
     elif not found.truth:

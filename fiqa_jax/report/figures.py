@@ -51,9 +51,9 @@ def curves(
     axis.set_title(title, fontsize=9, color=_INK, loc="left")
     axis.margins(x=0.02)
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    _plain(axis)
+    plain(axis)
     figure.legend(loc="outside lower center", ncols=2, fontsize=7.5, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def confusion(matrix: NDArray[np.integer], names: Sequence[str], title: str) -> bytes:
@@ -81,7 +81,7 @@ def confusion(matrix: NDArray[np.integer], names: Sequence[str], title: str) -> 
     axis.hlines(edges, -0.5, len(names) - 0.5, color="white", lw=1.5)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    return _png(figure)
+    return png(figure)
 
 
 def reliability_diagram(confidence: ArrayLike, outcome: ArrayLike, title: str) -> bytes:
@@ -104,8 +104,8 @@ def reliability_diagram(confidence: ArrayLike, outcome: ArrayLike, title: str) -
     axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="foretold", ylabel="came about")
     axis.set_xticks([0, 0.5, 1])
     axis.set_yticks([0, 0.5, 1])
-    _plain(axis)
-    return _png(figure)
+    plain(axis)
+    return png(figure)
 
 
 def intervals(rows: Sequence[tuple[str, float, float, float]], zero: bool, label: str) -> bytes:
@@ -127,9 +127,9 @@ def intervals(rows: Sequence[tuple[str, float, float, float]], zero: bool, label
     axis.set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlabel(label, color=_GREY)
-    _plain(axis)
+    plain(axis)
     axis.grid(False, axis="y")
-    return _png(figure)
+    return png(figure)
 
 
 def scatter(
@@ -155,9 +155,9 @@ def scatter(
         axis.scatter(x, y, s=13, color=colour, lw=0.9, alpha=0.75, marker="x")
     axis.set_xlabel("first component")
     axis.set_ylabel("second component")
-    _plain(axis)
+    plain(axis)
     figure.legend(loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def histogram(values: ArrayLike, span: tuple[float, float], label: str) -> bytes:
@@ -167,11 +167,12 @@ def histogram(values: ArrayLike, span: tuple[float, float], label: str) -> bytes
     axis.hist(np.asarray(values, np.float64), bins=20, range=span, color=COLOURS[0])
     axis.axvline(0, color=_GREY, lw=0.8, ls=":")
     axis.set(xlim=span, xlabel=label, ylabel="photographs")
-    _plain(axis)
-    return _png(figure)
+    plain(axis)
+    return png(figure)
 
 
-def _plain(axis: Axes) -> None:
+def plain(axis: Axes) -> None:
+    """The report's look: two spines, a light grid, small grey numbers."""
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color(_GREY)
     axis.tick_params(labelsize=7.5, colors=_GREY, length=2)
@@ -181,7 +182,8 @@ def _plain(axis: Axes) -> None:
     axis.yaxis.label.set(fontsize=8, color=_GREY)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The bytes of a drawing's PNG file."""
     out = io.BytesIO()
     # Without matplotlib's version in it, equal drawings are equal files.
     figure.savefig(out, format="png", facecolor="white", metadata={"Software": None})

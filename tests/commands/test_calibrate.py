@@ -143,10 +143,75 @@ def test_predictions_of_another_model_are_refused(model, capsys):
     assert run(model) == 0
     before = (model / "model" / "config.json").read_bytes()
     assert run(model) == 1  # the config has changed since they were made
-    assert "run fiqa_jax.predict with that model again" in capsys.readouterr().err
+    assert "run fiqa predict with that model again" in capsys.readouterr().err
     assert (model / "model" / "config.json").read_bytes() == before
 
 
 def test_targets_outside_the_range_are_refused(model, capsys):
     assert run(model, "--sensitivity", "95") == 1
     assert "target in ]0, 1]" in capsys.readouterr().err
+
+
+def judged(root, scores, bad):
+    """A folder as predict leaves it, and a person's decisions on it as the report saves them."""
+    names = [f"visit/{i:03d}.png" for i in range(len(scores))]
+    rows = judge.rows_from_outputs(
+        {"score": scores}, path=names, id=names, thresholds=Thresholds(), model="m@12345678+abcdef"
+    )
+    schema.write_csv(root / "predictions.csv", rows, schema.columns())
+    marks = {0: "good,1", 1: "retake,0", -1: "unsure,"}
+    lines = ["id,patient,decision,gradable"]
+    lines += [f"{n},,{marks[b]}" for n, b in zip(names, bad, strict=True) if b is not None]
+    (root / "decisions.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_own_decisions_become_limits_that_predict_takes(tmp_path, capsys):
+    """100 photographs, the first 60 of 80 labelled ones good; two unsure, the rest undecided."""
+    scores = np.linspace(0.005, 0.995, 100)
+    bad = [0] * 60 + [-1] * 2 + [1] * 20 + [None] * 18
+    judged(tmp_path, scores, bad)
+    labels = str(tmp_path / "decisions.csv")
+    assert calibrate.main([str(tmp_path), "--labels", labels]) == 0
+    text = capsys.readouterr().out
+    assert "20 bad and 60 other photographs" in text
+    assert "promised: at least 95.2% " in text
+    assert "18 predictions have no label" in text
+    told = json.loads((tmp_path / "calibration.json").read_text())
+    assert told["model"] == "m@12345678"  # limits rest on the score, which none changes
+    # Told apart without an error: one limit in the middle of those that keep both promises,
+    # between the 3rd of 60 good ones from above (k = floor(.05 * 61)) and the lowest bad one.
+    low, high = np.nextafter(scores[57], 1), scores[62]
+    assert told["thresholds"]["accept"] == pytest.approx((low + high) / 2)
+    assert told["thresholds"]["recapture"] == told["thresholds"]["accept"]
+    assert (tmp_path / "calibration.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_retake_rate_and_another_file(tmp_path, capsys):
+    scores = np.linspace(0.005, 0.995, 100)
+    judged(tmp_path, scores, [0] * 60 + [1] * 40)
+    argv = [str(tmp_path), "--labels", str(tmp_path / "decisions.csv")]
+    file = tmp_path / "mine.json"
+    assert calibrate.main([*argv, "--retake-rate", "0.1", "--output", str(file)]) == 0
+    told = json.loads(file.read_text())
+    assert (scores >= told["thresholds"]["recapture"]).sum() == 10
+    assert set(told["promised"]) == {"sensitivity"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "match"),
+    [
+        ([], "give the folder that fiqa predict wrote"),
+        (["--predictions", "p.csv"], "add --output FILE"),
+    ],
+)
+def test_what_is_missing_is_said(argv, match, capsys):
+    assert calibrate.main(argv) == 1
+    assert match in capsys.readouterr().err
+
+
+def test_labels_of_other_photographs_are_an_error(tmp_path, capsys):
+    judged(tmp_path, np.linspace(0, 1, 40), [0] * 20 + [1] * 20)
+    (tmp_path / "decisions.csv").write_text("id,gradable\nelsewhere.png,1\n")
+    argv = [str(tmp_path), "--labels", str(tmp_path / "decisions.csv")]
+    assert calibrate.main(argv) == 1
+    assert "labels have no prediction" in capsys.readouterr().err

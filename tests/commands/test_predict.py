@@ -288,6 +288,45 @@ def test_calibration_and_thresholds_of_the_model_are_used(here):
     assert row["decision"] == "recapture"
 
 
+def limits(root, model, accept=0.3, recapture=0.8):
+    file = root / "calibration.json"
+    content = {"schema": 1, "kind": "fiqa calibration", "model": model}
+    content["thresholds"] = {"accept": accept, "recapture": recapture}
+    content["probability"] = {"slope": 2.0, "offset": -1.0}
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_limits_of_ones_own(here, capsys):
+    root, _ = here
+    assert run(root) == 0
+    name = read(root)["a.png"]["model"]
+    file = limits(root, name, accept=0.01, recapture=0.99)
+    assert run(root, "--calibration", str(file), out="own") == 0
+    rows = read(root, "own")
+    assert {rows[n]["decision"] for n in ("a.png", "b.png", "c.png")} == {"review"}
+    assert rows["a.png"]["model"].startswith(name + "+")
+    assert rows["a.png"]["p_reject"] == read(root)["a.png"]["p_reject"]  # grades stay as they are
+    assert run(root, "--calibration", str(limits(root, "other@1")), out="no") == 1
+    assert "was fitted to other@1, this is dark@" in capsys.readouterr().err
+
+
+def test_a_score_alone_becomes_a_chance_with_limits_of_ones_own(here):
+    root, _ = here
+
+    def scored(batch):
+        return {"score": network(batch)["p_details"][:, 0]}
+
+    model = Model(config(), scored)
+    plain = predict.Predictor(model)
+    file = limits(root, plain.name)
+    row = predict.Predictor(model, calibration=file)(root / "photos" / "c.png")
+    bad = 1 - 200 / 255
+    chance = 1 / (1 + math.exp(-(2 * math.log(bad / (1 - bad)) - 1)))
+    assert row["p_ungradable"] == pytest.approx(chance)
+    assert plain(root / "photos" / "c.png")["p_ungradable"] is None
+
+
 def test_help_loads_no_framework():
     code = (
         "import sys\n"

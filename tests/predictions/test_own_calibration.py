@@ -1,0 +1,108 @@
+"""Limits from a clinic's own labels, their file, and predictions made with it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fiqa_jax.predictions import own_calibration
+from fiqa_jax.predictions.own_calibration import CalibrationError
+
+TARGETS = {"sensitivity": 0.9, "specificity": 0.9}
+
+
+def labelled(n=300, seed=0, apart=2.0):
+    """Scores whose log-odds are normal, the bad ones' `apart` further up; a third is bad."""
+    rng = np.random.default_rng(seed)
+    bad = (np.arange(n) % 3 == 0).astype(np.int64)
+    score = 1 / (1 + np.exp(-(rng.normal(size=n) + apart * bad)))
+    return bad, score, np.array([f"p{i // 2}" for i in range(n)])
+
+
+def test_limits_keep_their_promises_on_other_photographs():
+    bad, score, patient = labelled()
+    got = own_calibration.fit(bad, score, patient, **TARGETS)
+    assert 0 < got.accept < got.recapture < 1
+    reached = []
+    for seed in range(1, 40):
+        fresh, value, _ = labelled(seed=seed)
+        reached.append(
+            [(value[fresh == 1] >= got.accept).mean(), (value[fresh == 0] < got.recapture).mean()]
+        )
+    mean = np.mean(reached, 0)
+    assert got.sensitivity.low <= mean[0] <= got.sensitivity.high
+    assert got.specificity.low <= mean[1] <= got.specificity.high
+    assert got.held_out["sensitivity"].value == pytest.approx(0.9, abs=0.06)
+    shares = sum(got.held_out[name].value for name in ("accept", "review", "recapture"))
+    assert shares == pytest.approx(1)
+
+
+def test_separable_scores_leave_nothing_between():
+    bad, score, patient = labelled(apart=40)
+    got = own_calibration.fit(bad, score, patient, **TARGETS)
+    assert got.accept == got.recapture
+    assert got.held_out["review"].value < 0.05
+
+
+def test_the_chance_of_being_bad_comes_true():
+    """Log-odds N(0, 1) and N(2, 1), a third bad: Bayes' slope is 2, offset -2 + log(1 / 2)."""
+    bad, score, patient = labelled(n=2000)
+    got = own_calibration.fit(bad, score, patient, **TARGETS)
+    assert got.probability["slope"] == pytest.approx(2, abs=0.25)
+    assert got.probability["offset"] == pytest.approx(-2 - np.log(2), abs=0.25)
+    assert got.p_after.mean() == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_a_wished_retake_rate():
+    bad, score, patient = labelled()
+    judged = np.linspace(0, 1, 101)
+    got = own_calibration.fit(bad, score, patient, **TARGETS, retakes=0.2, judged=judged)
+    assert (judged >= got.recapture).mean() == pytest.approx(0.2, abs=0.01)
+    assert got.specificity is None
+    assert got.accept <= got.recapture
+
+
+def test_too_few_labels_say_what_to_do():
+    bad, score, patient = labelled(n=24)
+    with pytest.raises(CalibrationError, match=r"8 bad and 16 other .* at least 10 of each"):
+        own_calibration.fit(bad, score, patient, **TARGETS)
+    bad, score, patient = labelled(n=45)
+    with pytest.raises(ValueError, match=r"95\.0% cannot be promised from 15 labelled"):
+        own_calibration.fit(bad, score, patient, sensitivity=0.95, specificity=0.9)
+    with pytest.raises(CalibrationError, match="retake rate of 20"):
+        own_calibration.fit(*labelled(), **TARGETS, retakes=20)
+
+
+def test_the_file_goes_round(tmp_path):
+    got = own_calibration.fit(*labelled(), **TARGETS)
+    file = tmp_path / "c.json"
+    own_calibration.write(file, "m@1", got, {"photographs": 300})
+    back = own_calibration.read(file)
+    assert back.model == "m@1"
+    assert (back.accept, back.recapture) == (got.accept, got.recapture)
+    assert back.probability == got.probability
+    told = json.loads(file.read_text())
+    assert told["promised"]["sensitivity"]["promised"] >= 0.9
+    assert told["made_from"] == {"photographs": 300}
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", '{"kind": "else", "schema": 1}', '{"kind": "fiqa calibration"}']
+)
+def test_other_files_are_refused(tmp_path, content):
+    file = tmp_path / "c.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(CalibrationError, match=r"c\.json is no calibration of `fiqa calibrate`"):
+        own_calibration.read(file)
+
+
+def test_limits_that_are_no_numbers_are_refused(tmp_path):
+    got = own_calibration.fit(*labelled(), **TARGETS)
+    file = tmp_path / "c.json"
+    own_calibration.write(file, "m@1", got, {})
+    told = json.loads(file.read_text())
+    told["thresholds"]["accept"] = float("nan")
+    file.write_text(json.dumps(told))
+    with pytest.raises(CalibrationError, match="thresholds nan"):
+        own_calibration.read(file)
