@@ -1,32 +1,14 @@
-"""What every command does around its work: one line for a person instead of a traceback."""
+"""How commands end: see `input_pipeline.exit_status`, which the commands of both packages share."""
 
-import os
-import sys
-from collections.abc import Callable
-
-
-def run(name: str, work: Callable[[], None]) -> int:
-    """Runs a command's work.
-
-    Args:
-      name: shown before the message.
-      work: raises ValueError or OSError with a message that says what was wrong and what to do.
-
-    Returns:
-      Exit status: 0 done, 1 such an error (on stderr), 130 stopped from the keyboard, 141 where
-      whoever reads stdout has left, as `head` does: no error, and nothing is said.
-    """
-    try:
-        work()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is still buffered has no reader either; without this Python complains at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except (ValueError, OSError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"\n{name}: stopped", file=sys.stderr)
-        return 130
-    return 0
+from input_pipeline.exit_status import ALL_FAILED as ALL_FAILED
+from input_pipeline.exit_status import DONE as DONE
+from input_pipeline.exit_status import INTERRUPTED as INTERRUPTED
+from input_pipeline.exit_status import NOT_STARTED as NOT_STARTED
+from input_pipeline.exit_status import READER_LEFT as READER_LEFT
+from input_pipeline.exit_status import SOME_FAILED as SOME_FAILED
+from input_pipeline.exit_status import TERMINATED as TERMINATED
+from input_pipeline.exit_status import USAGE as USAGE
+from input_pipeline.exit_status import Stopped as Stopped
+from input_pipeline.exit_status import gently as gently
+from input_pipeline.exit_status import of_files as of_files
+from input_pipeline.exit_status import run as run

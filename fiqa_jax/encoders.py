@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fiqa_jax import command
 from fiqa_jax.pretrained.encoders import load, save
 
 
@@ -21,15 +22,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("output", help=".safetensors to write")
     parser.add_argument("--dtype", choices=("float32", "float16"), default="float32")
     args = parser.parse_args(argv)
-    try:
+
+    def work() -> None:
         save(load(args.model), args.output, args.dtype)
         found = load(args.output)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    size = Path(args.output).stat().st_size / 1e6
-    print(f"{args.output}: {size:.1f} MB, cells of {found.patch} px, {found.channels} channels")
-    return 0
+        size = Path(args.output).stat().st_size / 1e6
+        print(f"{args.output}: {size:.1f} MB, cells of {found.patch} px, {found.channels} channels")
+
+    return command.run("encoders", work)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ from fiqa_jax import command
 from fiqa_jax.inference import explainer, inputs
 from fiqa_jax.inference import photos as photographs
 from fiqa_jax.inference.explainer import Explainer, Settings
-from fiqa_jax.inference.inputs import Item, as_text
+from fiqa_jax.inference.inputs import Item
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.maps import attribution, map_files
-from input_pipeline import atomic, progress
+from input_pipeline import atomic, lock, plain_text, progress
 from input_pipeline.photo.reader import Photo, PhotoError
 
 TABLE = "explanations.csv"
@@ -60,8 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run("explain", lambda: run(args))
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Explains every photograph, writes maps and the table, prints a summary.
+
+    Returns:
+      The exit status, see `command.of_files`.
 
     Raises:
       RunError, InputError, ExplainError, model_dir.ModelError: nothing was written.
@@ -72,20 +75,21 @@ def run(args: argparse.Namespace) -> None:
         raise RunError(f"{out / TABLE} is there: give another --output")
     items = inputs.collect(args.inputs, recursive=args.recursive)
     batch = min(args.batch, len(items))
-    predictor = Predictor(args.model, allow_frame=args.allow_frame, batch=batch)
+    predictor = photographs.predictor_of(args, batch)
     settings = Settings(args.way, args.stage, args.baseline, args.steps, args.cells)
     explain = explainer.explainer(predictor.model, args.head, settings)
-    out.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
-    with progress.bar(len(items), "photo") as bar:
+    with lock.held(out), progress.bar(len(items), "photo") as bar:
+        atomic.clean(out)
         for group, photos in photographs.read_ahead(predictor, items, args.workers):
             for row in _explained(predictor, explain, group, photos, out):
                 rows.append({**row, "head": args.head, "way": args.way, "model": predictor.name})
             bar.update(len(group))
-    cells = [[_cell(row.get(name)) for name in COLUMNS] for row in rows]
-    atomic.write_csv(out / TABLE, COLUMNS, cells)
-    map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
-    print(summary(rows, out))
+        cells = [[_cell(row.get(name)) for name in COLUMNS] for row in rows]
+        atomic.write_csv(out / TABLE, COLUMNS, cells)
+        map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
+    print(plain_text.printable(summary(rows, out)))
+    return command.of_files(sum(row["status"] == "error" for row in rows), len(rows))
 
 
 def _explained(
@@ -104,7 +108,7 @@ def _explained(
         found = explain({"image": image, "fov": fov})
     place = 0
     for item, photo in zip(group, photos, strict=True):
-        row: Row = {"path": as_text(item.path), "id": item.id, "patient": item.patient or item.id}
+        row: Row = {"path": item.shown, "id": item.id, "patient": item.patient or item.id}
         if found and isinstance(photo, Photo) and predictor.in_scope(photo):
             row |= {"status": "ok", "log_odds": float(found.log_odds[place])}
             row["gap"] = float(found.gap[place])

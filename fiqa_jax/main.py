@@ -14,6 +14,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
+from fiqa_jax import command
 from fiqa_jax.recipe import command_line
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Recipe file.", lock_config=True)
@@ -23,12 +24,18 @@ _REDO = flags.DEFINE_list("redo", [], "Stages to run again, with all that follow
 _DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Join the other processes of a pod.")
 
 
-def main(argv: Sequence[str]) -> None:
-    """Sets up logging and devices, runs the recipe and says where the report is."""
+def main(argv: Sequence[str]) -> int:
+    """Runs the recipe that the flags ask for; returns the exit status, see `command`."""
     if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
+        raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --", command.USAGE)
     if _CONFIG.value is None:
-        raise app.UsageError("--config is missing, for example --config configs/multitask.py")
+        wrong = "--config is missing, for example --config configs/multitask.py"
+        raise app.UsageError(wrong, command.USAGE)
+    return command.run("fiqa_jax.main", work)
+
+
+def work() -> None:
+    """Sets up logging and devices, runs the recipe and says where the report is."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     for chatty in ("absl", "jax"):  # Orbax reports every save at length
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -45,12 +52,7 @@ def main(argv: Sequence[str]) -> None:
     devices.prepare(config.deterministic, os.path.join(workdir, "cache", "compiled"))
     devices.initialise_pod(_DISTRIBUTED.value)
     print(f"work directory: {workdir}", flush=True)
-    try:
-        page = runner.run(config, Path(workdir), _STAGE.value, _REDO.value)
-    except (ValueError, OSError, FloatingPointError) as error:
-        if os.environ.get("FIQA_TRACEBACK"):
-            raise
-        raise SystemExit(f"\n{type(error).__name__}: {error}") from None
+    page = runner.run(config, Path(workdir), _STAGE.value, _REDO.value)
     print(f"{'results' if _STAGE.value else 'report'}: {page}", flush=True)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from fiqa_jax import command
 from fiqa_jax.inference import inputs
 from fiqa_jax.inference import photos as photographs
-from fiqa_jax.inference.inputs import Item, as_text
+from fiqa_jax.inference.inputs import Item
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Judged, Predictor
 from fiqa_jax.maps import map_files
@@ -30,7 +30,7 @@ from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import Row
 from fiqa_jax.pretrained import shipped
 from fiqa_jax.report.judged import judged_page, thumbnails
-from input_pipeline import atomic, progress
+from input_pipeline import atomic, lock, plain_text, progress
 from input_pipeline.photo.reader import Photo, PhotoError
 
 LOG, TABLE, RUN = inputs.JUDGED, "predictions.csv", "run.json"
@@ -64,11 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run("predict", lambda: run(args))
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Predicts everything that is not predicted yet, writes the table, prints a summary.
+
+    Returns:
+      The exit status, see `command.of_files`; photographs out of scope are no failures.
 
     Raises:
       RunError, InputError, PredictionsError, model_dir.ModelError: nothing was predicted.
+      lock.InUseError: another run writes into the output folder.
     """
     photographs.check(args)
     out = Path(args.output or default_output(args.inputs))
@@ -79,10 +83,22 @@ def run(args: argparse.Namespace) -> None:
     items = inputs.collect(args.inputs, recursive=args.recursive)
     began = time.monotonic()
     batch = min(args.batch, len(items))
-    predictor = Predictor(
-        args.model, allow_frame=args.allow_frame, batch=batch, calibration=args.calibration
-    )
-    out.mkdir(parents=True, exist_ok=True)
+    predictor = photographs.predictor_of(args, batch, args.calibration)
+    with lock.held(out):
+        atomic.clean(out)
+        rows, new = _rows(out, predictor, items, args)
+        page = judged_page.write(out)
+    print(plain_text.printable(summary(rows, new, time.monotonic() - began)))
+    print(f"\nreport  {page}\ntable   {out / TABLE}")
+    asked = {item.id for item in items}
+    failed = sum(row["status"] == "error" for row in rows if row["id"] in asked)
+    return command.of_files(failed, len(items))
+
+
+def _rows(
+    out: Path, predictor: Predictor, items: Sequence[Item], args: argparse.Namespace
+) -> tuple[list[Row], int]:
+    """All rows, those of the inputs first and in their order, and how many of them are new."""
     done = _begin(out, predictor, args)
     todo = [item for item in items if item.id not in done]
     if len(todo) < len(items):
@@ -98,7 +114,6 @@ def run(args: argparse.Namespace) -> None:
     ):
         schema.append_jsonl(out / LOG, rows)
         done |= {row["id"]: row for row in rows}
-    # In the order of the inputs; rows of an earlier run's inputs come last.
     rows = [done[item.id] for item in items]
     asked = {item.id for item in items}
     rows += [row for name, row in done.items() if name not in asked]
@@ -106,9 +121,7 @@ def run(args: argparse.Namespace) -> None:
     schema.write_csv(out / TABLE, rows, columns)
     if args.maps:
         map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
-    page = judged_page.write(out)
-    print(summary(rows, len(todo), time.monotonic() - began))
-    print(f"\nreport  {page}\ntable   {out / TABLE}")
+    return rows, len(todo)
 
 
 def default_output(given: Sequence[str]) -> str:
@@ -128,7 +141,7 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
 def _same_inputs(out: Path, args: argparse.Namespace) -> None:
     """Raises: RunError: the folder that would be gone on with holds other photographs."""
     file = out / RUN
-    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    before = _read_run(file) if file.is_file() else {}
     changed = [key for key, value in _asked(args).items() if before.get(key) != value]
     if changed:
         was = ", ".join(f"{key} was {before.get(key)!r}" for key in changed)
@@ -141,11 +154,11 @@ def _same_inputs(out: Path, args: argparse.Namespace) -> None:
 def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[str, Row]:
     """Rows of an earlier run by id, without those that failed to be read (they get a new try)."""
     now: dict[str, Any] = {"model": predictor.name, "allow_frame": args.allow_frame}
-    now["maps"] = args.maps
+    now |= {"maps": args.maps, "ids": "below the input"}
     log = out / LOG
     rows = schema.resume_jsonl(log)
     if rows and (out / RUN).is_file():
-        before = json.loads((out / RUN).read_text(encoding="utf-8"))
+        before = _read_run(out / RUN)
         changed = [key for key in now if now[key] != before.get(key)]
         if changed:
             was = ", ".join(f"{key} was {before.get(key)!r}, is {now[key]!r}" for key in changed)
@@ -158,6 +171,19 @@ def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[st
     return {row["id"]: row for row in fine}
 
 
+def _read_run(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_bytes())
+    except ValueError as error:
+        found = error
+    if not isinstance(found, dict):
+        raise RunError(
+            f"{file} is damaged ({found if isinstance(found, ValueError) else 'no object'}): give "
+            f"another --output, or, if the model and the flags are those of before, delete {file}"
+        )
+    return found
+
+
 def _predicted(
     predictor: Predictor, items: Sequence[Item], args: argparse.Namespace, out: Path
 ) -> Iterator[list[Row]]:
@@ -165,7 +191,7 @@ def _predicted(
     for group, photos in photographs.read_ahead(predictor, items, args.workers):
         judged = predictor.judge(
             photos,
-            [as_text(item.path) for item in group],
+            [item.shown for item in group],
             [item.id for item in group],
             [item.patient for item in group],
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from input_pipeline import atomic, chunks, readers
+from input_pipeline import atomic, chunks, exit_status, readers
 from input_pipeline.sources import csv_source, dataset_source, folder_source, synthetic_source
 from input_pipeline.sources.annotated import AnnotatedReader, shows_frame
 from input_pipeline.sources.photo_files import PhotoReader
@@ -27,20 +27,22 @@ NO_FIELD = "no_field.csv"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line. Returns: 1 where files could not be read, else 0."""
+    """Command line. Returns: the exit status, see `exit_status`."""
     argv = sys.argv[1:] if argv is None else list(argv)
     parser = _parser(argv)
     args = parser.parse_args(argv)
     if args.dataset and not args.manual_dir:
         parser.error(f"{args.dataset}: --manual_dir DIR is missing, the folder it was put into")
+    return exit_status.run("prepare", lambda: work(args))
+
+
+def work(args: argparse.Namespace) -> int:
+    """Prepares the photographs; returns the exit status."""
     out = Path(args.out)
-    try:
-        source, failures = _run(args, out)
-        whole = _list_whole(source, out, args.workers) if args.dataset else []
-        packed = _pack(args, out) if args.tfds else None
-    except (ValueError, OSError) as error:  # TableError and PhotoError are ValueErrors
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    source, failures = _run(args, out)
+    whole = _list_whole(source, out, args.workers) if args.dataset else []
+    packed = _pack(args, out) if args.tfds else None
+    status = exit_status.of_files(len(failures), len(source.table))
     print(f"{len(source.table) - len(failures)} of {len(source.table)} examples are in {out}")
     if failures:
         print(f"{len(failures)} could not be read: see {out / FAILED}")
@@ -48,12 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{len(whole)} show no round field and were taken whole: see {out / NO_FIELD}")
     if packed:
         print(f"read them by --config.data.source=tfds --config.data.path={packed}")
-        return int(bool(failures))
+        return status
     which = ""
     if args.dataset:
         which = f"--config.data.source={args.dataset} --config.data.path={args.manual_dir} "
     print(f"read them by {which}--config.data.cache=disk --config.data.store={out}")
-    return int(bool(failures))
+    return status
 
 
 def _run(args: argparse.Namespace, out: Path) -> tuple[Source, dict[int, str]]:

@@ -24,7 +24,7 @@ def load(argument: str = "", name: str = "multitask") -> ConfigDict:
     return config
 
 
-def run_main(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def run_main(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     """main.main as the command line calls it; ml_collections reads overrides off sys.argv."""
     from absl import flags
     from absl.testing import flagsaver
@@ -32,4 +32,4 @@ def run_main(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["x", *arguments])
     with flagsaver.flagsaver():
         flags.FLAGS(sys.argv)
-        main.main(["x"])
+        return main.main(["x"])

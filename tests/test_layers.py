@@ -19,7 +19,20 @@ LAYERS = {
         *("pretrained", "predictions", "inference", "report", "recipe", "benchmark"),
     ),
     "input_pipeline": (
-        *("atomic", "memory", "progress", "chunks", "photo", "tables", "storage", "loading"),
+        *(
+            "plain_text",
+            "atomic",
+            "sums",
+            "lock",
+            "exit_status",
+            "memory",
+            "progress",
+            "chunks",
+            "photo",
+            "tables",
+            "storage",
+            "loading",
+        ),
         *("synthetic", "readers", "sources", "builders", "prepare"),
     ),
 }
@@ -36,7 +49,10 @@ COMMANDS = {
 }
 TOP = {
     "fiqa_jax": {*COMMANDS, "command"},
-    "input_pipeline": {"atomic", "chunks", "memory", "prepare", "progress"},
+    "input_pipeline": {
+        *("plain_text", "atomic", "sums", "lock", "exit_status"),
+        *("chunks", "memory", "prepare", "progress"),
+    },
 }
 MOST_MODULES = 20  # of a folder; networks may be more
 TENSORFLOW = {"input_pipeline/loading/tfdata.py", "fiqa_jax/training/tensorboard.py"}

@@ -33,7 +33,7 @@ def test_the_method_of_ones_own(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     flags = [*(f"--config.data.{s}" for s in SMALL), "--config.model.name=tiny"]
     flags += ["--config.model.width=1.0", "--config.train.epochs=0", "--config.train.steps=4"]
-    run_main([f"--config={tmp_path / 'ordinal_config.py'}", *flags], monkeypatch)
+    assert not run_main([f"--config={tmp_path / 'ordinal_config.py'}", *flags], monkeypatch)
     run = tmp_path / "runs" / "ordinal_config"
     found = schema.load(run / "ordinal" / "predictions_test.csv")
     p = found.outputs["p_quality"]
@@ -48,7 +48,7 @@ def test_a_method_that_is_nowhere():
     from fiqa_jax import methods
 
     with pytest.raises(ValueError, match=r"no method 'nowhere'; there are .*'multitask'"):
-        methods.build("nowhere", None, None)
+        methods.build("nowhere", None, None, trust=("nowhere",))
 
 
 def test_every_command_names_what_is_there():

@@ -4,6 +4,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from fiqa_jax import command
+
 BENCHMARKS = {
     "simple": "fiqa_jax.benchmark.simple",
     "details": "fiqa_jax.benchmark.details",
@@ -19,8 +21,9 @@ def main(argv: Sequence[str]) -> int:
     if not argv or argv[0] not in BENCHMARKS:
         names = "\n  ".join(BENCHMARKS)
         print(f"usage: python -m fiqa_jax.benchmark NAME ...\n  {names}", file=sys.stderr)
-        return 2
-    return int(importlib.import_module(BENCHMARKS[argv[0]]).main(argv[1:]))
+        return command.USAGE
+    found = importlib.import_module(BENCHMARKS[argv[0]])
+    return command.run(f"benchmark {argv[0]}", lambda: int(found.main(argv[1:])))
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ def _integrated(method: base.Method, target: Target, steps: int, cells: int) -> 
 def _traced(model: model_dir.Model) -> tuple[base.Method, Logits, dict[str, jax.Array]]:
     """The model's method, and shapes of its logits and of the maps of its trunk."""
     config, data = model.config, model.config["data"]
-    method = model_dir.build(config)
+    method = model_dir.build(config, trust=model.trust)
     if method.logits is None:
         raise ExplainError(
             f"model {config['name']} has no heads to explain: method {config['method']!r} gives no "

@@ -1,15 +1,26 @@
-"""What to predict: files, folders and manifests turned into one list of photographs."""
+"""What to predict: files, folders and manifests turned into one list of photographs.
 
+Ids do not depend on the working directory: a photograph's is its path below the input folder, the
+name of a file given by itself, what a manifest says. Where two inputs would give one id, those get
+as many folders in front as tell them apart.
+"""
+
+import collections
 import dataclasses
+import hashlib
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from input_pipeline import plain_text
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.tables.columns import read_sheet
 from input_pipeline.tables.examples import TableError
 
 JUDGED = "predictions.jsonl"  # in a folder that predict wrote: its pictures are no photographs
+WRITTEN = {JUDGED, "explanations.csv"}
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
 
 class InputError(ValueError):
@@ -23,6 +34,12 @@ class Item:
     path: str  # as the file system has it
     id: str  # UTF-8 text
     patient: str  # '' where not known
+    said: bool = False  # the id stands in a manifest
+
+    @property
+    def shown(self) -> str:
+        """The path for tables: UTF-8, and nothing that a spreadsheet takes for a formula."""
+        return plain_text.anchored(as_text(self.path))
 
 
 def as_text(name: str) -> str:
@@ -45,25 +62,74 @@ def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> lis
     """
     found: dict[str, Item] = {}
     for one in inputs:
-        path = Path(one).expanduser()
+        path = _expanded(one, "")
         if path.is_dir():
             items = _folder(path, recursive)
         elif path.suffix.lower() in (".csv", ".tsv"):
             items = _manifest(path)
         elif path.exists():
-            items = [Item(str(path), as_text(str(path)), "")]
+            items = [Item(str(path), path.name, "")]
         else:
             raise InputError(f"{path}: there is no such file or folder")
         for item in items:
             found.setdefault(os.path.abspath(item.path), item)
+    named = _told_apart(found)
     place: dict[str, Item] = {}
-    for item in found.values():
+    for item in named:
         if (other := place.setdefault(item.id, item)) is not item:
             raise InputError(
-                f"id {item.id!r} stands for {other.path} and for {item.path}; give each photograph "
-                "its own"
+                f"id {item.id!r} stands for {other.shown} and for {item.shown}; give each "
+                "photograph its own"
             )
-    return list(found.values())
+    return named
+
+
+def _expanded(name: str | os.PathLike[str], where: str) -> Path:
+    """A path whose `~` and `~user` stand for home folders; `~tmp.jpg` may be a file's own name."""
+    path = Path(name)
+    try:
+        return path if path.exists() else path.expanduser()
+    except (OSError, ValueError):  # a name too long, or with a NUL: its row says so
+        return path
+    except RuntimeError:
+        if where:  # of a manifest: its row says so
+            return path
+        raise InputError(
+            f"{path}: there is no such file, and no user whose home folder it could be; write "
+            f"./{path} for a file of that name"
+        ) from None
+
+
+def _told_apart(found: dict[str, Item]) -> list[Item]:
+    """The items with ids as text, each id given to two of them lengthened by folders."""
+    names = {key: item.id for key, item in found.items() if not item.said}
+    taken = {item.id for item in found.values() if item.said}
+    for _ in range(256):  # folders
+        clash = _shared(names.values(), taken)
+        longer = {key: _with_folder(key, name) for key, name in names.items() if name in clash}
+        if all(names[key] == name for key, name in longer.items()):
+            break
+        names |= longer
+    out = []
+    for key, item in found.items():
+        if not item.said:
+            text = as_text(names[key])
+            if text != names[key]:  # other bytes may read the same
+                text += f"#{hashlib.sha256(os.fsencode(names[key])).hexdigest()[:8]}"
+            item = dataclasses.replace(item, id=plain_text.anchored(text))
+        out.append(item)
+    return out
+
+
+def _shared(names: Iterable[str], taken: set[str]) -> set[str]:
+    counted = collections.Counter(names)
+    return {name for name, count in counted.items() if count > 1 or name in taken}
+
+
+def _with_folder(whole: str, name: str) -> str:
+    """The name with one more folder of the whole path in front, where there is one."""
+    parts, have = Path(whole).parts, len(Path(name).parts)
+    return "/".join(parts[-have - 1 :]) if have + 1 < len(parts) else name
 
 
 def _folder(folder: Path, recursive: bool) -> list[Item]:
@@ -79,7 +145,7 @@ def _folder(folder: Path, recursive: bool) -> list[Item]:
             below.clear()
             continue
         seen.add(real)
-        if JUDGED in names:  # the output of an earlier run
+        if WRITTEN & set(names):  # the output of an earlier run
             below.clear()
             continue
         below[:] = sorted(name for name in below if not name.startswith(".")) if recursive else []
@@ -92,7 +158,7 @@ def _folder(folder: Path, recursive: bool) -> list[Item]:
         return _folder(folder, True)
     if not files:
         raise InputError(f"{folder}: no file with a photograph's suffix in or below it")
-    return [Item(str(file), as_text(str(file)), "") for file in files]
+    return [Item(str(file), file.relative_to(folder).as_posix(), "") for file in files]
 
 
 def _manifest(file: Path) -> list[Item]:
@@ -101,18 +167,25 @@ def _manifest(file: Path) -> list[Item]:
     except TableError as error:
         text = str(error).replace("set --config.data.path to", "give")
         raise InputError(f"manifest {text}") from None
-    if "path" not in columns:
-        raise InputError(f"manifest {file}: no column 'path'; there are {[*columns]}")
-    empty = [""] * len(columns["path"])
+    named = next((n for n in ("path", "image") if n in columns), "")
+    if not named:
+        raise InputError(f"manifest {file}: no column 'path' (or 'image'); there are {[*columns]}")
+    empty = [""] * len(columns[named])
     items = []
     for path, name, patient in zip(
-        columns["path"],
+        columns[named],
         columns.get("id", empty),
         columns.get("patient", columns.get("patient_id", empty)),
         strict=True,
     ):
         if not path:
             raise InputError(f"manifest {file}: an empty path")
-        whole = str(file.parent / Path(path.replace("\\", "/")).expanduser())
-        items.append(Item(whole, name or as_text(whole), patient))
+        if _WINDOWS.match(path) and os.name != "nt":
+            raise InputError(
+                f"manifest {file}: {path!r} is an absolute Windows path; write paths relative to "
+                "the manifest's folder, or as this machine has them"
+            )
+        slashed = path.replace("\\", "/")
+        whole = file.parent / _expanded(slashed, "manifest")
+        items.append(Item(str(whole), name or slashed, patient, bool(name)))
     return items

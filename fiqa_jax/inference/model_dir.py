@@ -1,11 +1,13 @@
 """The model directory: config.json and model.safetensors, the one thing that is used afterwards.
 
-predict, evaluate, export and later stages load it; none of them needs a checkpoint.
+predict, evaluate, export and later stages load it; none of them needs a checkpoint. Nothing in it
+is run, and nothing is fetched for it: see `inference.model_config`.
 """
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Collection, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,15 +17,18 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from fiqa_jax import methods
-from fiqa_jax.defaults import METHODS
+from fiqa_jax.defaults import METHODS, base
+from fiqa_jax.inference import model_config
+from fiqa_jax.inference.model_config import SCHEMA
 from fiqa_jax.pretrained import encoders, tensors
 from fiqa_jax.pretrained.shipped import CONFIG as CONFIG
 from fiqa_jax.pretrained.shipped import find, lacking
 from fiqa_jax.training.devices import Axis
 from fiqa_jax.training.method import DataSpec, Method
-from input_pipeline import atomic
+from input_pipeline import atomic, sums
 
-SCHEMA = 1
+log = logging.getLogger(__name__)
+
 WEIGHTS = "model.safetensors"
 ENCODER = "encoder.safetensors"  # a frozen encoder in front of the model, where it has one
 PACKAGES = ("fiqa-jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
@@ -42,11 +47,13 @@ class Model:
       variables: weights and running statistics, numpy.
       predict: batch of numpy arrays (`image [B, S, S, C] uint8`, `fov [B, S, S] uint8`, ...) ->
         outputs as numpy arrays, before any temperature; compiled once per batch shape.
+      trust: modules beside the package's that may be run as its method.
     """
 
     config: dict[str, Any]
     variables: Any
     predict: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+    trust: tuple[str, ...] = ()
 
 
 def save(
@@ -58,7 +65,7 @@ def save(
     variables: Any,
     extra: Mapping[str, Any],
 ) -> None:
-    """Writes a model directory; config.json comes last, so half a directory never loads.
+    """Writes a model directory; config.json comes behind the weights: half a one never loads.
 
     Args:
       directory: made if absent.
@@ -95,83 +102,154 @@ def save(
         **extra,
     }
     directory.mkdir(parents=True, exist_ok=True)
+    sums.forget(directory)
     tensors.save(directory / WEIGHTS, variables, {"model": name, "method": uses})
     write_config(directory, config)
 
 
 def write_config(directory: Path, config: Mapping[str, Any]) -> None:
-    """Replaces config.json in whole."""
-    text = json.dumps(config, indent=1, default=list) + "\n"
-    atomic.write(directory / CONFIG, text.encode())
+    """Replaces config.json in whole, with digests of the weights, and the list SHA256SUMS.
+
+    Raises:
+      ModelError: a config that `read_config` would not take.
+    """
+    sums.forget(directory)
+    weights = sorted(file.name for file in directory.glob("*.safetensors"))
+    files = {name: sums.digest(directory / name) for name in weights}
+    whole = {**config, "schema": SCHEMA, "files": files}
+    data = (json.dumps(whole, indent=1, default=list) + "\n").encode()
+    try:
+        model_config.parse(data, str(directory / CONFIG))
+    except model_config.ConfigError as error:
+        raise ModelError(f"not written: {error}") from None
+    atomic.write(directory / CONFIG, data)
+    sums.write(directory, (*weights, CONFIG), files)  # not the card, which people complete
 
 
 def copy(source: Path, target: Path, config: Mapping[str, Any]) -> None:
     """The weights of one model directory with another config.json, in a directory of their own."""
     target.mkdir(parents=True, exist_ok=True)
+    sums.forget(target)
     atomic.write(target / WEIGHTS, (source / WEIGHTS).read_bytes())
     write_config(target, config)
 
 
 def read_config(directory: Path | str) -> dict[str, Any]:
-    """config.json of a model directory.
+    """config.json of a model directory, checked: see `inference.model_config`.
 
     Raises:
-      ModelError: no such directory or file, or another schema.
+      ModelError: no such directory or file, damage, another schema, a value that cannot be.
     """
     if wrong := lacking(directory):
         raise ModelError(wrong)
-    path = Path(directory) / CONFIG
+    folder = Path(directory)
     try:
-        config = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ModelError(f"{path} is not JSON ({error}); copy the model directory again") from None
-    if config.get("schema") != SCHEMA:
-        raise ModelError(f"{path} has schema {config.get('schema')!r}; this version reads {SCHEMA}")
+        config = model_config.read(folder / CONFIG)
+        sums.check_folder(folder, [CONFIG], _EDITED)
+    except (model_config.ConfigError, sums.DamageError) as error:
+        raise ModelError(str(error)) from None
     return config
 
 
-def load(directory: Path | str) -> Model:
-    """Loads a model for use on this machine's default device; see `shipped.find`.
+_AGAIN = "copy the model directory again from where it was made"
+_EDITED = f"{_AGAIN}, or, if it was changed on purpose: python -m fiqa_jax.verify --renew FOLDER"
+
+
+def check_files(directory: Path, config: Mapping[str, Any]) -> None:
+    """Compares the weights with the digests that config.json (schema 2) and SHA256SUMS hold.
+
+    A directory of schema 1 without SHA256SUMS has none: it is used, and that is said once.
 
     Raises:
-      ModelError: not a model directory.
-      ValueError: weights that do not fit its config; names the tensors.
+      ModelError: a file that is damaged or absent.
+    """
+    try:
+        listed = sums.read(directory)
+        if not listed and config["schema"] == 1 and directory not in _noted:
+            _noted.add(directory)
+            log.warning(
+                "%s: a model directory of an earlier version, without digests: damage to it cannot "
+                "be seen. `python -m fiqa_jax.verify --renew %s` adds them",
+                *(directory, directory),
+            )
+        weights = {n: d for n, d in listed.items() if n.endswith(".safetensors")}
+        for name, digest in {**weights, **config.get("files", {})}.items():
+            sums.check(directory / name, digest, _AGAIN)
+    except sums.DamageError as error:
+        raise ModelError(str(error)) from None
+
+
+_noted: set[Path] = set()
+
+
+def load(directory: Path | str, *, trust: Collection[str] = (), encoder: str = "") -> Model:
+    """Loads a model for use on this machine's default device; see `shipped.find`.
+
+    Args:
+      directory: of the model.
+      trust: modules, beside the methods of the package, that may be run where the model names one;
+        never searched in the model directory.
+      encoder: of a model whose directory has none: a file, folder or id on the Hugging Face hub,
+        instead of what it names; see `encoders.load`. Its digest must be that of the model's.
+
+    Raises:
+      ModelError: not a model directory, or a damaged one.
+      ValueError: weights that do not fit its config; names the tensors. A method that is neither
+        the package's nor trusted.
     """
     directory = find(directory)
     config = read_config(directory)
-    method = build(config)
+    check_files(directory, config)
+    method = build(config, trust=trust, apart=directory)
     shapes = jax.eval_shape(lambda: method.init(jax.random.key(0)))
     like = {"params": shapes.params, **shapes.model_state}
     variables = tensors.load(like, directory / WEIGHTS)
     on_device = jax.device_put(variables)
     compiled = jax.jit(lambda v, b: method.predict(v, b, axis=Axis()))
-    encoder = _encoder(config, directory) if "encoder" in config else None
+    front = _encoder(config, directory, encoder) if "encoder" in config else None
 
     def predict(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         given = dict(batch)
-        if encoder and "features" not in given:
+        if front and "features" not in given:
             image = encoders.sized(jax.numpy.asarray(given.pop("image")), config["encoder"]["size"])
-            given["features"] = encoder.features(image)
+            given["features"] = front.features(image)
         return {k: np.asarray(v) for k, v in compiled(on_device, given).items()}
 
-    return Model(config, variables, predict)
+    return Model(config, variables, predict, tuple(trust))
 
 
-def _encoder(config: Mapping[str, Any], directory: Path) -> encoders.Encoder:
+def _encoder(config: Mapping[str, Any], directory: Path, given: str) -> encoders.Encoder:
     name, file = config["encoder"]["name"], directory / ENCODER
-    if not (name or file.is_file()):
-        raise ModelError(f"{directory} lacks {ENCODER}; copy the whole model directory again")
-    found = encoders.load(str(file) if file.is_file() else name)
+    if not given and file.is_file():
+        found = encoders.load(str(file))
+    elif given or model_config.PACKAGED.fullmatch(name):
+        found = encoders.load(given or name)
+    elif model_config.HUB.fullmatch(name):
+        try:
+            found = encoders.load(name, offline=True)
+        except ValueError as error:
+            raise ModelError(
+                f"{directory} wants the encoder {name!r} of the Hugging Face hub, and a model "
+                f"fetches nothing on its own: `hf download {name}`, or give its folder or the id "
+                f"itself, --encoder {name} (in Python encoder=...) ({error})"
+            ) from None
+    else:
+        raise ModelError(
+            f"{directory} lacks {ENCODER}; copy the whole model directory again, or give the "
+            f"encoder by --encoder (in Python encoder=...)"
+        )
     if found.digest != config["encoder"]["digest"]:
         raise ModelError(
-            f"{directory}: the encoder {name!r} is not the one the model was trained on; its "
-            "weights have changed since"
+            f"{directory}: the encoder {given or name!r} is not the one the model was trained on; "
+            "its weights have changed since"
         )
     return found
 
 
-def build(config: Mapping[str, Any]) -> Method:
-    """The method of a config.json, to predict with."""
+def build(
+    config: Mapping[str, Any], *, trust: Collection[str] = (), apart: Path | None = None
+) -> Method:
+    """The method of a config.json, to predict with; `trust` and `apart` as in `methods.build`."""
     data = config["data"]
     spec = DataSpec(
         side=data["side"],
@@ -190,8 +268,19 @@ def build(config: Mapping[str, Any]) -> Method:
     # A setting that came after the model was made takes its default, which is what the model did.
     known = METHODS.get(config["method"], {})
     method = {**known, **config["settings"]["method"]}
-    stage = ConfigDict({"model": config["model"], **config["settings"], "method": method})
-    return methods.build(config["method"], stage, spec)
+    # Nothing is trained: optimiser and augmentation, patterns to match among them, are not used.
+    training = base()
+    training.augment.train = ""
+    stage = ConfigDict(
+        {
+            "model": config["model"],
+            **config["settings"],
+            "method": method,
+            "optim": training.optim,
+            "augment": training.augment,
+        }
+    )
+    return methods.build(config["method"], stage, spec, trust=trust, apart=apart)
 
 
 def versions() -> dict[str, str]:

@@ -15,10 +15,12 @@ from fiqa_jax.inference.inputs import Item, as_text
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.maps import map_files
 from fiqa_jax.pretrained import shipped
+from input_pipeline import plain_text
 from input_pipeline.photo.reader import Photo, PhotoError
 
 MAPS = "maps"  # folder of the output
 REGIONS = "regions.csv"  # of every map: how much of each quadrant, of disc and macula is bad
+LONGEST = 120  # bytes of a photograph's name in that of its map
 _AHEAD = 2  # batches of photographs read before the model asks for them
 
 
@@ -46,6 +48,15 @@ def add_arguments(p: argparse.ArgumentParser, model: str = "", output: str = "")
         action="store_true",
         help="judge photographs without a round field of view, too",
     )
+    p.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of your own that may be run as the model's method",
+    )
+    told = "the encoder of a model that comes without: a file, folder or Hugging Face id"
+    p.add_argument("--encoder", default="", metavar="NAME", help=told)
     p.add_argument("--batch", type=int, default=16, help="photographs at a time (%(default)s)")
     p.add_argument(
         "--workers", type=int, default=2, help="photographs read at a time (%(default)s)"
@@ -58,6 +69,18 @@ def check(args: argparse.Namespace) -> None:
         raise RunError(f"--batch {args.batch} --workers {args.workers}: expected 1 or more")
     if wrong := shipped.lacking(shipped.find(args.model)):
         raise RunError(wrong)
+
+
+def predictor_of(args: argparse.Namespace, batch: int, calibration: str = "") -> Predictor:
+    """The predictor that the flags ask for. Raises: model_dir.ModelError, ValueError: see there."""
+    return Predictor(
+        args.model,
+        allow_frame=args.allow_frame,
+        batch=batch,
+        calibration=calibration,
+        trust=args.trust,
+        encoder=args.encoder,
+    )
 
 
 def read_ahead(
@@ -100,7 +123,9 @@ def draw(
     """
     # Two photographs may have the same file name: the path's digest keeps them apart.
     tag = hashlib.sha256(item.id.encode()).hexdigest()[:8]
-    name = f"{as_text(Path(item.path).stem)}_{tag}"
+    stem = plain_text.printable(as_text(Path(item.path).stem), keep=())
+    stem = stem.encode()[:LONGEST].decode("utf-8", "ignore")
+    name = f"{stem}_{tag}"
     fine = predictor.read(item.path, map_files.own_side(photo))
     shown = fine if isinstance(fine, Photo) else photo
     map_files.write(out / MAPS, name, photo, shown, quality, threshold)

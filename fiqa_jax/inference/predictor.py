@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import Row
 from fiqa_jax.pretrained import shipped
+from input_pipeline.photo import decode
+from input_pipeline.photo.errors import problem
 from input_pipeline.photo.reader import Photo, PhotoError, read_photo
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Predictor:
       batch: photographs that go through the model together; a smaller group is filled up, so that
         the model is compiled once.
       calibration: a file of `fiqa calibrate`: limits of the score fitted to a clinic's own labels.
+      trust, encoder: see `model_dir.load`.
 
     Raises:
       model_dir.ModelError: not a model directory.
@@ -58,12 +61,15 @@ class Predictor:
         allow_frame: bool = False,
         batch: int = 1,
         calibration: str | os.PathLike[str] = "",
+        trust: str | Collection[str] = (),
+        encoder: str = "",
     ) -> None:
         if isinstance(model, (str, os.PathLike)):
             from fiqa_jax.inference import model_dir
 
             folder = shipped.find(model)
-            self.model = model_dir.load(folder)
+            own = (trust,) if isinstance(trust, str) else tuple(trust)
+            self.model = model_dir.load(folder, trust=own, encoder=encoder)
             self.name = shipped.model_name(folder)
         else:
             self.model = model
@@ -102,7 +108,11 @@ class Predictor:
     def read(
         self, source: str | os.PathLike[str] | bytes | np.ndarray, side: int = 0
     ) -> Photo | PhotoError:
-        """The photograph as the model sees it, or at another side; or why it cannot be read."""
+        """The photograph as the model sees it, or at another side; or why it cannot be read.
+
+        The last line of defence: whatever goes wrong with one file (a decoder's own error, no
+        memory, a card that dies) is that file's error and never the run's.
+        """
         data = self.model.config["data"]
         erase = tuple(tuple(box) for box in data["erase"])
         try:
@@ -116,6 +126,8 @@ class Predictor:
             )
         except PhotoError as error:
             return error
+        except Exception as error:
+            return unreadable(source, error)
 
     def judge(
         self,
@@ -179,6 +191,18 @@ class Predictor:
             self.diagnosis,
             patient,
         )
+
+
+def unreadable(source: str | os.PathLike[str] | bytes | np.ndarray, error: Exception) -> PhotoError:
+    """The error of a photograph for one that no reader foresaw."""
+    name = decode.name_of(source)
+    if isinstance(error, MemoryError):
+        seen, advice = "it needs more memory than there is", "export it smaller"
+    else:
+        text = " ".join(str(error).split())[:200]
+        seen = f"it cannot be read ({type(error).__name__}{': ' if text else ''}{text})"
+        advice = "open it in an image viewer; export or copy it again"
+    return problem(name, seen, advice)
 
 
 def _digest(*parts: bytes) -> str:

@@ -1,6 +1,10 @@
 """The four published methods and what they need, each one file that reads from top to bottom."""
 
 import importlib
+import importlib.util
+from collections.abc import Collection
+from pathlib import Path
+from types import ModuleType
 
 from ml_collections import ConfigDict
 
@@ -20,19 +24,36 @@ METHODS = {
 }
 
 
-def build(name: str, config: ConfigDict, data: DataSpec) -> Method:
+def build(
+    name: str,
+    config: ConfigDict,
+    data: DataSpec,
+    *,
+    trust: Collection[str] = (),
+    apart: Path | None = None,
+) -> Method:
     """A method, built from a stage's config and the shape of its data.
 
     Args:
-      name: a key of `METHODS`, or a module of your own that Python can import, with `build`.
+      name: a key of `METHODS`, or a module in `trust` that Python can import, with `build`.
       config: the stage's.
       data: shapes, names and counts.
+      trust: modules of your own that may be run.
+      apart: folder whose files are never run, trusted or not: the model directory that names it.
 
     Raises:
-      ValueError: a name that is neither.
+      ValueError: a name that is none of these, or a module in `apart`.
     """
+    own = METHODS.get(name)
+    if own:
+        return importlib.import_module(own).build(config, data)
+    if name not in trust:
+        raise ValueError(
+            f"no method {name!r} comes with the package; there are {sorted(METHODS)}. If it is a "
+            f"module of your own that you trust, say so: --trust {name} (in Python trust={name!r})"
+        )
     try:
-        module = importlib.import_module(METHODS.get(name, name))
+        module = _outside(name, apart)
     except ModuleNotFoundError as error:
         if error.name != name.partition(".")[0]:
             raise  # the module is there; something that it imports is not
@@ -41,3 +62,18 @@ def build(name: str, config: ConfigDict, data: DataSpec) -> Method:
             "in this folder or on PYTHONPATH"
         ) from None
     return module.build(config, data)
+
+
+def _outside(name: str, apart: Path | None) -> ModuleType:
+    """Imports a module, each package in front of it only once it is known to lie outside."""
+    parts = name.split(".")
+    for n in range(1, len(parts) + 1) if apart else ():
+        spec = importlib.util.find_spec(".".join(parts[:n]))
+        places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+        for place in places:
+            if place and Path(place).resolve().is_relative_to(Path(apart or "").resolve()):
+                raise ValueError(
+                    f"the module {name!r} lies in the model directory {apart}; code there is never "
+                    "run. Install the module, or put it on PYTHONPATH from elsewhere"
+                )
+    return importlib.import_module(name)

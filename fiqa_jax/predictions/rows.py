@@ -11,6 +11,12 @@ from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import DIAGNOSIS, SCHEMA, Row, columns
 
+JUDGED = ("p_quality", "p_ungradable", "p_details", "p_diagnosis", "score", "map")
+NOT_FINITE = (
+    "the model gave NaN or infinity ({}); its weights are damaged, or the photograph is unlike any "
+    "that it was trained on: try another model, and if that judges it, get this one again"
+)
+
 
 def with_score(outputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Outputs with a score, where the method gave none: the expected grade, else p_ungradable.
@@ -42,7 +48,7 @@ def rows_from_outputs(
     fov: NDArray[np.uint8] | None = None,
     truth: Mapping[str, NDArray[Any]] | None = None,
 ) -> list[Row]:
-    """Rows with status ok from a method's gathered outputs.
+    """Rows from a method's gathered outputs: status ok, or error where one is not finite.
 
     Args:
       outputs: any of p_quality [N, 3], p_ungradable [N], p_details [N, K], p_diagnosis [N, T],
@@ -63,6 +69,18 @@ def rows_from_outputs(
     made = []
     for i in range(len(id)):
         one = {key: value[i] for key, value in number.items()}
+        if lost := not_finite(one):
+            failed: Row = dict.fromkeys(names)
+            failed |= failed_row(
+                *(str(path[i]), str(id[i]), "error", NOT_FINITE.format(", ".join(lost)), model),
+                *(details, diagnosis, str(people[i])),
+                reasons="model: no answer",
+            )
+            if truth is not None:
+                known = {k: np.asarray(v)[i] for k, v in truth.items()}
+                failed |= _true(known, details, diagnosis)
+            made.append(failed)
+            continue
         row: Row = dict.fromkeys(names)
         row |= {"path": str(path[i]), "id": str(id[i]), "patient": str(people[i])}
         row |= {"status": "ok", "error": "", "map": "", "model": model, "schema": SCHEMA}
@@ -71,6 +89,11 @@ def rows_from_outputs(
             row |= _true({k: np.asarray(v)[i] for k, v in truth.items()}, details, diagnosis)
         made.append(row)
     return made
+
+
+def not_finite(outputs: Mapping[str, NDArray[Any]]) -> list[str]:
+    """Names of the outputs of one photograph, of those that rows are made from, with NaN or inf."""
+    return [k for k in JUDGED if k in outputs and not np.isfinite(outputs[k]).all()]
 
 
 def failed_row(
@@ -82,16 +105,18 @@ def failed_row(
     details: Sequence[str] = (),
     diagnosis: Sequence[str] = (),
     patient: str = "",
+    reasons: str = "file: cannot be read",
 ) -> Row:
     """Row of a file that could not be read (`error`) or is no fundus photograph (`out_of_scope`).
 
-    Such a row holds no probabilities; its decision is `review`, so that somebody looks.
+    `reasons` is that of an error. Such a row holds no probabilities; its decision is `review`, so
+    that somebody looks.
     """
     row: Row = dict.fromkeys(columns(details, diagnosis))
     out = status == "out_of_scope"
     row |= {"path": path, "id": id, "patient": patient or id, "status": status}
     row |= {"error": "" if out else " ".join(reason.split()), "quality": ""}
-    row |= {"reasons": reason if out else "file: cannot be read", "decision": "review"}
+    row |= {"reasons": reason if out else reasons, "decision": "review"}
     row |= {"advice": advice.OUT_OF_SCOPE[1] if out else advice.UNREADABLE}
     return row | {"map": "", "model": model, "schema": SCHEMA}
 

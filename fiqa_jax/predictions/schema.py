@@ -1,8 +1,9 @@
 """Prediction rows: one versioned schema, written by predict and by every evaluation, read by all.
 
 A row is a plain dict. CSV and JSONL hold the same columns; an empty cell (null in JSONL) means that
-the model has no such output or the label is absent. Probabilities keep nine digits, enough to give
-every float32 back.
+the model has no such output or the label is absent. In CSV, text that a spreadsheet would take for
+a formula has an apostrophe in front, which `read_rows` takes away (`plain_text.cell`).
+Probabilities keep nine digits, enough to give every float32 back.
 
 Columns of schema 1, in order: path, id, patient, status (ok | error | out_of_scope), error,
 quality (good | usable | reject, or gradable | ungradable), p_good, p_usable, p_reject,
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa_jax.evaluation.metrics import QUALITY
-from input_pipeline import atomic
+from input_pipeline import atomic, plain_text
 
 SCHEMA = 1
 STATUSES = ("ok", "error", "out_of_scope")
@@ -93,10 +94,16 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[Row], names: Sequence
 
 def append_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
     """Appends rows to the log of a resumable run; they are on disk when this returns."""
-    with open(path, "ab") as file:
-        file.write(_jsonl(rows))
-        file.flush()
-        os.fsync(file.fileno())
+    data = _jsonl(rows)
+    try:
+        with open(path, "ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno in atomic.FULL:
+            raise atomic.full(error, path, len(data)) from None
+        raise
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
@@ -106,7 +113,7 @@ def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
 
 def _jsonl(rows: Iterable[Row]) -> bytes:
     cells = ({name: _cell(value) for name, value in row.items()} for row in rows)
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in cells).encode()
+    return "".join(map(plain_text.json_line, cells)).encode()
 
 
 def resume_jsonl(path: str | os.PathLike[str]) -> list[Row]:
@@ -137,14 +144,14 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             if os.fspath(path).endswith(".jsonl"):
-                for line, text in enumerate(file, 1):
+                for line, text in enumerate(file.read().split("\n"), 1):
                     try:
-                        rows.append(json.loads(text))
-                    except json.JSONDecodeError as error:
+                        rows += [json.loads(text)] if text else []
+                    except ValueError as error:
                         raise PredictionsError(f"{path}, line {line}: no JSON ({error})") from None
             else:
-                rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
+                rows = [_plain(row) for row in csv.DictReader(file, strict=True)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PredictionsError(f"{path}: cannot be read as predictions ({error})") from None
     for line, row in enumerate(rows, 1):
         missing = [
@@ -160,6 +167,11 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
                 f"{path}, row {line}: schema {row['schema']!r}; this version reads {SCHEMA}"
             )
     return rows
+
+
+def _plain(row: Row) -> Row:
+    cells = row.items()
+    return {name: plain_text.read_cell(c) if isinstance(c, str) else c for name, c in cells}
 
 
 @dataclasses.dataclass(frozen=True)

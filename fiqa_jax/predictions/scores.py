@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fiqa_jax.evaluation.metrics import GRADABLE, QUALITY
 from fiqa_jax.maps import landmarks
 from fiqa_jax.predictions.joins import stem
+from input_pipeline import plain_text
 from input_pipeline.tables.columns import Sheet, header, read_sheet
 from input_pipeline.tables.examples import TableError
 
@@ -158,6 +159,9 @@ def _read(file: Path, photographs: Sequence[str], ids: str, exact: bool) -> tupl
         sheet = read_sheet(file)
     except TableError as error:
         raise ScoreError(str(error).replace("set --config.data.path to", "give")) from None
+    if {"schema", "status"} <= sheet.columns.keys():  # ours: see `predictions`
+        plain = {k: list(map(plain_text.read_cell, cells)) for k, cells in sheet.columns.items()}
+        sheet = dataclasses.replace(sheet, columns=plain)
     if header(ids) not in sheet.columns:
         raise ScoreError(
             f"{file}: no column {ids!r}; name it with --id; there are {[*sheet.columns]}"

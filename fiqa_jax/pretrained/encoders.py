@@ -95,6 +95,7 @@ def load(
     precision: str = "float32",
     revision: str = "",
     statistics: Statistics | None = None,
+    offline: bool = False,
     flag: str = "the encoder's setting",
 ) -> Encoder:
     """The encoder called `name`.
@@ -108,6 +109,7 @@ def load(
       precision: compute dtype, float32 or bfloat16; features are float32 either way.
       revision: of a hub id; empty for a pinned or the newest one.
       statistics: mean and std that replace those of the file.
+      offline: an id of the hub is taken from its cache, never fetched.
       flag: the setting that holds `name`, for messages.
 
     Raises:
@@ -129,7 +131,7 @@ def load(
             return _build(name, metadata, tensors, precision, statistics)
         found = hub.read(path)
     elif hub.ID.fullmatch(name):
-        found = hub.read(hub.download(name, revision), name)
+        found = hub.read(hub.download(name, revision, offline), name)
     else:
         raise FileNotFoundError(
             f"no encoder at {name!r}. Give {flag} a .safetensors file from `python -m"

@@ -64,12 +64,13 @@ class Found(NamedTuple):
     statistics: tuple[tuple[float, ...], tuple[float, ...]] | None
 
 
-def download(name: str, revision: str = "") -> Path:
+def download(name: str, revision: str = "", offline: bool = False) -> Path:
     """Folder with a repository's config and weights, from the hub's cache when they are there.
 
     Args:
       name: `owner/repository`.
       revision: commit, branch or tag; empty for the one of REVISIONS, else the newest.
+      offline: from the cache alone.
 
     Raises:
       ValueError: huggingface_hub is not installed, or the download failed.
@@ -87,6 +88,7 @@ def download(name: str, revision: str = "") -> Path:
             huggingface_hub.snapshot_download(
                 name,
                 revision=revision or REVISIONS.get(name),
+                local_files_only=offline,
                 allow_patterns=["config.json", "preprocessor_config.json", *wanted],
             )
         )

@@ -86,7 +86,13 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
             foreign = raw.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04")
         why = f"looks like PyTorch's or numpy's. {_HOW}" if foreign else f"{error}. Get it again"
         raise ValueError(f"{path} is not a readable safetensors file: {why}") from error
-    return tensors, json.loads(entry)
+    try:
+        metadata = json.loads(entry)
+    except (ValueError, RecursionError):
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{path}: what it says of itself is no JSON object; get the file again")
+    return tensors, metadata
 
 
 def save(path: str | os.PathLike[str], variables: Any, metadata: Mapping[str, Any]) -> None:
@@ -106,7 +112,7 @@ def save(path: str | os.PathLike[str], variables: Any, metadata: Mapping[str, An
     if not tensors:
         raise ValueError(f"{path}: there are no tensors to write")
     for name, value in tensors.items():
-        if jnp.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+        if _floats(value) and not np.isfinite(value).all():
             raise ValueError(f"{path} was not written: {name} holds NaN or infinity")
     entry = json.dumps(dict(metadata), sort_keys=True)
     path = Path(path)
@@ -137,8 +143,8 @@ def fit(
 
     Raises:
       ValueError: missing, unexpected or misshapen tensors (all counted, the first of each named),
-        numbers of another kind (integers for floats), two tensors renamed alike, or nothing that
-        is not skipped.
+        numbers of another kind (integers for floats), NaN or infinity, two tensors renamed alike,
+        or nothing that is not skipped.
     """
     names, leaves, tree = _flatten(variables)
     known = set(names)
@@ -166,6 +172,12 @@ def fit(
         leaf if n in kept else found[n].astype(leaf.dtype)
         for n, leaf in zip(names, leaves, strict=True)
     ]
+    for name, value in zip(names, new_leaves, strict=True):
+        if name in wanted and _floats(value) and not np.isfinite(value).all():
+            raise ValueError(
+                f"{source}: {name} holds NaN or infinity; the file is damaged, or the training "
+                "that made it failed. Get it again, or train again"
+            )
     return jax.tree.unflatten(tree, new_leaves)
 
 
@@ -200,6 +212,10 @@ def differences(
         for kind, found in items.items()
         if found
     }
+
+
+def _floats(value: Any) -> bool:
+    return bool(jnp.issubdtype(value.dtype, np.floating))
 
 
 def _castable(have: np.dtype, want: np.dtype) -> bool:

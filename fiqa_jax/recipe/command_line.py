@@ -3,12 +3,15 @@
 import difflib
 import re
 import runpy
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import app
+from absl import flags
 from ml_collections import ConfigDict
+
+from fiqa_jax import command
 
 _NO_FIELD = (AttributeError, KeyError, TypeError)  # of ml_collections, for one that is not there
 # People who come from TFDS call a folder of photographs that.
@@ -49,10 +52,14 @@ def parse(argv: Sequence[str]) -> list[str]:
     """Parses the flags of a command line that `found` gave.
 
     Raises:
-      SystemExit: a setting that the config does not have; names it and those that are there.
+      SystemExit: a setting that the config does not have; names it and those that are there. With
+        status 2: a flag that there is not.
     """
     try:
-        return app.parse_flags_with_usage(list(argv))
+        return flags.FLAGS(list(argv))
+    except flags.Error as error:
+        print(f"fiqa_jax.main: {error}; --help lists the flags", file=sys.stderr)
+        raise SystemExit(command.USAGE) from None
     except _NO_FIELD:
         if wrong := unknown(argv):
             raise SystemExit(wrong) from None

@@ -69,8 +69,8 @@ def map_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
 def put_encoder(job: Job, target: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Puts the encoder of the features that a stage's `inputs` name into a model directory.
 
-    An encoder in one file travels with the model; one of a folder or a hub id is loaded from where
-    it came from, and its digest checked.
+    An encoder of a file or folder travels with the model as one file; one of a hub id is taken
+    from the hub's cache wherever the model is used. Its digest is checked either way.
 
     Returns:
       What the model's config.json says as `encoder`; facts for stage.json, `side` among them.
@@ -82,12 +82,12 @@ def put_encoder(job: Job, target: Path) -> tuple[dict[str, Any], dict[str, Any]]
     name = str(trained) if trained else settings["encoder"]
     encoder = encoders.load(name)
     target.mkdir(parents=True, exist_ok=True)
-    if trained:
+    if trained or Path(name).is_dir():
         encoders.save(encoder, target / model_dir.ENCODER)
     elif Path(name).is_file():
         shutil.copyfile(name, target / model_dir.ENCODER)
     entry = {
-        "name": "" if trained else name,
+        "name": "" if trained else Path(name).name if Path(name).exists() else name,
         "digest": encoder.digest,
         "size": settings["size"],
     }

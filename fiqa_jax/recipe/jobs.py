@@ -227,15 +227,21 @@ def redo(jobs: list[Job], names: Iterable[str], workdir: Path) -> list[str]:
     Raises:
       RecipeError: a name that is no stage.
     """
+    away = gone(jobs, names)
+    for name in away:
+        shutil.rmtree(workdir / name, ignore_errors=True)
+    return away
+
+
+def gone(jobs: list[Job], names: Iterable[str]) -> list[str]:
+    """The stages that `redo` removes. Raises: RecipeError: a name that is no stage."""
     known = list(dict.fromkeys(job.stage for job in jobs))
-    gone: list[str] = []
+    found: list[str] = []
     for name in names:
         if name not in known:
             raise RecipeError(f"--redo={name}: no such stage; there are {', '.join(known)}")
-        gone += [name, *downstream(jobs, name)]
-    for name in dict.fromkeys(gone):
-        shutil.rmtree(workdir / name, ignore_errors=True)
-    return list(dict.fromkeys(gone))
+        found += [name, *downstream(jobs, name)]
+    return list(dict.fromkeys(found))
 
 
 def digest(directory: Path) -> str:

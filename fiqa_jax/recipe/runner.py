@@ -1,5 +1,6 @@
 """Runs the stages of a config in order, each once, and goes on where an earlier run stopped."""
 
+import contextlib
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from fiqa_jax.recipe import stages
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.report import build, model_card
 from fiqa_jax.training import devices as parallel
+from input_pipeline import atomic, lock
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
 
     Raises:
       RecipeError: stages that do not fit together, or settings that differ from an earlier run's.
+      lock.InUseError: another run is at work on a stage.
       ValueError, FloatingPointError: from the stages; each says what was seen and what to do.
     """
     if not config.get("stages"):
@@ -44,12 +47,17 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
     jobs = plan.unfold(config, workdir)
     first = jax.process_index() == 0
     if redo and first:
-        log.info("run again: %s", ", ".join(plan.redo(jobs, redo, workdir)))
+        with contextlib.ExitStack() as held:
+            for job in jobs:
+                if job.stage in plan.gone(jobs, redo) and job.directory.is_dir():
+                    held.enter_context(lock.held(job.directory))
+            log.info("run again: %s", ", ".join(plan.redo(jobs, redo, workdir)))
     _together("redo")
     if only and only not in {j.stage for j in jobs}:
         raise RecipeError(f"--stage={only}: no such stage; there are {', '.join(config.stages)}")
     workdir.mkdir(parents=True, exist_ok=True)
-    context = stages.Context(parallel.make(config.parallel), workdir)
+    trust = frozenset(job.config.uses for job in jobs if job.kind == "train")
+    context = stages.Context(parallel.make(config.parallel), workdir, trust=trust)
     done = {job.title: plan.is_done(job, jobs) for job in jobs if not only or job.stage == only}
     _together("checked")
     if first:
@@ -60,17 +68,22 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
         if done[job.title]:
             log.info("%s: finished earlier", job.title)
             continue
-        _run_job(job, context, first)
+        with lock.held(job.directory) if first else contextlib.nullcontext():
+            _run_job(job, jobs, context, first)
     if only:
         return workdir
     if first:
-        _deliver(config, jobs, workdir)
-        page = build.write_report(workdir)
+        with lock.held(workdir, wait=True):
+            _deliver(config, jobs, workdir)
+            page = build.write_report(workdir)
     _together("report")
     return page if first else workdir
 
 
-def _run_job(job: Job, context: stages.Context, first: bool) -> None:
+def _run_job(job: Job, jobs: Sequence[Job], context: stages.Context, first: bool) -> None:
+    if jax.process_count() == 1 and plan.is_done(job, jobs):
+        log.info("%s: finished by another run", job.title)
+        return
     for name, paths in job.needs.items():
         for path in paths:
             if not (path / plan.DONE).is_file():
@@ -78,6 +91,7 @@ def _run_job(job: Job, context: stages.Context, first: bool) -> None:
     log.info("%s: %s", job.title, job.kind)
     if first:
         plan.begin(job)
+        atomic.clean(job.directory)
     _together(f"begin {job.title}")
     began = time.time()
     facts = stages.run(job, context)

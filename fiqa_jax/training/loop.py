@@ -20,6 +20,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from fiqa_jax import command
 from fiqa_jax.training.checkpoints import Checkpoints
 from fiqa_jax.training.devices import Devices
 from fiqa_jax.training.method import Method
@@ -89,6 +90,7 @@ def run(
 
     Raises:
       FloatingPointError: a loss that is not finite; names the steps.
+      command.Stopped: SIGTERM came; the last whole step is saved.
       ValueError: `config.select` that the validation does not report; a foreign checkpoint.
     """
     if config.select and evaluate is None:
@@ -106,7 +108,8 @@ def run(
         closing.callback(record.close)
         key = devices.place(stream(seed, "train"))
         loop = _Loop(method, devices, config, steps, key, record, checkpoints)
-        state = loop.go(state, start or 0, batches, evaluate)
+        with command.gently() as asked:
+            state = loop.go(state, start or 0, batches, evaluate, asked)
         best = checkpoints.best() if config.select else None
         if best is not None and best != steps:
             state = checkpoints.restore(best, init)
@@ -134,7 +137,12 @@ class _Loop:
         self.done = 0
 
     def go(
-        self, state: TrainState, start: int, batches: Batches, evaluate: Evaluate | None
+        self,
+        state: TrainState,
+        start: int,
+        batches: Batches,
+        evaluate: Evaluate | None,
+        asked: Callable[[], bool],
     ) -> TrainState:
         evaluations = every(self.config.eval_every, self.steps) if evaluate else set()
         saves = every(self.config.save_every, self.steps) | evaluations
@@ -142,20 +150,20 @@ class _Loop:
         bar = progress.bar(self.steps, "step", done=start, hide=jax.process_index() != 0)
         try:
             for now in itertools.count(start):
-                if now > start or now == self.steps:
+                # A state of the last step that was restored has been evaluated and saved.
+                if now > start:
                     score = None
                     if evaluate and now in evaluations:
                         self._settle()
                         score = self._evaluate(evaluate, state, now)
-                    stop = self.checkpoints.preempted(now)
+                    alone = jax.process_count() == 1
+                    stop = asked() if alone else self.checkpoints.preempted(now)
                     if now in saves or stop:
                         self._settle()
                         self.checkpoints.save(now, state, score)
                     if stop:
                         self.checkpoints.wait()
-                        raise SystemExit(
-                            f"asked to stop: step {now} is saved; start again to go on"
-                        )
+                        raise command.Stopped(f"step {now} is saved; start again to go on")
                 if now >= self.steps:
                     return state
                 batch = self._next(source)

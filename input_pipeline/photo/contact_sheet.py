@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from input_pipeline import atomic
+from input_pipeline import atomic, exit_status, plain_text
 from input_pipeline.photo import decode
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.photo.reader import Photo, PhotoError, read_photo
@@ -46,6 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(
             f"no photographs in {', '.join(options.paths)}; looked for {', '.join(SUFFIXES)}"
         )
+    return exit_status.run("photo", lambda: work(files, options))
+
+
+def work(files: Sequence[Path], options: argparse.Namespace) -> int:
+    """Reads and shows the photographs; returns the exit status."""
     count = dict.fromkeys(COLOURS, 0)
     cells = []
     for file in files:
@@ -56,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             assert photo is not None
             kind, line = photo.field, f"{file}: {photo.meta['field']}"
-        print(f"{kind:6s} {line}", flush=True)
+        print(f"{kind:6s} {plain_text.printable(line, keep=())}", flush=True)
         count[kind] += 1
         if options.sheet:
             cells.append(_cell(file, photo, options.side))
@@ -70,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             page.save(buffer, "PNG")
             atomic.write(path, buffer.getvalue())
             print(f"wrote {path}")
-    return 1 if count["error"] else 0
+    return exit_status.of_files(count["error"], len(files))
 
 
 def find(paths: Sequence[str]) -> list[Path]:

@@ -1,12 +1,14 @@
 """Contact sheets of synthetic photographs: `python -m input_pipeline.synthetic --sheet out.png`."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
+from input_pipeline import exit_status
 from input_pipeline.synthetic import specimens
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Draws one sheet and writes it as a picture."""
     parser = argparse.ArgumentParser(prog="python -m input_pipeline.synthetic", description=__doc__)
     parser.add_argument("--sheet", required=True, help="file to write, .png or .jpg")
@@ -17,6 +19,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--side", type=int, default=256, help="pixels of each photograph")
     parser.add_argument("--columns", type=int, default=6)
     args = parser.parse_args(argv)
+    return exit_status.run("synthetic", lambda: work(args))
+
+
+def work(args: argparse.Namespace) -> None:
+    """Draws and saves the sheet."""
     if args.degradations:
         page = specimens.degradations(args.style, args.seed, args.side)
     elif args.beside:
@@ -28,4 +35,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -54,3 +54,57 @@ sys.exit(command.run("tool", lambda: print("\\n".join(["line"] * {lines}))))
     child.stdout.close()  # before anything is printed
     _, err = child.communicate("")
     assert (child.returncode, err) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("failed", "total", "status"), [(0, 5, 0), (2, 5, 3), (5, 5, 4), (0, 0, 0)]
+)
+def test_the_status_of_work_over_files(failed, total, status):
+    assert command.of_files(failed, total) == status
+    assert command.run("tool", lambda: command.of_files(failed, total)) == status
+
+
+def test_no_memory_and_no_number_are_one_line(capsys):
+    assert command.run("tool", fail(MemoryError())) == 1
+    assert command.run("tool", fail(FloatingPointError("step 3: loss not finite"))) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "tool: MemoryError: there is not enough memory",
+        "tool: step 3: loss not finite",
+    ]
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys):
+    assert command.run("tool", fail(ValueError("bad\x1b[31mname\u202e.jpg"))) == 1
+    assert capsys.readouterr().err == "tool: bad\\x1b[31mname\\u202e.jpg\n"
+
+
+TERMINATED = """
+import os, signal, sys
+from fiqa_jax import command
+def work():
+    if {gently}:
+        with command.gently() as asked:
+            os.kill(os.getpid(), signal.SIGTERM)
+            print("flag", asked())
+            if {says}:
+                raise command.Stopped("step 7 is saved")
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
+    print("not here")
+sys.exit(command.run("tool", work))
+"""
+
+
+@pytest.mark.parametrize(
+    ("gently", "says", "out", "err"),
+    [
+        (False, False, "", "tool: asked to stop\n"),
+        (True, True, "flag True\n", "tool: asked to stop: step 7 is saved\n"),
+        (True, False, "flag True\n", "tool: asked to stop\n"),
+    ],
+)
+def test_sigterm(gently, says, out, err):
+    code = TERMINATED.format(gently=gently, says=says)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (143, out, err)

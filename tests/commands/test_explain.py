@@ -25,7 +25,7 @@ def save(directory, uses="quadrant"):
     stage = defaults.resolved(c)
     if uses == "adapter":  # no weights are needed to see that it has no heads
         spec = method.DataSpec(SIDE, 3, (), (), (), {}, 4, 1, 1, (0.5,) * 3, (0.3,) * 3, (4, 4, 5))
-    started = methods.build(uses, c, spec).init(jax.random.key(0))
+    started = methods.build(uses, c, spec, trust=(uses,)).init(jax.random.key(0))
     variables = {"params": started.params, **started.model_state}
     model_dir.save(directory, "m", uses, stage, spec, jax.device_get(variables), {})
     return directory
@@ -51,6 +51,7 @@ def here(tmp_path_factory):
 
 def run(root, *extra, out, head="dark", model="model"):
     argv = ["--model", str(root / model), "--head", head, "--output", str(root / out)]
+    argv += ["--trust", "quadrant"]
     return explain.main([*argv, *extra, str(root / "photos")])
 
 
@@ -60,7 +61,7 @@ def table(root, out):
 
 
 def test_grad_cam_of_a_folder(here, capsys):
-    assert run(here, "--batch", "3", out="cam") == 0
+    assert run(here, "--batch", "3", out="cam") == 3
     rows = table(here, "cam")
     assert list(rows) == ["broken.jpg", "dark.png", "plain.png", "wall.png"]
     states = [row["status"] for row in rows.values()]
@@ -92,7 +93,7 @@ def test_grad_cam_of_a_folder(here, capsys):
 
 def test_integrated_gradients_of_a_folder(here, capsys):
     extra = ("--way", "integrated_gradients", "--baseline", "black", "--steps", "1", "--cells", "8")
-    assert run(here, *extra, "--allow-frame", out="ig") == 0
+    assert run(here, *extra, "--allow-frame", out="ig") == 3
     rows = table(here, "ig")
     assert [row["status"] for row in rows.values()] == ["error", "ok", "ok", "ok"]
     quality = np.load((here / "ig" / rows["dark.png"]["map"]).with_suffix(".npy"))

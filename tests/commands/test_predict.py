@@ -73,7 +73,7 @@ def here(tmp_path, monkeypatch):
     (photos / "broken.jpg").write_bytes(b"not a photograph")
     seen = []
     loaded = Model(config(), lambda batch: network(batch, seen))
-    monkeypatch.setattr(model_dir, "load", lambda path: loaded)
+    monkeypatch.setattr(model_dir, "load", lambda path, **known: loaded)
     monkeypatch.setattr(predictor, "read_photo", fake_read)
     return tmp_path, seen
 
@@ -90,7 +90,7 @@ def read(root, out="out"):
 
 def test_a_folder_becomes_a_table(here, capsys):
     root, seen = here
-    assert run(root, "--recursive", "--batch", "4") == 0
+    assert run(root, "--recursive", "--batch", "4") == 3
     rows = read(root)
     order = [row["path"] for row in schema.read_rows(root / "out" / "predictions.csv")]
     assert order == sorted(order[:-1]) + order[-1:]  # the folder's own files, then those below
@@ -116,7 +116,8 @@ def test_a_folder_becomes_a_table(here, capsys):
     assert "broken.jpg: no photograph" in text
     assert text.index("report ") < text.index(str(root / "out" / "report.html"))
     log = schema.read_rows(root / "out" / "predictions.jsonl")
-    assert [row["id"] for row in log] == order
+    assert [row["path"] for row in log] == order
+    assert [row["id"] for row in log] == [p[len(str(root / "photos")) + 1 :] for p in order]
     assert rows["a.png"]["model"] == log[0]["model"]
     assert log[0]["model"].startswith("dark@")
 
@@ -125,14 +126,14 @@ def test_batch_size_and_order_of_work_change_nothing(here):
     root, _ = here
     tables = []
     for out, extra in (("one", ("--batch", "1")), ("many", ("--batch", "99", "--workers", "3"))):
-        assert run(root, *extra, out=out) == 0
+        assert run(root, *extra, out=out) == 3
         tables.append((root / out / "predictions.csv").read_text())
     assert tables[0] == tables[1]
 
 
 def test_resume_after_a_kill(here, capsys):
     root, seen = here
-    assert run(root, "--recursive", "--batch", "2") == 0
+    assert run(root, "--recursive", "--batch", "2") == 3
     whole = (root / "out" / "predictions.csv").read_bytes()
     assert run(root, "--recursive") == 1
     assert "go on with --resume" in capsys.readouterr().err
@@ -141,7 +142,7 @@ def test_resume_after_a_kill(here, capsys):
     log.write_bytes(b"".join(lines[:3]) + lines[3][:20])  # torn in the middle of a row
     (root / "out" / "predictions.csv").unlink()
     seen.clear()
-    assert run(root, "--recursive", "--batch", "2", "--resume") == 0
+    assert run(root, "--recursive", "--batch", "2", "--resume") == 3
     assert (root / "out" / "predictions.csv").read_bytes() == whole
     # a and b were known; c and d are new; broken is tried again; frame is out of scope.
     assert len(seen) == 2
@@ -153,7 +154,7 @@ def test_without_output_a_folder_is_named_after_the_input(here, monkeypatch, cap
     (root / "work").mkdir()
     monkeypatch.chdir(root / "work")
     command = ["../photos", "--model", str(root / "model"), "--batch", "2"]
-    assert predict.main(command) == 0
+    assert predict.main(command) == 3
     out = root / "work" / "photos-judged"
     assert {"predictions.csv", "predictions.jsonl", "report.html", "run.json"} <= {
         file.name for file in out.iterdir()
@@ -162,7 +163,7 @@ def test_without_output_a_folder_is_named_after_the_input(here, monkeypatch, cap
     assert "5 photographs to judge with dark@" in capsys.readouterr().out
     # The same again goes on, and has only the broken file to try.
     seen.clear()
-    assert predict.main(command) == 0
+    assert predict.main(command) == 3
     assert (out / "predictions.csv").read_bytes() == whole
     assert seen == []
     assert "photos-judged: 4 of 5 are judged, going on" in capsys.readouterr().out
@@ -180,9 +181,9 @@ def test_the_output_of_a_run_is_never_judged(here, monkeypatch):
     root, _ = here
     monkeypatch.chdir(root / "photos")
     command = [".", "--model", str(root / "model"), "--recursive", "--maps"]
-    assert predict.main(command) == 0
+    assert predict.main(command) == 3
     first = schema.read_rows(root / "photos" / "photos-judged" / "predictions.csv")
-    assert predict.main([*command, "--output", str(root / "again")]) == 0
+    assert predict.main([*command, "--output", str(root / "again")]) == 3
     assert len(schema.read_rows(root / "again" / "predictions.csv")) == len(first) == 6
 
 
@@ -193,7 +194,7 @@ def test_several_inputs_name_one_folder():
 
 def test_a_mended_file_is_read_on_resume(here):
     root, _ = here
-    assert run(root) == 0
+    assert run(root) == 3
     assert read(root)["broken.jpg"]["status"] == "error"
     Image.new("RGB", (32, 32), (250,) * 3).save(root / "photos" / "broken.jpg")
     assert run(root, "--resume") == 0
@@ -204,7 +205,7 @@ def test_a_mended_file_is_read_on_resume(here):
 
 def test_another_model_does_not_continue_a_run(here, capsys):
     root, _ = here
-    assert run(root) == 0
+    assert run(root) == 3
     (root / "model" / "model.safetensors").write_bytes(b"other weights")
     assert run(root, "--resume") == 1
     assert "holds another run: model was 'dark@" in capsys.readouterr().err
@@ -212,13 +213,13 @@ def test_another_model_does_not_continue_a_run(here, capsys):
 
 def test_frames_are_judged_when_asked_to(here):
     root, _ = here
-    assert run(root, "--allow-frame") == 0
+    assert run(root, "--allow-frame") == 3
     assert read(root)["frame.png"]["status"] == "ok"
 
 
 def test_maps_are_drawn(here):
     root, _ = here
-    assert run(root, "--maps") == 0
+    assert run(root, "--maps") == 3
     rows = read(root)
     file = root / "out" / rows["b.png"]["map"]
     bare = np.asarray(Image.open(file))
@@ -241,7 +242,7 @@ def test_maps_of_a_model_without_any(here, monkeypatch, capsys):
     def flat(batch):
         return {k: v for k, v in network(batch).items() if k != "map"}
 
-    monkeypatch.setattr(model_dir, "load", lambda path: Model(config(), flat))
+    monkeypatch.setattr(model_dir, "load", lambda path, **known: Model(config(), flat))
     assert run(root, "--maps") == 1
     assert "draws no maps; leave --maps out" in capsys.readouterr().err
     assert not (root / "out" / "predictions.csv").exists()

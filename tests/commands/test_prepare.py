@@ -54,7 +54,7 @@ def test_bad_files_are_listed_and_told_by_the_status(tmp_path, capsys):
     photographs(tmp_path / "in", 3)
     (tmp_path / "in" / "0001.jpg").write_bytes(b"<html>not found</html>")
     args = ["--folder", str(tmp_path / "in"), "--side", "32", "--out", str(tmp_path / "out")]
-    assert prepare.main([*args, "--workers", "1"]) == 1
+    assert prepare.main([*args, "--workers", "1"]) == 3
     assert "2 of 3 examples" in capsys.readouterr().out
     assert "0001.jpg" in (tmp_path / "out" / "failed.csv").read_text()
     assert prepare.main([*args, "--workers", "1", "--on_bad", "error"]) == 1

@@ -79,7 +79,7 @@ def test_photographs_without_a_field_are_left_out_if_asked(tmp_path, capsys):
     root = dummy_sets.write("eyeq", tmp_path / "in")
     frame(root / "train" / "15337_left.jpeg")
     out = tmp_path / "out"
-    assert prepare.main(command("eyeq", root, out, "--no_field", "error")) == 1
+    assert prepare.main(command("eyeq", root, out, "--no_field", "error")) == 3
     assert "4 of 5 examples" in capsys.readouterr().out
     (row,) = csv.DictReader((out / "failed.csv").read_text().splitlines())
     assert row["id"] == "15337_left"
@@ -99,7 +99,7 @@ def test_slices_have_no_field_to_miss(tmp_path, capsys):
 def test_missing_photographs_are_listed_or_end_it(tmp_path, capsys):
     root = dummy_sets.write("eyeq", tmp_path / "in")
     (root / "test" / "9_left.jpeg").unlink()
-    assert prepare.main(command("eyeq", root, tmp_path / "out")) == 1
+    assert prepare.main(command("eyeq", root, tmp_path / "out")) == 3
     assert "9_left" in (tmp_path / "out" / "failed.csv").read_text()
     assert prepare.main(command("eyeq", root, tmp_path / "out", "--on_bad", "error")) == 1
     assert "1 of 5 photographs are not below" in capsys.readouterr().err

@@ -40,7 +40,7 @@ def fresh(uses, trunk="tiny", grades=GRADES, side=32, diagnoses=("no DR", "DR", 
             "features": [4, 4, 5] if uses == "adapter" else [],
         },
     }
-    shapes = jax.eval_shape(model_dir.build(config).init, jax.random.key(0))
+    shapes = jax.eval_shape(model_dir.build(config, trust=(uses,)).init, jax.random.key(0))
     rng = np.random.default_rng(0)
 
     def some(path, leaf):
@@ -53,7 +53,7 @@ def fresh(uses, trunk="tiny", grades=GRADES, side=32, diagnoses=("no DR", "DR", 
     variables = jax.tree_util.tree_map_with_path(
         some, {"params": shapes.params, **shapes.model_state}
     )
-    return model_dir.Model(config, variables, lambda batch: {})
+    return model_dir.Model(config, variables, lambda batch: {}, (uses,))
 
 
 def batch(side=32, size=2):

@@ -28,7 +28,54 @@ def test_a_file_stands_for_itself_whatever_its_name(tmp_path):
     touch(tmp_path, "notes.txt", "a.png")
     got = collect([tmp_path / "notes.txt", tmp_path, tmp_path / "a.png"], recursive=False)
     assert names(got, tmp_path) == ["notes.txt", "a.png"]
-    assert got[0].id == str(tmp_path / "notes.txt")
+    assert [item.id for item in got] == ["notes.txt", "a.png"]
+
+
+def test_ids_do_not_depend_on_the_working_directory(tmp_path, monkeypatch):
+    touch(tmp_path, "one/x/a.png", "two/x/a.png", "one/b.png")
+    whole = collect([tmp_path / "one", tmp_path / "two"], recursive=True)
+    assert [item.id for item in whole] == ["b.png", "one/x/a.png", "two/x/a.png"]
+    monkeypatch.chdir(tmp_path / "one")
+    near = collect([".", "../two"], recursive=True)
+    assert [item.id for item in near] == [item.id for item in whole]
+    assert [item.id for item in collect(["x/a.png"], recursive=False)] == ["a.png"]
+
+
+def test_names_that_are_no_text_have_ids_of_their_own(tmp_path):
+    for name in (b"\xff.png", b"\xfe.png"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+    got = collect([tmp_path], recursive=False)
+    assert len({item.id for item in got}) == 2
+    assert {item.shown for item in got} == {str(tmp_path / "\ufffd.png")}
+
+
+def test_names_that_are_formulas_are_written_as_paths(tmp_path, monkeypatch):
+    touch(tmp_path, "=1+1.png", "-x.png", "@a.png", "+b.png", "plain.png")
+    monkeypatch.chdir(tmp_path)
+    got = collect(["."], recursive=False)
+    anchored = ["./+b.png", "./-x.png", "./=1+1.png", "./@a.png"]
+    assert [item.shown for item in got] == [*anchored, "plain.png"]
+    assert [item.id for item in got] == [item.shown for item in got]
+    assert all(os.path.exists(item.path) for item in got)
+
+
+def test_a_tilde_may_begin_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "~tmp.png", "a.png")
+    assert collect(["~tmp.png"], recursive=False)[0].path == "~tmp.png"
+    with pytest.raises(InputError, match="no user whose home folder"):
+        collect(["~nobody-of-that-name/x.png"], recursive=False)
+    table = tmp_path / "list.csv"
+    table.write_text("path\n~nobody-of-that-name/x.png\na.png\n")
+    assert len(collect([table], recursive=False)) == 2  # the first is a row with an error
+
+
+def test_what_earlier_runs_wrote_is_no_photograph(tmp_path):
+    touch(tmp_path, "a.png", "judged/run.json", "judged/predictions.jsonl", "judged/maps/a.png")
+    touch(tmp_path, "explained/explanations.csv", "explained/maps/a.png")
+    touch(tmp_path, "maps/b.png")  # a folder of that name that no run wrote
+    got = collect([tmp_path], recursive=True)
+    assert [item.id for item in got] == ["a.png", "maps/b.png"]
 
 
 def test_manifest(tmp_path):
@@ -52,7 +99,8 @@ def test_links_in_a_circle_end(tmp_path):
     [
         (None, "there is no such file or folder"),
         ("", "in or below it"),
-        ("image\na.png\n", r"no column 'path'; there are \['image'\]"),
+        ("file\na.png\n", r"no column 'path' \(or 'image'\); there are \['file'\]"),
+        ("path\nC:\\photos\\1.jpg\n", "is an absolute Windows path"),
         ("path,id\na.png,1\n,2\n", "an empty path"),
         ("path,id\na.png,1\nb.png,1\n", "id '1' stands for"),
     ],

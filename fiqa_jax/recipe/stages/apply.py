@@ -26,7 +26,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
     """Predicts with a finished stage's model and stores its outputs by id, once."""
     if job.config.features:
         return encode(job, context)
-    model = model_dir.load(earlier.only(job) / "model")
+    model = model_dir.load(earlier.only(job) / "model", trust=context.trust)
     data = stored.data_of(job, lambda: context.data(job))
     side, wanted = model.config["data"]["side"], job.config.data.side
     if side != wanted:
@@ -34,7 +34,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
             f"stage {job.title!r}: the model of {job.config.of!r} sees {side} px, data.side is "
             f"{wanted}; set --config.stage.{job.stage}.data.side={side}"
         )
-    method = model_dir.build(model.config)
+    method = model_dir.build(model.config, trust=context.trust)
     names = tuple(job.config.store)
     large = [n for n in forward.LARGE if n not in names]
     predict = forward.predictor(method, context.devices, large, keep=names)

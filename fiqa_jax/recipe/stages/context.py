@@ -22,6 +22,7 @@ class Context:
     devices: Devices
     workdir: Path
     opened: dict[str, Data] = dataclasses.field(default_factory=dict)
+    trust: frozenset[str] = frozenset()  # methods that the recipe's config names
 
     def data(self, job: Job) -> Data:
         """A job's data; stages with the same `data` section and fold share one source.

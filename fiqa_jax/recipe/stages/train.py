@@ -38,7 +38,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
     counts = {**spec.class_counts, **stored.cell_counts(data)}
     features = stored.shape_of_features(data)
     spec = dataclasses.replace(spec, features=features, class_counts=counts)
-    method = methods.build(config.uses, config, spec)
+    method = methods.build(config.uses, config, spec, trust=context.trust)
     predict = forward.predictor(method, context.devices, forward.LARGE)
 
     def evaluate(state: TrainState) -> Mapping[str, float]:
