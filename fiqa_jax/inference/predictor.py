@@ -68,8 +68,8 @@ class Predictor:
             from fiqa_jax.inference import model_dir
 
             folder = shipped.find(model)
-            own = (trust,) if isinstance(trust, str) else tuple(trust)
-            self.model = model_dir.load(folder, trust=own, encoder=encoder)
+            trusted = (trust,) if isinstance(trust, str) else tuple(trust)
+            self.model = model_dir.load(folder, trust=trusted, encoder=encoder)
             self.name = shipped.model_name(folder)
         else:
             self.model = model
