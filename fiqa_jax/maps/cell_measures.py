@@ -95,7 +95,8 @@ def _pool(values: Floats, cell: int) -> Floats:
 
 
 def _mean(values: Floats, weight: Floats, cell: int) -> Floats:
-    return _pool(values * weight, cell) / np.maximum(_pool(weight, cell), TINY)
+    mean = _pool(values * weight, cell) / np.maximum(_pool(weight, cell), TINY)
+    return mean.astype(np.float32)
 
 
 def _halved(picture: Floats) -> Floats:
@@ -107,7 +108,9 @@ def _filled(picture: Floats, weight: Floats) -> Floats:
     """The picture, its outside continued from the rim: else the rim is its strongest edge."""
     sums = ndimage.uniform_filter(picture * weight[..., None], (25, 25, 0), mode="nearest")
     total = ndimage.uniform_filter(weight, 25, mode="nearest")
-    return np.where(weight[..., None] > 0, picture, sums / np.maximum(total, 0.02)[..., None])
+    mean = sums / np.maximum(total, 0.02)[..., None]
+    filled: Floats = np.where(weight[..., None] > 0, picture, mean).astype(np.float32)
+    return filled
 
 
 def _noise(picture: Floats, weight: Floats, cell: int) -> Floats:
@@ -116,7 +119,7 @@ def _noise(picture: Floats, weight: Floats, cell: int) -> Floats:
     diagonal = np.abs(quad[:, 0, :, 0] - quad[:, 0, :, 1] - quad[:, 1, :, 0] + quad[:, 1, :, 1]) / 2
     n, half = picture.shape[0] // cell, cell // 2
     each = diagonal.reshape(n, half, n, half, 3).transpose(0, 2, 1, 3, 4).reshape(n, n, -1, 3)
-    return np.median(each, 2) / 0.6745 + 0.3
+    return (np.median(each, 2) / 0.6745 + 0.3).astype(np.float32)
 
 
 def _level(

@@ -1,14 +1,23 @@
-"""A quality map drawn: bare, for machines, and over its photograph, for eyes."""
+"""A quality map drawn: bare, for machines, and over its photograph, for eyes.
+
+Over a photograph the retina keeps its colours, for whoever checks the map has to see what it
+judges: a contour where the map crosses its threshold, hatching in one direction where places are
+bad and in two where they are severely so. Lines are white with a black edge: they show on any
+ground and to the colour-blind. A circle marks the optic disc, a cross the macula.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-COLOUR = (255, 0, 200)  # a hue that no retina shows
-STRENGTH = 0.6  # of the colour where the map is 1
-
+LINE = (255, 255, 255)
+COLOUR = (0, 90, 255)  # of a veil that a page can show and hide: far from orange for every eye
+STRENGTH = 0.6  # opacity of that veil where the map is 1
 Bytes = NDArray[np.uint8]
+Marks = Sequence[tuple[str, float, float, float]]
 
 
 def enlarged(quality_map: NDArray[np.floating], side: int) -> NDArray[np.float32]:
@@ -43,19 +52,89 @@ def bare(quality_map: NDArray[np.floating], side: int) -> Bytes:
     return np.rint(enlarged(quality_map, side) * 255).astype(np.uint8)
 
 
-def over(image: Bytes, quality_map: NDArray[np.floating], fov: Bytes) -> Bytes:
-    """The photograph with bad places tinted, nothing drawn outside the field of view.
+def severe_from(threshold: float) -> float:
+    """Value from which a bad place counts as severe: half way from the threshold to 1."""
+    return (1 + threshold) / 2
+
+
+def levels(quality_map: NDArray[np.floating], fov: Bytes, threshold: float) -> NDArray[np.uint8]:
+    """0 seen, 1 bad, 2 severe for every pixel `[S, S]`; 0 outside the field `[S, S] uint8`."""
+    large = enlarged(continued(quality_map, fov), fov.shape[0])
+    found = (large >= threshold).astype(np.uint8) + (large >= severe_from(threshold))
+    return np.where(fov > 0, found, 0).astype(np.uint8)
+
+
+def over(
+    image: Bytes,
+    quality_map: NDArray[np.floating],
+    fov: Bytes,
+    threshold: float,
+    marks: Marks = (),
+) -> Bytes:
+    """The photograph with contours and hatching; between the lines it is untouched.
 
     Args:
-      image: [S, S, 3] or [S, S, 1] uint8; `quality_map`: [h, w] float in [0, 1], 1 = bad;
-      fov: [S, S] uint8, 1 inside.
+      image: `[S, S, 3]` or `[S, S, 1] uint8`; `quality_map`: `[h, w]` float in [0, 1], 1 = bad.
+      fov: `[S, S] uint8`, 1 inside; nothing is drawn outside.
+      threshold: places are bad from here on.
+      marks: circles and crosses, (shape, y, x, radius) as shares of the side.
 
     Returns:
-      [S, S, 3] uint8.
+      `[S, S, 3] uint8`.
     """
     side = image.shape[0]
-    photo = np.broadcast_to(image, (side, side, 3)).astype(np.float32)
-    large = bare(continued(quality_map, fov), side)
-    share = STRENGTH * large[..., None] / 255 * (fov[..., None] > 0)
-    mixed = photo * (1 - share) + np.asarray(COLOUR, np.float32) * share
-    return np.rint(mixed).astype(np.uint8)
+    out = np.broadcast_to(image, (side, side, 3)).copy()
+    found = levels(quality_map, fov, threshold)
+    inside = fov > 0
+    white, black = hatching(found)
+    border = contour(found > 0, inside, width_of(side))
+    edge = contour(found > 0, inside, 2 * width_of(side)) & ~border
+    for shape, y, x, radius in marks:
+        line, shade = _mark(side, shape, y, x, radius)
+        white, black = white | line, (black | shade) & ~line
+    out[black & inside] = out[black & inside] // 3
+    out[edge] = 0
+    out[(white & inside) | border] = LINE
+    return out
+
+
+def width_of(side: int) -> int:
+    """Pixels of a contour's half width."""
+    return max(1, round(side / 300))
+
+
+def contour(region: NDArray[np.bool_], inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """Pixels within `width` of the region's border, on its inner side, `[S, S]`."""
+    if not region.any():
+        return np.zeros_like(region)
+    # the field's rim is no border of a region: the picture ends there
+    depth = ndimage.distance_transform_edt(region | ~inside)
+    return region & (depth <= width)
+
+
+def hatching(found: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """White lines and their black edges, `[S, S]` each, of levels `[S, S]`: 1 one way, 2 both."""
+    side = found.shape[0]
+    gap, width = max(6, side // 40), max(1, round(side / 500))
+    y, x = np.indices(found.shape, np.int32)
+    white, black = np.zeros(found.shape, bool), np.zeros(found.shape, bool)
+    for level, along in ((1, y + x), (2, y - x)):
+        place = along % gap
+        white |= (found >= level) & (place < width)
+        black |= (found >= level) & (place >= width) & (place < 2 * width)
+    return white, black & ~white
+
+
+def _mark(
+    side: int, shape: str, y: float, x: float, radius: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    row, column = np.indices((side, side), np.float32)
+    dy, dx = np.abs(row + 0.5 - y * side), np.abs(column + 0.5 - x * side)
+    if shape == "circle":
+        off = np.abs(np.hypot(dy, dx) - radius * side)
+        dashes = (np.arctan2(row - y * side, column - x * side) * 8 / np.pi) % 2 < 1.4
+        off = np.where(dashes, off, np.inf)
+    else:
+        off = np.where(np.maximum(dy, dx) <= radius * side, np.minimum(dy, dx), np.inf)
+    width = width_of(side)
+    return off <= 0.6 * width, off <= 1.6 * width

@@ -1,8 +1,8 @@
 """A photograph's quality map as files: for machines, and over the photograph for eyes.
 
 `name.npy` is the map as the model gives it, `name.png` the same at the side the model sees with 16
-bits, `name_overlay.png` the photograph at its own resolution with the map and its colours beside
-it, `name.json` the share of every region that is bad.
+bits, `name_overlay.png` the photograph at its own resolution with contours, hatching and a legend,
+`name.json` the share of every region that is bad.
 """
 
 import io
@@ -28,14 +28,16 @@ def write(
     fine: Photo,
     quality: NDArray[np.floating],
     threshold: float,
+    pair: bool = False,
 ) -> None:
-    """Writes the four files.
+    """Writes the four files, or five.
 
     Args:
       folder: made if absent; `name`: of the files.
       photo: as the model saw it; `fine`: the same, at the resolution of the overlay.
       quality: `[h, w]` in [0, 1], 1 = bad.
       threshold: from here on a place is bad.
+      pair: also `name_pair.png`, the photograph as it is beside the overlay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     side = photo.image.shape[0]
@@ -46,10 +48,15 @@ def write(
     large = drawing.enlarged(drawing.continued(plain, photo.fov), side) * (photo.fov > 0)
     deep = Image.fromarray(np.rint(large * 65535).astype(np.uint16))
     _save(deep, folder / f"{name}.png")
-    drawn = drawing.over(fine.image, plain, fine.fov)
-    _save(Image.fromarray(with_bar(drawn)), folder / f"{name}_overlay.png")
     found = landmarks.find(photo.image, photo.fov) if photo.image.shape[-1] == 3 else None
     shares = landmarks.shares(large, photo.fov, found, threshold)
+    severe = float((drawing.levels(plain, photo.fov, threshold) == 2).sum() / photo.fov.sum())
+    drawn = drawing.over(fine.image, plain, fine.fov, threshold, marks_of(found))
+    legend = with_legend(drawn, shares, severe)
+    _save(Image.fromarray(legend), folder / f"{name}_overlay.png")
+    if pair:
+        both = side_by_side(fine.image, legend)
+        _save(Image.fromarray(both), folder / f"{name}_pair.png")
     known = {k: round(v, 4) if v == v else None for k, v in shares.items()}
     atomic.write(folder / f"{name}.json", (json.dumps(known) + "\n").encode())
 
@@ -59,24 +66,63 @@ def own_side(photo: Photo) -> int:
     return int(np.clip(round(photo.box[2] - photo.box[0]), photo.image.shape[0], LARGEST))
 
 
-def with_bar(picture: Bytes) -> Bytes:
-    """The picture `[S, S, 3]` with a bar of its colours at the right, `[S, S + w, 3]`."""
+def marks_of(found: landmarks.Landmarks | None) -> drawing.Marks:
+    """The disc's circle and the macula's cross, as `drawing.over` takes them."""
+    if found is None:
+        return ()
+    disc = ("circle", *found.disc, found.radius)
+    return (disc, ("cross", *found.macula, 0.5 * found.radius)) if found.macula else (disc,)
+
+
+def with_legend(picture: Bytes, shares: dict[str, float], severe: float) -> Bytes:
+    """The picture `[S, S, 3]` with what its lines mean, and how much they cover, at the right.
+
+    Args:
+      picture: of `drawing.over`.
+      shares: of `landmarks.shares`; regions that were not found are left out.
+      severe: share of the field that is severely bad.
+
+    Returns:
+      `[S, S + w, 3] uint8`.
+    """
     side = picture.shape[0]
-    width = max(side // 24, 6)
-    gap = width
-    canvas = np.full((side, side + gap + 3 * width, 3), 255, np.uint8)
-    canvas[:, :side] = picture
-    top, bottom = side // 10, side - side // 10
-    share = np.linspace(1, 0, bottom - top)[:, None, None] * drawing.STRENGTH
-    grey = np.full(3, 128.0)
-    bar = grey * (1 - share) + np.asarray(drawing.COLOUR) * share
-    canvas[top:bottom, side + gap : side + gap + width] = np.rint(bar)
-    image = Image.fromarray(canvas)
-    font = ImageFont.load_default(size=max(side // 30, 8))
-    draw = ImageDraw.Draw(image)
-    draw.text((side + gap, top - side // 18), "bad", fill=(20, 20, 20), font=font)
-    draw.text((side + gap, bottom + side // 80), "seen", fill=(20, 20, 20), font=font)
-    return np.asarray(image)
+    size = max(side // 34, 8)
+    wide, swatch = 11 * size, 2 * size
+    canvas = Image.new("RGB", (side + wide, side), (255, 255, 255))
+    canvas.paste(Image.fromarray(picture))
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=size)
+    left, top = side + size, side // 12
+    grey = np.full((3 * size, 3 * size, 3), 128, np.uint8)
+    for level, name, share in ((1, "bad", shares["field"]), (2, "severe", severe)):
+        image = grey.copy()
+        white, black = drawing.hatching(np.full(grey.shape[:2], level, np.uint8))
+        image[black], image[white] = 42, 255
+        canvas.paste(Image.fromarray(image[:swatch, :swatch]), (left, top))
+        draw.rectangle((left, top, left + swatch, top + swatch), outline=(0, 0, 0))
+        text = f"{name}\n{share:.0%} of field" if share == share else name
+        draw.text((left + swatch + size // 2, top), text, fill=(20, 20, 20), font=font)
+        top += 4 * size
+    for region, sign in (("disc", "circle"), ("macula", "cross")):
+        share = shares.get(region, float("nan"))
+        middle = (left + size, top + size)
+        if sign == "circle":
+            box = (middle[0] - size, middle[1] - size, middle[0] + size, middle[1] + size)
+            draw.ellipse(box, outline=(0, 0, 0), width=max(1, size // 6))
+        else:
+            draw.line((left, top + size, left + 2 * size, top + size), fill=(0, 0, 0), width=2)
+            draw.line((left + size, top, left + size, top + 2 * size), fill=(0, 0, 0), width=2)
+        text = f"{region}\n{share:.0%} bad" if share == share else f"{region}\nnot found"
+        draw.text((left + swatch + size // 2, top), text, fill=(20, 20, 20), font=font)
+        top += 4 * size
+    return np.asarray(canvas)
+
+
+def side_by_side(plain: Bytes, drawn: Bytes) -> Bytes:
+    """The photograph `[S, S, C]` as it is, left of what was drawn over it, `[S, w, 3]`."""
+    side = plain.shape[0]
+    gap = np.full((side, max(side // 60, 2), 3), 255, np.uint8)
+    return np.concatenate([np.broadcast_to(plain, (side, side, 3)), gap, drawn], 1)
 
 
 def table(folder: Path, file: Path) -> int:

@@ -13,13 +13,15 @@ from fiqa_jax.report import figures
 from fiqa_jax.report.page import Item, Picture, Section
 
 COLOURS = "magma"  # dark where nothing is wrong, bright where it is bad
+CUT = 0.5  # of a map: bad places are hatched from here on
 _INCH = 1.45  # of a panel
 TEXT = (
     "From left to right: the photograph; the vessels found in it (arteries purple, veins blue); "
     "what the inpainting network, which has only seen good photographs, makes of them; the "
     "anomaly, which is how much it misses; and the quality map that the adapter draws from the "
-    "photograph alone, laid over it and bare. In maps dark means that vessels can be seen as they "
-    "should, bright that they cannot: there the photograph does not show the retina."
+    "photograph alone, as a contour with hatching over it, and bare. In maps dark means that "
+    "vessels can be seen as they should, bright that they cannot: there the photograph does not "
+    "show the retina."
 )
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -43,7 +45,7 @@ def strip(row: Arrays, threshold: float) -> bytes:
             _masked(row["anomaly"], row["fov"]),
             _scale(min(1.0, 2 * threshold)),
         ),
-        ("map on photograph", drawing.over(row["image"], row["map"], row["fov"]), {}),
+        ("map on photograph", drawing.over(row["image"], row["map"], row["fov"], CUT), {}),
         ("map", _masked(row["map"], row["fov"]), _scale(1.0)),
     ]
     if "truth" in row:

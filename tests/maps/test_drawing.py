@@ -14,19 +14,51 @@ def test_bare_keeps_constants_and_order():
     np.testing.assert_array_equal(half[:, 12:], 255)
 
 
-def test_over_tints_the_bad_part_inside_the_field_only():
-    image = np.full((8, 8, 3), 100, np.uint8)
-    fov = np.ones((8, 8), np.uint8)
-    fov[:, 0] = 0
-    got = drawing.over(image, np.ones((2, 2)), fov)
-    want = np.rint(100 * (1 - drawing.STRENGTH) + np.array(drawing.COLOUR) * drawing.STRENGTH)
-    np.testing.assert_array_equal(got[:, 1:], np.broadcast_to(want, (8, 7, 3)))
-    np.testing.assert_array_equal(got[:, 0], 100)
-    np.testing.assert_array_equal(drawing.over(image, np.zeros((2, 2)), fov), image)
+def test_over_leaves_the_photograph_as_it_is_between_the_lines():
+    """One half is bad: a contour along its border, hatching within, nothing elsewhere."""
+    side = 320
+    image = np.full((side, side, 3), (180, 90, 40), np.uint8)
+    fov = np.ones((side, side), np.uint8)
+    fov[:, :20] = 0
+    quality = np.repeat(np.array([[0.0, 0.0, 0.7, 0.7]]), 4, 0)
+    got = drawing.over(image, quality, fov, 0.5)
+    good = got[:, 20:150]
+    np.testing.assert_array_equal(good, np.broadcast_to(image[0, 0], good.shape))
+    bad = got[:, 200:]
+    touched = (bad != image[0, 0]).any(-1)
+    assert 0.1 < touched.mean() < 0.4  # lines, not a tint
+    np.testing.assert_array_equal(np.unique(bad[~touched], axis=0), [[180, 90, 40]])
+    # bilinear between 0 and .7 at columns 120 and 200: the threshold .5 is crossed near 177
+    row = np.flatnonzero((got[100] == 255).all(-1))
+    assert 174 <= row[0] <= 180
+    np.testing.assert_array_equal(got[:, :20], image[:, :20])
+    np.testing.assert_array_equal(drawing.over(image, 0 * quality, fov, 0.5), image)
+
+
+def test_severe_places_are_hatched_both_ways():
+    levels = np.full((480, 480), 1, np.uint8)
+    once, twice = (drawing.hatching(levels * k)[0].mean() for k in (1, 2))
+    assert 1.7 * once < twice < 2 * once + 1e-9
+    fov = np.ones((64, 64), np.uint8)
+    found = drawing.levels(np.array([[0.1, 0.1], [0.9, 0.9]]), fov, 0.5)
+    assert found[0, 0] == 0
+    assert found[-1, 0] == 2  # severe from .75 on
+    assert set(np.unique(found)) == {0, 1, 2}
+
+
+def test_marks_are_drawn_where_they_are():
+    image, fov = np.full((200, 200, 3), 90, np.uint8), np.ones((200, 200), np.uint8)
+    marks = (("circle", 0.5, 0.25, 0.1), ("cross", 0.5, 0.75, 0.05))
+    got = drawing.over(image, np.zeros((2, 2)), fov, 0.5, marks)
+    assert (got[100, 70] == 255).all()  # on the circle, 20 pixels right of its middle
+    assert (got[100, 50] == 90).all()
+    assert (got[100, 150] == 255).all()
+    assert (got[60:76] == 90).all()
 
 
 def test_over_a_grey_slice_has_three_channels():
-    got = drawing.over(np.full((4, 4, 1), 9, np.uint8), np.zeros((1, 1)), np.ones((4, 4), np.uint8))
+    ones = np.ones((4, 4), np.uint8)
+    got = drawing.over(np.full((4, 4, 1), 9, np.uint8), np.zeros((1, 1)), ones, 0.5)
     np.testing.assert_array_equal(got, np.full((4, 4, 3), 9))
 
 

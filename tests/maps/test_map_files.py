@@ -20,7 +20,7 @@ def test_files(tmp_path, eye):
     quality = np.repeat(np.array([0, 0, 1, 1], np.float32)[:, None], 4, 1)
     padded = np.pad(eye.image, ((4, 4), (4, 4), (0, 0)))
     photo, fine = read_photo(padded, 64), read_photo(padded, 200)
-    map_files.write(tmp_path / "maps", "x", photo, fine, quality, 0.5)
+    map_files.write(tmp_path / "maps", "x", photo, fine, quality, 0.5, pair=True)
     np.testing.assert_array_equal(np.load(tmp_path / "maps" / "x.npy"), quality)
     with Image.open(tmp_path / "maps" / "x.png") as bare:
         assert bare.size == (64, 64)
@@ -31,6 +31,9 @@ def test_files(tmp_path, eye):
     with Image.open(tmp_path / "maps" / "x_overlay.png") as drawn:
         assert drawn.height == 200
         assert drawn.width > 200
+        width = drawn.width
+    with Image.open(tmp_path / "maps" / "x_pair.png") as both:
+        assert both.width > width + 200
     shares = json.loads((tmp_path / "maps" / "x.json").read_text())
     assert shares["lower_left"] > 0.95
     assert shares["upper_left"] < 0.05
@@ -44,12 +47,15 @@ def test_own_side(eye):
     assert map_files.own_side(read_photo(padded, 256)) == 256  # never smaller than the model's
 
 
-def test_bar_shows_the_overlays_colours():
-    drawn = map_files.with_bar(np.zeros((240, 240, 3), np.uint8))
-    bar = drawn[:, 240 + 10 : 240 + 20].reshape(-1, 3).astype(int)
-    full = 128 * (1 - drawing.STRENGTH) + np.array(drawing.COLOUR) * drawing.STRENGTH
-    assert np.abs(bar - np.rint(full)).sum(1).min() <= 1
-    assert np.abs(bar - 128).sum(1).min() <= 1
+def test_the_legend_stands_beside_the_picture_and_the_pair_before_it():
+    picture = np.full((240, 240, 3), 77, np.uint8)
+    shares = {"field": 0.25, "disc": 0.0, "macula": float("nan")}
+    drawn = map_files.with_legend(picture, shares, 0.1)
+    np.testing.assert_array_equal(drawn[:, :240], picture)
+    assert (drawn[:, 241:] < 128).any()  # something is written there
+    pair = map_files.side_by_side(picture[..., :1], drawn)
+    np.testing.assert_array_equal(pair[:, :240], picture)
+    np.testing.assert_array_equal(pair[:, -drawn.shape[1] :], drawn)
 
 
 def test_shares_of_regions():
