@@ -6,9 +6,9 @@ spectrum) and beside the other colours (noise differs between them, vessels do n
 same photograph's other cells, so that a camera's gain drops out.
 
 A pyramid of four levels, each half as large; level l sees structures of about 2^l pixels at
-512 px. Ridges: eigenvalues of the Hessian (Sato et al., Med. Image Anal. 2:143, 1998); bright lines have
-them on either side. Coherence:
-structure tensor (Weickert, 1998). Noise: diagonal differences of 2 x 2 pixels.
+512 px. Ridges: eigenvalues of the Hessian (Sato et al., Med. Image Anal. 2:143, 1998);
+bright lines have them on either side. Coherence: structure tensor (Weickert, 1998). Noise: diagonal
+differences of 2 x 2 pixels.
 """
 
 import numpy as np
