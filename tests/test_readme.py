@@ -48,7 +48,7 @@ def test_a_method_that_is_nowhere():
     from fiqa_jax import methods
 
     with pytest.raises(ValueError, match=r"no method 'nowhere'; there are .*'multitask'"):
-        methods.build("nowhere", None, None, trust=("nowhere",))
+        methods.build("nowhere", None, None, None, trust=("nowhere",))
 
 
 def test_every_command_names_what_is_there():

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa_jax.evaluation import metrics, reliability
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.reliability import ratio
 
 _CELLS = 2_000_000  # weights held at a time
@@ -79,7 +80,7 @@ def _resampled_confusions(
     size, models = classes * classes, len(rows.probs)
     own = np.zeros((rows.patients, models * size), np.int64)
     for k, prob in enumerate(rows.probs):
-        guess = (prob >= 0.5).astype(np.int64) if prob.ndim == 1 else prob.argmax(-1)
+        guess = predicted_class(prob)
         np.add.at(own, (rows.group, k * size + rows.truth * classes + guess), 1)
     distinct, times = np.unique(own, axis=0, return_counts=True)
     step = max(1, _CELLS // len(distinct))

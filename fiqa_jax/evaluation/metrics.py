@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa_jax.evaluation import reliability
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.reliability import ratio
+from input_pipeline.tables.examples import GRADABLE as GRADABLE
+from input_pipeline.tables.examples import QUALITY as QUALITY
 
-QUALITY = ("good", "usable", "reject")
-GRADABLE = ("gradable", "ungradable")
 DETAIL = ("good", "defect")
 
 Floats = NDArray[np.float64]
@@ -132,7 +133,7 @@ def scores(truth: ArrayLike, prob: ArrayLike, names: Sequence[str]) -> Scores:
                 f"{int((off > 1e-3).sum())} of {len(p)} rows do not sum to 1 (off by up to "
                 f"{off.max():.3f}); expected a distribution over {tuple(names)}: normalise first"
             )
-    guess = (p >= 0.5).astype(np.int64) if p.ndim == 1 else p.argmax(-1)
+    guess = predicted_class(p)
     confusion = confusion_matrix(y, guess, classes)
     values = {k: float(v) for k, v in count_scores(confusion, names).items()}
     values |= _ranked(y, p, names) | _probabilistic(y, p, classes)

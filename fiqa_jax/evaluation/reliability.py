@@ -9,6 +9,8 @@ its frequency.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fiqa_jax.evaluation.decisions import predicted_class
+
 ECE_BINS = 15
 
 Floats = NDArray[np.float64]
@@ -65,4 +67,4 @@ def confidences(truth: ArrayLike, prob: ArrayLike) -> tuple[Floats, Floats]:
     y, p = np.asarray(truth), np.asarray(prob, np.float64)
     if p.ndim == 1:
         return p, (y == 1).astype(np.float64)
-    return p.max(-1), (p.argmax(-1) == y).astype(np.float64)
+    return p.max(-1), (predicted_class(p) == y).astype(np.float64)

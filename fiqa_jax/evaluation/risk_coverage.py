@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from fiqa_jax.evaluation import metrics
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.metrics import Head
 from fiqa_jax.evaluation.reliability import ratio
 
@@ -254,6 +255,4 @@ def _drawn(
 
 def guess(head: Head) -> NDArray[np.int64]:
     """The class that is named, `[N]`: the likeliest; of two, the second from 0.5 on."""
-    if head.prob.ndim == 1:
-        return (head.prob >= 0.5).astype(np.int64)
-    return head.prob.argmax(-1)
+    return predicted_class(head.prob)

@@ -24,7 +24,7 @@ from fiqa_jax.pretrained import encoders, tensors
 from fiqa_jax.pretrained.shipped import CONFIG as CONFIG
 from fiqa_jax.pretrained.shipped import find, lacking
 from fiqa_jax.training.devices import Axis
-from fiqa_jax.training.method import DataSpec, Method
+from fiqa_jax.training.method import DataSpec, Method, Run
 from input_pipeline import atomic, sums
 
 log = logging.getLogger(__name__)
@@ -258,9 +258,6 @@ def build(
         detail_names=tuple(data["detail_names"]),
         diagnosis_names=tuple(data["diagnosis_names"]),
         class_counts={k: tuple(v) for k, v in data["class_counts"].items()},
-        train_rows=1,
-        steps=1,
-        batch=1,
         mean=tuple(data["mean"]),
         std=tuple(data["std"]),
         features=tuple(data.get("features", ())),
@@ -280,7 +277,7 @@ def build(
             "augment": training.augment,
         }
     )
-    return methods.build(config["method"], stage, spec, trust=trust, apart=apart)
+    return methods.build(config["method"], stage, spec, Run(), trust=trust, apart=apart)
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from ml_collections import ConfigDict
 
-from fiqa_jax.training.method import DataSpec, Method
+from fiqa_jax.training.method import DataSpec, Method, Run
 
 METHODS = {
     "adapter": "fiqa_jax.methods.efiqa_adapter",
@@ -28,6 +28,7 @@ def build(
     name: str,
     config: ConfigDict,
     data: DataSpec,
+    run: Run,
     *,
     trust: Collection[str] = (),
     apart: Path | None = None,
@@ -38,6 +39,7 @@ def build(
       name: a key of `METHODS`, or a module in `trust` that Python can import, with `build`.
       config: the stage's.
       data: shapes, names and counts.
+      run: how long it is trained; `Run()` to predict only.
       trust: modules of your own that may be run.
       apart: folder whose files are never run, trusted or not: the model directory that names it.
 
@@ -61,7 +63,7 @@ def build(
             f"no method {name!r}; there are {sorted(METHODS)}, and modules with a function `build` "
             "in this folder or on PYTHONPATH"
         ) from None
-    return module.build(config, data)
+    return module.build(config, data, run)
 
 
 def _outside(name: str, apart: Path | None) -> ModuleType:

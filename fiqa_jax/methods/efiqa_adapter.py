@@ -51,7 +51,7 @@ class Linear(nn.Module):
         return layer(features.astype(self.dtype)).astype(exact)
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -83,7 +83,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
             params["scale"] = {"log_gain": jnp.zeros((), exact), "offset": jnp.zeros((), exact)}
         return params, found
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0))[0], data.steps)
+    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0))[0], run.steps)
 
     def scaled(params: Any, logits: jax.Array, batch: method.Batch) -> jax.Array:
         """The map's logits `[B, h, w]` from those of cells."""

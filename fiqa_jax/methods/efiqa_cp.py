@@ -23,7 +23,7 @@ BCE = "bce"
 _PATHS = 1  # stream of dropped branches, apart from that of augmentation
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -51,7 +51,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     def start(key: jax.Array) -> Any:
         return net.init(key, jnp.zeros((1, *shape), dtype))["params"]
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), data.steps)
+    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), run.steps)
 
     def init(key: jax.Array) -> state.TrainState:
         params = start(key)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from fiqa_jax.evaluation import decisions
 from fiqa_jax.methods.efiqa_adapter import Linear, mean_of_map, seen_cells
 from fiqa_jax.training import losses, method, optim, state
 from fiqa_jax.training.devices import Axis
@@ -19,7 +20,7 @@ from fiqa_jax.training.devices import Axis
 CLASSES = 3
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -40,7 +41,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     def start(key: jax.Array) -> Any:
         return net.init(key, jnp.zeros((1, *data.features), net.dtype))["params"]
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), data.steps)
+    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), run.steps)
 
     def init(key: jax.Array) -> state.TrainState:
         params = start(key)
@@ -85,5 +86,4 @@ def pooled(cells: jax.Array, seen: jax.Array) -> jax.Array:
 
 def badness(cells: jax.Array) -> jax.Array:
     """P(reject) + P(usable) / 2 of each cell, `[B, h, w, 3]` logits to `[B, h, w]`."""
-    p = jax.nn.softmax(cells)
-    return p[..., 2] + 0.5 * p[..., 1]
+    return decisions.badness(jax.nn.softmax(cells))

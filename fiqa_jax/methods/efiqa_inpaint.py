@@ -22,7 +22,7 @@ from fiqa_jax.training.devices import Axis
 GREY = (0.299, 0.587, 0.114)
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -52,7 +52,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
         params = net.init(key, jnp.zeros(shape, dtype), False)["params"]
         return like_torch(key, params)
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), data.steps)
+    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), run.steps)
 
     def init(key: jax.Array) -> state.TrainState:
         params = start(key)
@@ -65,7 +65,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     def step(
         now: state.TrainState, batch: method.Batch, key: jax.Array, *, axis: Axis
     ) -> tuple[state.TrainState, dict[str, jax.Array]]:
-        epoch = efiqa_masks.epoch(now.step, data.steps)
+        epoch = efiqa_masks.epoch(now.step, run.steps)
 
         def loss(
             params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis

@@ -19,7 +19,7 @@ from fiqa_jax.training import losses, method, optim, state
 from fiqa_jax.training.devices import Axis
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -53,7 +53,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
         found = dict(net.init(key, images, jnp.ones((1, grid, grid), dtype), False))
         return found.pop("params"), found
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0))[0], data.steps)
+    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0))[0], run.steps)
 
     def init(key: jax.Array) -> state.TrainState:
         params, model_state = start(key)

@@ -26,7 +26,7 @@ def encoder_settings(own: ConfigDict) -> dict[str, Any]:
     return {**sizes, "position": "sines"}
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -60,7 +60,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
         return net.init(key, image, order, visible)["params"]
 
     change = method.augmented(config.augment.train)
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), data.steps)
+    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), run.steps)
 
     def init(key: jax.Array) -> state.TrainState:
         params = start(key)

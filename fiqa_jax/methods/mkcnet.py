@@ -28,7 +28,7 @@ from fiqa_jax.training.devices import Axis
 Tree = Any
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -45,9 +45,9 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     nets = {"task": parts.task} | ({"meta": parts.learner} if parts.row.auxiliary else {})
     starts = {name: method.initialiser(net, data) for name, net in nets.items()}
     shapes = {k: jax.eval_shape(f, jax.random.key(0))[0] for k, f in starts.items()}
-    period = max(1, data.train_rows // data.batch)  # steps of an epoch
+    period = max(1, run.train_rows // run.batch)  # steps of an epoch
     turns = own.alternate == "epoch" and bool(parts.row.learns)
-    updates = -(-data.steps // 2) if turns else data.steps  # of each network
+    updates = -(-run.steps // 2) if turns else run.steps  # of each network
     slow = config.optim.copy_and_resolve_references().unlock()
     slow.lr = own.meta_lr
     of = {"task": config.optim, "meta": slow}

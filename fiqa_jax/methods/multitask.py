@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from fiqa_jax import models
+from fiqa_jax.evaluation.decisions import badness
 from fiqa_jax.models.heads import Heads
 from fiqa_jax.training import losses, method, optim, state
 from fiqa_jax.training.devices import Axis
@@ -107,7 +108,7 @@ def pseudo_targets(prob: jax.Array, kind: str, tau: float) -> jax.Array:
     return jnp.where(prob < 0, -1.0, hard)
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -135,7 +136,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     frozen = ((r"trunk/.*", None),) if own.freeze_trunk else ()
     start = method.initialiser(net, data)
     shapes = jax.eval_shape(start, jax.random.key(0))[0]
-    tx = optim.make(config.optim, shapes, data.steps, first=frozen)
+    tx = optim.make(config.optim, shapes, run.steps, first=frozen)
 
     def init(key: jax.Array) -> state.TrainState:
         params, model_state = start(key)
@@ -219,7 +220,7 @@ def outputs(logits: dict[str, jax.Array]) -> method.Outputs:
     if "diagnosis" in logits:
         out["p_diagnosis"] = jax.nn.softmax(logits["diagnosis"])
     if "p_quality" in out:
-        out["score"] = out["p_quality"][:, 2] + 0.5 * out["p_quality"][:, 1]
+        out["score"] = badness(out["p_quality"])
     elif "p_ungradable" in out:
         out["score"] = out["p_ungradable"]
     elif "p_details" in out:

@@ -23,7 +23,7 @@ INSIDE = 0.5  # share of a cell in the field from which on it is judged
 _EXACT = jax.lax.Precision.HIGHEST
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method of a fitted model; `step` is none of its functions that can be called.
 
     Args:

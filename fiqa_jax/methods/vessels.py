@@ -59,7 +59,7 @@ def supervised(architecture: str, logits: jax.Array, extra: Any) -> list[tuple[f
     return [(1.0, logits)]
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
@@ -75,7 +75,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
     change = method.augmented(config.augment.train)
     start = method.initialiser(net, dataclasses.replace(data, channels=1) if own.flatten else data)
     shapes = jax.eval_shape(start, jax.random.key(0))[0]
-    tx = optim.make(config.optim, shapes, data.steps)
+    tx = optim.make(config.optim, shapes, run.steps)
 
     def seen_by(image: jax.Array, fov: jax.Array) -> jax.Array:
         """What the network is given: local density in green, `[B, H, W, 1]`, or the photograph."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from fiqa_jax.evaluation import intervals as stats
 from fiqa_jax.evaluation import metrics, significance
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.evaluation.significance import McNemar
 from fiqa_jax.predictions.schema import Predictions
@@ -106,7 +107,7 @@ def compare(
         )
         here = truth >= 0
         y, p, q = truth[here], a[here], b[here]
-        test = significance.mcnemar(_guess(p) == y, _guess(q) == y)
+        test = significance.mcnemar(predicted_class(p) == y, predicted_class(q) == y)
         out[name] = Compared(differences, test, _delong(y, p, q, one[name].names), len(y))
     if not out:
         raise ValueError(f"no head in common: {sorted(one)} and {sorted(two)}")
@@ -156,10 +157,6 @@ def _heads(found: Predictions) -> dict[str, metrics.Head]:
             f"{sorted(found.outputs)}"
         )
     return heads
-
-
-def _guess(prob: np.ndarray) -> np.ndarray:
-    return (prob >= 0.5).astype(np.int64) if prob.ndim == 1 else prob.argmax(-1)
 
 
 def _delong(

@@ -15,6 +15,7 @@ from fiqa_jax.evaluation import calibration
 from fiqa_jax.evaluation.metrics import QUALITY
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import DIAGNOSIS, GRADES, Predictions
+from input_pipeline.readers import eyeq
 from input_pipeline.tables import codes as words
 from input_pipeline.tables.columns import Sheet, header, read_sheet
 from input_pipeline.tables.examples import TableError
@@ -54,7 +55,10 @@ FORMATS: dict[str, Format] = {
         {"id": "image", "quality": "quality"},
         {"0": "good", "1": "usable", "2": "reject"},
         patient=_KAGGLE,
-        counts={"train": (8347, 1876, 2320), "test": (8471, 4558, 3220)},
+        counts={
+            name: tuple(counts[grade] for grade in QUALITY)
+            for name, counts in (("train", eyeq.TRAIN), ("test", eyeq.TEST))
+        },
     ),
     "eyeq_d": Format(
         "EyeQ-D labels (0 reject, 1 usable, 2 good; details 1 = good; Telesco et al. 2025)",

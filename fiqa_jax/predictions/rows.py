@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa_jax.evaluation.decisions import badness, predicted_class
 from fiqa_jax.evaluation.metrics import GRADABLE, QUALITY
 from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.advice import Thresholds
@@ -28,8 +29,7 @@ def with_score(outputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """
     out = dict(outputs)
     if "score" not in out and "p_quality" in out:
-        grade = np.asarray(out["p_quality"], np.float64)
-        out["score"] = grade @ np.linspace(0, 1, grade.shape[-1])
+        out["score"] = badness(np.asarray(out["p_quality"], np.float64))
     elif "score" not in out and "p_ungradable" in out:
         out["score"] = out["p_ungradable"]
     return out
@@ -135,13 +135,13 @@ def _judged(
     if "p_quality" in one:
         grade = one["p_quality"]
         row |= {f"p_{name}": float(p) for name, p in zip(QUALITY, grade, strict=True)}
-        row["quality"] = QUALITY[int(grade.argmax())]
+        row["quality"] = QUALITY[int(predicted_class(grade[None])[0])]
     p_details = one.get("p_details", np.full(len(details), np.nan))
     if "p_details" in one:
         row |= {f"p_{name}": float(p) for name, p in zip(details, p_details, strict=True)}
     if "p_diagnosis" in one:
         p_diagnosis = one["p_diagnosis"]
-        row["diagnosis"] = diagnosis[int(p_diagnosis.argmax())]
+        row["diagnosis"] = diagnosis[int(predicted_class(p_diagnosis[None])[0])]
         row |= {DIAGNOSIS + name: float(p) for name, p in zip(diagnosis, p_diagnosis, strict=True)}
     area, place = float("nan"), ""
     if "map" in one:

@@ -89,11 +89,10 @@ class Data:
             "notes": table.notes,
         }
 
-    def spec(self, steps: int, batch: int, details: tuple[str, ...] = ()) -> DataSpec:
+    def spec(self, details: tuple[str, ...] = ()) -> DataSpec:
         """What a method may know before the first batch.
 
         Args:
-          steps, batch: of the run.
           details: names of pseudo-labelled defects where the table has none of its own.
         """
         table, rows = self.source.table, self.rows("train")
@@ -108,9 +107,6 @@ class Data:
             detail_names=details or table.detail_names,
             diagnosis_names=table.diagnosis_names,
             class_counts=counts,
-            train_rows=len(rows),
-            steps=steps,
-            batch=batch,
             mean=tuple(self.section.mean),
             std=tuple(self.section.std),
         )

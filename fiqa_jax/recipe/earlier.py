@@ -104,7 +104,7 @@ def with_pseudo_labels(job: Job, data: Data) -> tuple[Data, tuple[str, ...]]:
         )
     names = tuple(stored["detail_names"].tolist())
     table = data.source.table
-    check_names(job, data, dataclasses.replace(data.spec(1, 1), detail_names=names))
+    check_names(job, data, dataclasses.replace(data.spec(), detail_names=names))
     values = stored["p_details"].astype(np.float32)
     if job.config.align_labels:
         values = aligned(values, stored["details_share"]).astype(np.float32)

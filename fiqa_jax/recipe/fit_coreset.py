@@ -206,7 +206,7 @@ def _save(
     encoder, facts = fit_maps.put_encoder(job, target)
     stage = resolved(job.config)
     stage["method"]["members"] = len(params["coreset"])
-    spec = dataclasses.replace(data.spec(1, 1), side=facts["side"], features=shape)
+    spec = dataclasses.replace(data.spec(), side=facts["side"], features=shape)
     model_dir.save(
         target, job.title, "patchcore", stage, spec, {"params": params}, {"encoder": encoder}
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fiqa_jax.evaluation import bootstrap, metrics
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.recipe.repetitions import Runs, by_quality, join
 from fiqa_jax.report import figures
 from fiqa_jax.report.page import Item, Picture, Section, Table
@@ -58,7 +59,7 @@ def values(run: Runs, shares: Sequence[float]) -> dict[str, np.ndarray]:
     y, weight = truth[here], weights(low[here], shares)
     found: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
     for prob in run.prob["diagnosis"][:, here]:
-        guess = (prob >= 0.5).astype(int) if prob.ndim == 1 else prob.argmax(-1)
+        guess = predicted_class(prob)
         cells = np.eye(len(names) ** 2)[y * len(names) + guess]
         counts = (weight @ cells).reshape(-1, len(names), len(names))
         ranked = bootstrap.weighted_scores(y, prob, weight, names)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from fiqa_jax import defaults
 from fiqa_jax.evaluation import metrics
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.metrics import Head
 from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.schema import Predictions, Row
@@ -98,7 +99,7 @@ def galleries(
     """
     p, y = head.prob, head.truth
     full = np.stack([1 - p, p], -1) if p.ndim == 1 else p
-    guess = (p >= 0.5).astype(int) if p.ndim == 1 else p.argmax(-1)
+    guess = predicted_class(p)
     sure = full[np.arange(len(y)), guess]
     order = np.argsort(-sure, kind="stable")
     order = order[y[order] >= 0]

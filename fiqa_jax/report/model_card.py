@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.evaluation.metrics import Head, heads
 from fiqa_jax.inference import model_dir
@@ -210,7 +211,7 @@ def _failures(found: Predictions | None) -> str:
 def _worst(name: str, head: Head, ids: Sequence[str]) -> list[str]:
     """The most confident wrong answers of a head."""
     prob = head.prob if head.prob.ndim == 2 else np.stack([1 - head.prob, head.prob], -1)
-    guess = prob.argmax(-1)
+    guess = predicted_class(head.prob)
     wrong = np.flatnonzero((head.truth >= 0) & (guess != head.truth))
     order = wrong[np.argsort(-prob[wrong, guess[wrong]], kind="stable")][:WORST]
     said = [

@@ -31,9 +31,6 @@ class DataSpec:
       diagnosis_names: classes of `diagnosis`.
       class_counts: label name -> training examples of each class; for details `[K]` counts of
         present defects.
-      train_rows: training examples.
-      steps: updates of the run.
-      batch: examples of an update, over all devices.
       mean, std: of the channels in [0, 1].
       features: (h, w, C) of the stored features that take the photograph's place; () for none.
     """
@@ -44,12 +41,24 @@ class DataSpec:
     detail_names: tuple[str, ...]
     diagnosis_names: tuple[str, ...]
     class_counts: Mapping[str, tuple[int, ...]]
-    train_rows: int
-    steps: int
-    batch: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     features: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """How long a training is. The defaults are those of a method that only predicts.
+
+    Attributes:
+      steps: updates of the run.
+      batch: examples of an update, over all devices.
+      train_rows: training examples.
+    """
+
+    steps: int = 1
+    batch: int = 1
+    train_rows: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,8 @@ CODES = {"0": "good", "1": "usable", "2": "reject"}
 NAME = re.compile(r"(\d+)_(left|right)")  # EyePACS: patient and eye
 FILES = {"train": "Label_EyeQ_train.csv", "test": "Label_EyeQ_test.csv"}
 
-_TRAIN = {"photographs": 12543, "patients": 8614, "good": 8347, "usable": 1876, "reject": 2320}
-_TEST = {"photographs": 16249, "patients": 12048, "good": 8471, "usable": 4558, "reject": 3220}
+TRAIN = {"photographs": 12543, "patients": 8614, "good": 8347, "usable": 1876, "reject": 2320}
+TEST = {"photographs": 16249, "patients": 12048, "good": 8471, "usable": 4558, "reject": 3220}
 
 
 def read(files: Tree, variant: str, lists: str) -> Listed:
@@ -96,7 +96,7 @@ serve as well; they are found by name.""",
     licence="labels CC BY-NC-SA 4.0; photographs under the terms of the Kaggle competition",
     read=read,
     labels={"": Labels(QUALITY, (), DR_GRADES)},
-    published={"": {"train": _TRAIN, "test": _TEST}},
+    published={"": {"train": TRAIN, "test": TEST}},
     known=dict.fromkeys(
         ("15337_left", "40764_right", "13227_left", "26250_left", "5371_left"), _UNCROPPED
     ),

@@ -21,11 +21,11 @@ def save(directory, uses="quadrant"):
     c = defaults.base()
     c.method.update(defaults.METHODS.get(uses, {}))
     c.data.side = SIDE
-    spec = method.DataSpec(SIDE, 3, (), ("dark",), (), {}, 4, 1, 1, c.data.mean, c.data.std)
+    spec = method.DataSpec(SIDE, 3, (), ("dark",), (), {}, c.data.mean, c.data.std)
     stage = defaults.resolved(c)
     if uses == "adapter":  # no weights are needed to see that it has no heads
-        spec = method.DataSpec(SIDE, 3, (), (), (), {}, 4, 1, 1, (0.5,) * 3, (0.3,) * 3, (4, 4, 5))
-    started = methods.build(uses, c, spec, trust=(uses,)).init(jax.random.key(0))
+        spec = method.DataSpec(SIDE, 3, (), (), (), {}, (0.5,) * 3, (0.3,) * 3, (4, 4, 5))
+    started = methods.build(uses, c, spec, method.Run(), trust=(uses,)).init(jax.random.key(0))
     variables = {"params": started.params, **started.model_state}
     model_dir.save(directory, "m", uses, stage, spec, jax.device_get(variables), {})
     return directory

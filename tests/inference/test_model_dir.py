@@ -26,13 +26,10 @@ def saved(tmp_path_factory):
         ("clarity",),
         (),
         {"quality": (5, 3, 2)},
-        10,
-        4,
-        2,
         c.data.mean,
         c.data.std,
     )
-    method = methods.build("multitask", c, data)
+    method = methods.build("multitask", c, data, base.Run(4, 2, 10))
     state = method.init(jax.random.key(3))
     variables = {"params": state.params, **state.model_state}
     directory = tmp_path_factory.mktemp("model")

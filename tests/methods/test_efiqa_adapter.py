@@ -21,10 +21,8 @@ def build(precision="float32", steps=5, features=(4, 4, 6), weight_decay=0.01, c
     c.optim.update({"lr": 1e-2, "schedule": "constant", "clip": 0.0})
     c.optim.weight_decay = weight_decay
     c.optim.decay = ((".*", 1.0),)
-    data = base.DataSpec(
-        8, 3, (), (), (), counts or {}, 8, steps, 8, (0.0,) * 3, (1.0,) * 3, features=features
-    )
-    return efiqa_adapter.build(c, data)
+    data = base.DataSpec(8, 3, (), (), (), counts or {}, (0.0,) * 3, (1.0,) * 3, features=features)
+    return efiqa_adapter.build(c, data, base.Run(steps, 8, 8))
 
 
 def batches(steps):

@@ -31,10 +31,8 @@ def build(precision="float32", features=(), augment="", side=32, ema=0.0, **own)
     c.augment.train = augment
     c.optim.update({"lr": 1e-2, "schedule": "constant", "weight_decay": 0.01, "clip": 0.0})
     c.optim.decay = ((".*", 1.0),)
-    data = base.DataSpec(
-        side, 3, (), (), (), {}, 8, 5, 8, (0.5,) * 3, (0.25,) * 3, features=features
-    )
-    return nnpu.build(c, data)
+    data = base.DataSpec(side, 3, (), (), (), {}, (0.5,) * 3, (0.25,) * 3, features=features)
+    return nnpu.build(c, data, base.Run(5, 8, 8))
 
 
 def batches(steps):
@@ -161,8 +159,8 @@ def test_outputs_are_the_adapters():
     out = jax.jit(lambda v, b: method.predict(v, b, axis=None))({"params": params}, batch)
     c = defaults.base()
     c.method.update(defaults.METHODS["adapter"])
-    data = base.DataSpec(8, 3, (), (), (), {}, 8, 5, 8, (0.0,) * 3, (1.0,) * 3, features=(2, 2, 3))
-    linear = efiqa_adapter.build(c, data)
+    data = base.DataSpec(8, 3, (), (), (), {}, (0.0,) * 3, (1.0,) * 3, features=(2, 2, 3))
+    linear = efiqa_adapter.build(c, data, base.Run(5, 8, 8))
     start = linear.init(jax.random.key(0))
     cells = {**batch, "features": rng.normal(size=(8, 2, 2, 3)).astype(np.float32)}
     other = linear.predict({"params": start.params, **start.model_state}, cells, axis=None)

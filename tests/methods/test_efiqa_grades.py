@@ -18,10 +18,8 @@ def build(precision="float32", steps=5, grades=("good", "usable", "reject"), **o
     c.model.precision = precision
     c.optim.update({"lr": 3e-2, "schedule": "constant", "weight_decay": 0.01, "clip": 0.0})
     c.optim.decay = ((".*", 1.0),)
-    data = base.DataSpec(
-        8, 3, grades, (), (), {}, 8, steps, 8, (0.0,) * 3, (1.0,) * 3, features=(3, 3, 5)
-    )
-    return efiqa_grades.build(c, data)
+    data = base.DataSpec(8, 3, grades, (), (), {}, (0.0,) * 3, (1.0,) * 3, features=(3, 3, 5))
+    return efiqa_grades.build(c, data, base.Run(steps, 8, 8))
 
 
 def batches(steps):

@@ -23,8 +23,8 @@ def config(precision="float32", **own):
     return c
 
 
-def spec(side=24, steps=5, batch=8):
-    return base.DataSpec(side, 3, (), (), (), {}, 8, steps, batch, (0.0,) * 3, (1.0,) * 3)
+def spec(side=24):
+    return base.DataSpec(side, 3, (), (), (), {}, (0.0,) * 3, (1.0,) * 3)
 
 
 def grids(steps, side=24):
@@ -44,14 +44,14 @@ def grids(steps, side=24):
 def test_equal_over_devices():
     with jax.enable_x64(True):
         assert_equal_over_devices(
-            efiqa_inpaint.build(config("float64"), spec()), list(grids(5)), 1e-9
+            efiqa_inpaint.build(config("float64"), spec(), base.Run(5, 8, 8)), list(grids(5)), 1e-9
         )
 
 
 def test_training_lowers_the_loss():
     c = config(base=4, side=16, crop=False)
     c.optim.lr = 3e-3
-    method = efiqa_inpaint.build(c, spec(16, 60))
+    method = efiqa_inpaint.build(c, spec(16), base.Run(60, 8, 8))
     _, scalars = train(method, list(grids(60, 16)), "jit", 1)
     losses = [float(s["loss"]) for s in scalars]
     # masks shrink on the way: against the share that is masked, too
@@ -99,7 +99,7 @@ def test_grey_floor():
 def test_outputs_are_what_the_network_adds():
     """A network whose last layer gives 0.3 everywhere: anomaly 0.3, all cells of the field bad."""
     c = config(threshold=0.2)
-    method = efiqa_inpaint.build(c, spec())
+    method = efiqa_inpaint.build(c, spec(), base.Run(5, 8, 8))
     params = jax.eval_shape(method.init, jax.random.key(0)).params
     params = jax.tree.map(lambda x: jnp.zeros(x.shape), params)
     params["head"]["conv"]["bias"] = jnp.full(3, -0.3)
@@ -118,7 +118,9 @@ def test_outputs_are_what_the_network_adds():
 def test_initial_weights_are_pytorchs():
     """Uniform within 1 / sqrt(fan-in), for biases too; a transposed one counts its outputs."""
     c = config(base=8, levels=3)
-    params = jax.jit(efiqa_inpaint.build(c, spec()).init)(jax.random.key(0)).params
+    params = jax.jit(efiqa_inpaint.build(c, spec(), base.Run(5, 8, 8)).init)(
+        jax.random.key(0)
+    ).params
     conv = params["down2"]["conv1"]["conv"]
     bound = (9 * 8) ** -0.5
     for leaf in (conv["kernel"], conv["bias"]):
@@ -130,7 +132,7 @@ def test_initial_weights_are_pytorchs():
 
 def test_published_size():
     c = config(side=256, base=64, levels=5)
-    method = efiqa_inpaint.build(c, spec(256))
+    method = efiqa_inpaint.build(c, spec(256), base.Run(5, 8, 8))
     shapes = jax.eval_shape(method.init, jax.random.key(0)).params
     assert sum(x.size for x in jax.tree.leaves(shapes)) == 31_031_875
     assert all(path for path in optim.paths(shapes))
@@ -140,7 +142,7 @@ def test_an_augmentation_line_is_refused():
     c = config()
     c.augment.train = "flip"
     with pytest.raises(ValueError, match="changes its maps itself"):
-        efiqa_inpaint.build(c, spec())
+        efiqa_inpaint.build(c, spec(), base.Run(5, 8, 8))
 
 
 def test_masked_share_is_what_the_epoch_says():

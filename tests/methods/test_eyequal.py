@@ -20,8 +20,8 @@ def build(precision="float32", side=16, steps=5, augment="", names=("gradable", 
     c.model.precision = precision
     c.augment.train = augment
     c.optim.update({"lr": 1e-2, "schedule": "constant", "weight_decay": 0.01, "clip": 0.0})
-    data = base.DataSpec(side, 3, names, (), (), {}, 8, steps, 8, (0.5,) * 3, (0.25,) * 3)
-    return eyequal.build(c, data)
+    data = base.DataSpec(side, 3, names, (), (), {}, (0.5,) * 3, (0.25,) * 3)
+    return eyequal.build(c, data, base.Run(steps, 8, 8))
 
 
 def batches(steps):

@@ -32,8 +32,8 @@ def config(precision="float32", **own):
 
 def method(precision="float32", side=32, **own):
     c = config(precision, **own)
-    data = base.DataSpec(side, 3, (), (), (), {}, 8, 10, 8, c.data.mean, c.data.std)
-    return mae.build(c, data)
+    data = base.DataSpec(side, 3, (), (), (), {}, c.data.mean, c.data.std)
+    return mae.build(c, data, base.Run(10, 8, 8))
 
 
 def batches(steps):

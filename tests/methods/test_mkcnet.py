@@ -41,14 +41,14 @@ def config(row="second_order", precision="float32", **own):
     return c
 
 
-def spec(names=("good", "usable", "reject"), rows=16, batch=8, steps=10):
+def spec(names=("good", "usable", "reject")):
     counts = {"quality": (50, 30, 20), "diagnosis": (60, 30, 10), "ungradable": (80, 20)}
     mean, std = (0.5, 0.4, 0.3), (0.3, 0.3, 0.3)
-    return base.DataSpec(16, 3, names, (), DIAGNOSES, counts, rows, steps, batch, mean, std)
+    return base.DataSpec(16, 3, names, (), DIAGNOSES, counts, mean, std)
 
 
 def method(row="second_order", precision="float32", names=("good", "usable", "reject"), **own):
-    return mkcnet.build(config(row, precision, **own), spec(names))
+    return mkcnet.build(config(row, precision, **own), spec(names), base.Run(10, 8, 16))
 
 
 @pytest.fixture(scope="module")

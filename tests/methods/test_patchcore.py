@@ -17,8 +17,8 @@ from fiqa_jax.training import method as base
 def build(features=(4, 4, 5), **own):
     c = defaults.base()
     c.method.update({**defaults.METHODS["patchcore"], "members": 12, **own})
-    data = base.DataSpec(64, 3, (), (), (), {}, 8, 1, 8, (0.0,) * 3, (1.0,) * 3, features=features)
-    return patchcore.build(c, data)
+    data = base.DataSpec(64, 3, (), (), (), {}, (0.0,) * 3, (1.0,) * 3, features=features)
+    return patchcore.build(c, data, base.Run())
 
 
 def params(members=12, channels=5):

@@ -38,8 +38,8 @@ def method(precision="float32", line=LINE, **own):
     c.method.update({**defaults.METHODS["vessels"], "base": 4, "levels": 3, **own})
     c.model.precision = precision
     c.augment.train = line
-    data = base.DataSpec(32, 3, (), (), (), {}, 8, 10, 8, c.data.mean, c.data.std)
-    return vessels.build(c, data)
+    data = base.DataSpec(32, 3, (), (), (), {}, c.data.mean, c.data.std)
+    return vessels.build(c, data, base.Run(10, 8, 8))
 
 
 @pytest.mark.parametrize(

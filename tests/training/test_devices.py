@@ -46,13 +46,10 @@ def method(precision="float32"):
         detail_names=DETAILS,
         diagnosis_names=(),
         class_counts={"quality": (50, 30, 20)},
-        train_rows=100,
-        steps=10,
-        batch=16,
         mean=c.data.mean,
         std=c.data.std,
     )
-    return multitask.build(c, data)
+    return multitask.build(c, data, base.Run(10, 16, 100))
 
 
 def test_multitask_float64_whole_state():

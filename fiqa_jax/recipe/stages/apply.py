@@ -51,7 +51,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
         known = {"detail_names": details, "details_share": earlier.details_share(model.config)}
         earlier.store(job.directory, {"id": data.source.table.id[rows], **known, **outputs})
         if data.labels(rows):  # else there is nothing to compare the predictions with
-            spec = dataclasses.replace(data.spec(1, 1), detail_names=tuple(details.tolist()))
+            spec = dataclasses.replace(data.spec(), detail_names=tuple(details.tolist()))
             earlier.check_names(job, data, spec)
             outcomes.write(
                 job.directory,

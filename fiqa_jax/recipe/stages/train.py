@@ -22,7 +22,7 @@ from fiqa_jax.recipe.jobs import Job
 from fiqa_jax.recipe.stages.context import Context
 from fiqa_jax.training import forward, loop, tensorboard
 from fiqa_jax.training.checkpoints import to_host
-from fiqa_jax.training.method import Method
+from fiqa_jax.training.method import Method, Run
 from fiqa_jax.training.state import TrainState, variables
 
 log = logging.getLogger(__name__)
@@ -32,13 +32,15 @@ def run(job: Job, context: Context) -> dict[str, Any]:
     """Trains a method; leaves `model/`, predictions of the validation and test splits, metrics."""
     config = job.config
     data, details = earlier.with_pseudo_labels(job, stored.data_of(job, lambda: context.data(job)))
-    steps = loop.count_steps(config.train, len(data.rows("train")))
+    rows = len(data.rows("train"))
+    steps = loop.count_steps(config.train, rows)
     context.devices.check_batch(config.train.batch)
-    spec = data.spec(steps, config.train.batch, details)
+    spec = data.spec(details)
     counts = {**spec.class_counts, **stored.cell_counts(data)}
     features = stored.shape_of_features(data)
     spec = dataclasses.replace(spec, features=features, class_counts=counts)
-    method = methods.build(config.uses, config, spec, trust=context.trust)
+    length = Run(steps, config.train.batch, rows)
+    method = methods.build(config.uses, config, spec, length, trust=context.trust)
     predict = forward.predictor(method, context.devices, forward.LARGE)
 
     def evaluate(state: TrainState) -> Mapping[str, float]:
@@ -66,7 +68,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
         "seconds_per_step": result.seconds_per_step,
         "input_wait": result.input_wait,
         "data": data.source.digest,
-        "train_rows": spec.train_rows,
+        "train_rows": rows,
         **data.facts(),
     }
     if jax.process_index() == 0:
