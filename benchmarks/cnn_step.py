@@ -91,10 +91,8 @@ def jax_step(
     c.optim.update({"lr": RATE, "schedule": "constant", "weight_decay": DECAY, "clip": 0.0})
     c.optim.decay = ((".*", 1.0),)
     data = base.DataSpec(side, 3, (), (), (), {}, (MEAN,) * 3, (STD,) * 3)
-    method, devices = (
-        efiqa_cp.build(c, data, base.Run(100, batch, 8)),
-        parallel.make("jit", jax.devices()[:1]),
-    )
+    method = efiqa_cp.build(c, data, base.Run(100, batch, 8))
+    devices = parallel.make("jit", jax.devices()[:1])
     start = jax.jit(method.init)(jax.random.key(0))
     variables = tensors.fit({"params": start.params}, ours_of(network), "EFIQA-CP")
     x = (images / np.float32(255) - np.float32(MEAN)) / np.float32(STD)

@@ -45,10 +45,8 @@ def jax_step(maps: np.ndarray, network: UNet, width: int) -> Callable[[], float]
     c.optim.update({"lr": RATE, "schedule": "constant", "weight_decay": DECAY, "clip": 0.0})
     c.optim.decay = ((".*", 1.0),)
     data = base.DataSpec(side, 3, (), (), (), {}, (0.0,) * 3, (1.0,) * 3)
-    method, devices = (
-        efiqa_inpaint.build(c, data, base.Run(100, batch, 8)),
-        parallel.make("jit", jax.devices()[:1]),
-    )
+    method = efiqa_inpaint.build(c, data, base.Run(100, batch, 8))
+    devices = parallel.make("jit", jax.devices()[:1])
     start = jax.jit(method.init)(jax.random.key(0))
     tensors = {name: x.detach().numpy() for name, x in network.state_dict().items()}
     found, _ = FORMATS["vuad"].convert(tensors)

@@ -63,10 +63,8 @@ def ours(variant: str, args: argparse.Namespace) -> Callable[[], float]:
     names = ("good", "usable", "reject"), ("none", "mild", "severe")
     counts = {"quality": (1, 1, 1), "diagnosis": (1, 1, 1)}
     data = base.DataSpec(args.side, 3, names[0], (), names[1], counts, (0.5,) * 3, (0.25,) * 3)
-    method, devices = (
-        mkcnet.build(c, data, base.Run(100, args.batch, 8)),
-        parallel.make("jit", jax.devices()[:1]),
-    )
+    method = mkcnet.build(c, data, base.Run(100, args.batch, 8))
+    devices = parallel.make("jit", jax.devices()[:1])
     now = devices.place(jax.jit(method.init)(jax.random.key(0)))
     run, key = devices.step(method.step), devices.place(state.stream(0, "train"))
     batch = devices.put(arrays(args.batch, args.side))
