@@ -23,7 +23,7 @@ def method(rate=0.1, bad_at=None):
             error = jnp.where(batch["step"] == bad_at, jnp.nan, error)
         return {"error": losses.Term(error, jnp.ones_like(error), 1.0)}, model_state
 
-    def predict(variables, batch, *, axis):
+    def predict(variables, batch):
         return {"score": batch["x"] @ variables["params"]["w"]}
 
     return base.Method(init, base.gradient_step(loss, tx, 0.0), predict)

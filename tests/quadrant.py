@@ -46,7 +46,7 @@ def build(config, data):
     def logits(variables, x):
         return net.apply(variables, x)
 
-    def predict(variables, batch, *, axis):
+    def predict(variables, batch):
         return {"p_details": nn.sigmoid(logits(variables, method.unit(batch["image"]))["details"])}
 
     return method.Method(init, lambda *a, **k: None, predict, logits)

@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 @LOADS
 def test_the_method_of_ones_own(tmp_path, monkeypatch):
     code, config = blocks("python")
-    assert 50 <= len(code.splitlines()) <= 70
+    assert 40 <= len(code.splitlines()) <= 60
     (tmp_path / "ordinal.py").write_text(code)
     (tmp_path / "ordinal_config.py").write_text(config)
     monkeypatch.chdir(tmp_path)

@@ -23,7 +23,6 @@ from fiqa_jax.inference.model_config import SCHEMA
 from fiqa_jax.pretrained import encoders, tensors
 from fiqa_jax.pretrained.shipped import CONFIG as CONFIG
 from fiqa_jax.pretrained.shipped import find, lacking
-from fiqa_jax.training.devices import Axis
 from fiqa_jax.training.method import DataSpec, Method, Run
 from input_pipeline import atomic, sums
 
@@ -205,7 +204,7 @@ def load(directory: Path | str, *, trust: Collection[str] = (), encoder: str = "
     like = {"params": shapes.params, **shapes.model_state}
     variables = tensors.load(like, directory / WEIGHTS)
     on_device = jax.device_put(variables)
-    compiled = jax.jit(lambda v, b: method.predict(v, b, axis=Axis()))
+    compiled = jax.jit(lambda v, b: method.predict(v, b))
     front = _encoder(config, directory, encoder) if "encoder" in config else None
 
     def predict(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -24,7 +24,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax.methods import density, efiqa_labels
 from fiqa_jax.models.norm import BatchNorm, parameter_dtype
-from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training import losses, method
 from fiqa_jax.training.devices import Axis
 
 LABELS = ("bad", "known")  # of inpainting; the truth
@@ -83,8 +83,6 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             params["scale"] = {"log_gain": jnp.zeros((), exact), "offset": jnp.zeros((), exact)}
         return params, found
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0))[0], run.steps)
-
     def scaled(params: Any, logits: jax.Array, batch: method.Batch) -> jax.Array:
         """The map's logits `[B, h, w]` from those of cells."""
         if "scale" not in params:
@@ -92,10 +90,6 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         level = jax.lax.stop_gradient(averaged(logits, seen_cells(batch, logits), own.around))
         # Its logarithm is learned: a strong ridge leaves a gain of tens to be made up for.
         return jnp.exp(params["scale"]["log_gain"]) * level + params["scale"]["offset"]
-
-    def init(key: jax.Array) -> state.TrainState:
-        params, model_state = start(key)
-        return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
     def loss(
         params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis
@@ -117,13 +111,12 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             terms["ridge"] = losses.Term(0.5 * squared(params) * every, every, own.ridge)
         return terms, dict(new)
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         out: Any = net.apply(variables, batch["features"])
         logits = scaled(variables["params"], out[..., 0], batch)
         return outputs_of(logits, batch, pos_weight, own.field)
 
-    return method.Method(init, method.gradient_step(loss, tx, config.optim.ema), predict)
+    return method.make(config, run, start, loss, predict)
 
 
 def known_bad(truth: jax.Array) -> jax.Array:

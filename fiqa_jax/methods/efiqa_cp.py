@@ -88,8 +88,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         kept = jax.tree.map(lambda new, old: jnp.where(used, new, old), after, now)
         return kept.replace(step=after.step), scalars
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         z = logits(variables["params"], batch, None)
         return outputs_of(z, batch, own.pos_weight, own.field)
 

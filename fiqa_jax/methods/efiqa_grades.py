@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax.evaluation import decisions
 from fiqa_jax.methods.efiqa_adapter import Linear, mean_of_map, seen_cells
-from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training import losses, method
 from fiqa_jax.training.devices import Axis
 
 CLASSES = 3
@@ -38,14 +38,8 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     own = config.method
     net = Linear(CLASSES, jnp.dtype(config.model.precision))
 
-    def start(key: jax.Array) -> Any:
-        return net.init(key, jnp.zeros((1, *data.features), net.dtype))["params"]
-
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), run.steps)
-
-    def init(key: jax.Array) -> state.TrainState:
-        params = start(key)
-        return state.create(params, {}, tx.init(params), config.optim.ema > 0)
+    def start(key: jax.Array) -> tuple[Any, Any]:
+        return net.init(key, jnp.zeros((1, *data.features), net.dtype))["params"], {}
 
     def logits(params: Any, batch: method.Batch) -> tuple[jax.Array, jax.Array, jax.Array]:
         cells: Any = net.apply({"params": params}, batch["features"])
@@ -64,8 +58,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             terms["map"] = losses.Term(gap, jnp.ones_like(gap), own.map)
         return terms, model_state
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         whole, local, seen = logits(variables["params"], batch)
         p = jax.nn.softmax(whole)
         return {
@@ -75,7 +68,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             "map": jnp.where(seen >= 0.5, local, 0.0),
         }
 
-    return method.Method(init, method.gradient_step(loss, tx, config.optim.ema), predict)
+    return method.make(config, run, start, loss, predict)
 
 
 def pooled(cells: jax.Array, seen: jax.Array) -> jax.Array:

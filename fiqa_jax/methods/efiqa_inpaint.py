@@ -80,8 +80,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
 
         return method.gradient_step(loss, tx, config.optim.ema)(now, batch, key, axis=axis)
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         params = variables["params"]
         x = prepared(batch["image"], own.side, own.floor)
         output, added = filled(params, x)

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax.methods.efiqa_adapter import map_auroc, seen_cells
 from fiqa_jax.models.eyequal import POOLINGS, EyeQual
-from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training import losses, method
 from fiqa_jax.training.devices import Axis
 
 
@@ -53,12 +53,6 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         found = dict(net.init(key, images, jnp.ones((1, grid, grid), dtype), False))
         return found.pop("params"), found
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0))[0], run.steps)
-
-    def init(key: jax.Array) -> state.TrainState:
-        params, model_state = start(key)
-        return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
-
     def reads(batch: method.Batch) -> tuple[jax.Array, jax.Array]:
         """Normalised photographs and the share of each patch in the field."""
         images = method.normalise(method.unit(batch["image"]), data).astype(dtype)
@@ -78,8 +72,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         value, valid = losses.binary_cross_entropy(logits, batch["ungradable"])
         return {"ungradable": losses.Term(value, valid, 1.0)}, dict(new)
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         images, seen = reads(batch)
         found: Any = net.apply(variables, images, seen, False)
         logits, patches = found[0], found[1]["patches"]
@@ -90,4 +83,4 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             out["row_map_auroc"] = map_auroc(quality, batch["map"])
         return out
 
-    return method.Method(init, method.gradient_step(loss, tx, config.optim.ema), predict)
+    return method.make(config, run, start, loss, predict)

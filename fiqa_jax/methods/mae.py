@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax.models.mae import MaskedAutoencoder, random_order
 from fiqa_jax.models.vit import ViT, patchify
-from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training import losses, method, state
 from fiqa_jax.training.devices import Axis
 
 EPSILON = 1e-6  # beside a patch's variance (released code)
@@ -54,17 +54,12 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         dtype,
     )
 
-    def start(key: jax.Array) -> Any:
+    def start(key: jax.Array) -> tuple[Any, Any]:
         image = jnp.zeros((1, data.side, data.side, data.channels), dtype)
         order = jnp.arange(patches, dtype=jnp.int32)[None]
-        return net.init(key, image, order, visible)["params"]
+        return net.init(key, image, order, visible)["params"], {}
 
     change = method.augmented(config.augment.train)
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), run.steps)
-
-    def init(key: jax.Array) -> state.TrainState:
-        params = start(key)
-        return state.create(params, {}, tx.init(params), config.optim.ema > 0)
 
     def errors(params: Any, batch: method.Batch, key: jax.Array) -> jax.Array:
         images = method.normalise(method.unit(batch["image"]), data).astype(dtype)
@@ -79,8 +74,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         value = errors(params, change(batch, key), jax.random.fold_in(key, _MASKS))
         return {"masked_error": losses.Term(value, jnp.ones_like(value), 1.0)}, model_state
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         images = method.normalise(method.unit(batch["image"]), data).astype(dtype)
         params = variables["params"]
         cells, _ = net.encoder.apply({"params": params["encoder"]}, images)
@@ -90,7 +84,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             "row_masked_error": errors(params, batch, jax.random.key(0)),
         }
 
-    return method.Method(init, method.gradient_step(loss, tx, config.optim.ema), predict)
+    return method.make(config, run, start, loss, predict)
 
 
 def masked_error(

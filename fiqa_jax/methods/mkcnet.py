@@ -153,8 +153,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             logits["ungradable"] = two_grades[:, 1] - two_grades[:, 0]
         return logits, seen
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis  # running statistics: every example stands alone
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         logits, seen = forward(variables, method.unit(batch["image"]))
         out = {**multitask.outputs(logits), "embedding": seen["embedding"]}
         if parts.row.quality and {"diagnosis", parts.graded} <= batch.keys():

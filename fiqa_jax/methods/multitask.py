@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 from fiqa_jax import models
 from fiqa_jax.evaluation.decisions import badness
 from fiqa_jax.models.heads import Heads
-from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training import losses, method
 from fiqa_jax.training.devices import Axis
 
 HEADS = ("quality", "ungradable", "details", "diagnosis")
@@ -135,12 +135,6 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     change = method.augmented(config.augment.train)
     frozen = ((r"trunk/.*", None),) if own.freeze_trunk else ()
     start = method.initialiser(net, data)
-    shapes = jax.eval_shape(start, jax.random.key(0))[0]
-    tx = optim.make(config.optim, shapes, run.steps, first=frozen)
-
-    def init(key: jax.Array) -> state.TrainState:
-        params, model_state = start(key)
-        return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
     def loss(
         params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis
@@ -157,16 +151,10 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         through: Any = net.clone(freeze_trunk=False)  # gradients, not updates, are asked for here
         return through.apply(variables, method.normalise(images, data).astype(dtype), False)
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis  # running statistics: every example stands alone
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         return outputs(logits(variables, method.unit(batch["image"])))
 
-    return method.Method(
-        init=init,
-        step=method.gradient_step(loss, tx, config.optim.ema),
-        predict=predict,
-        logits=logits,
-    )
+    return method.make(config, run, start, loss, predict, frozen=frozen, logits=logits)
 
 
 def _terms(

@@ -63,7 +63,6 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         raise ValueError("PatchCore is not trained: a fit stage with artefact='coreset' makes it")
 
     def predict(variables: Any, batch: method.Batch, *, axis: Any) -> method.Outputs:
-        del axis
         params, features = variables["params"], batch["features"].astype(jnp.float32)
         seen = seen_cells(batch, features[..., 0])
         distance, raw = measure(params, features, seen, own.reach, own.neighbours)

@@ -16,7 +16,7 @@ from fiqa_jax.methods import density
 from fiqa_jax.models.rrwnet import RRWNet
 from fiqa_jax.models.unet import UNet
 from fiqa_jax.models.wnet import WNet
-from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training import losses, method
 from fiqa_jax.training.devices import Axis
 
 CHANNELS = ("artery", "vein", "vessel")
@@ -74,18 +74,12 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     net = network(own, dtype)
     change = method.augmented(config.augment.train)
     start = method.initialiser(net, dataclasses.replace(data, channels=1) if own.flatten else data)
-    shapes = jax.eval_shape(start, jax.random.key(0))[0]
-    tx = optim.make(config.optim, shapes, run.steps)
 
     def seen_by(image: jax.Array, fov: jax.Array) -> jax.Array:
         """What the network is given: local density in green, `[B, H, W, 1]`, or the photograph."""
         if own.flatten:
             return density.flattened(image[..., 1:2], fov, own.flatten)
         return method.normalise(image, data)
-
-    def init(key: jax.Array) -> state.TrainState:
-        params, model_state = start(key)
-        return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
     def loss(
         params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis
@@ -109,8 +103,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             terms[f"{name}_dice"] = losses.Term(dice[:, k], valid[:, k], own.dice * third)
         return terms, dict(new)
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis  # running statistics: every example stands alone
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         images = seen_by(method.unit(batch["image"]), batch["fov"]).astype(dtype)
         logits, _ = net.apply(variables, images, False)
         seen = batch["fov"][..., None] > 0
@@ -124,7 +117,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
                 out[f"row_{name}_dice"] = jnp.where(known[:, k], hard[:, k], jnp.nan)
         return out
 
-    return method.Method(init, method.gradient_step(loss, tx, config.optim.ema), predict)
+    return method.make(config, run, start, loss, predict)
 
 
 def pixel_losses(logits: jax.Array, batch: method.Batch) -> tuple[jax.Array, jax.Array]:

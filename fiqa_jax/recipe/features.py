@@ -76,8 +76,7 @@ def of(
     ids = data.source.table.id.tolist()
     variables = devices.place(encoder.variables)
 
-    def compute(variables: object, batch: dict[str, jax.Array], *, axis: object) -> dict:
-        del axis
+    def compute(variables: object, batch: dict[str, jax.Array]) -> dict:
         found = encoder.apply(variables, encoders.sized(batch["image"], size))
         seen = efiqa_labels.mean_cells((batch["fov"] > 0).astype(np.float32), grid)
         out = {"features": found.astype(np.float16), "seen": seen, "mask": batch["mask"]}

@@ -58,7 +58,7 @@ class Devices:
       put: dict of this process's rows of a batch (numpy, `[B / processes, ...]`) -> device batch.
       step: step(state, batch, key, axis) -> compiled (state, batch, key) -> (state, scalars); the
         state given is donated.
-      predict: f(variables, batch, axis) -> compiled (variables, batch) -> outputs of the WHOLE
+      predict: f(variables, batch) -> compiled (variables, batch) -> outputs of the WHOLE
         batch, replicated, so that every process can read them.
       globalise: state -> arrays that a checkpointer can save on several processes.
       count: devices over all processes; a batch divides by it.
@@ -120,11 +120,7 @@ def _jit(devices: Sequence[jax.Device] | None) -> Devices:
         )
 
     def predict(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-        return jax.jit(
-            functools.partial(function, axis=Axis()),
-            in_shardings=(everywhere, rows),
-            out_shardings=everywhere,
-        )
+        return jax.jit(function, in_shardings=(everywhere, rows), out_shardings=everywhere)
 
     def place(state: Any) -> Any:
         # The jitted copy gives every leaf its own buffer: donation must not free the caller's.
@@ -157,7 +153,7 @@ def _pmap(devices: Sequence[jax.Device] | None) -> Devices:
 
     def predict(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         def gathered(variables: Any, batch: Any) -> Any:
-            return axis.gather(function(variables, batch, axis=axis))
+            return axis.gather(function(variables, batch))
 
         return jax.pmap(gathered, axis_name=NAME, in_axes=(None, 0), out_axes=None, devices=devices)
 

@@ -29,9 +29,9 @@ def predictor(
         gives none of that name.
     """
 
-    def outputs(variables: Any, batch: Any, *, axis: Any) -> dict[str, jax.Array]:
+    def outputs(variables: Any, batch: Any) -> dict[str, jax.Array]:
         out = {k: batch[k] for k in keep if k in batch}
-        out |= method.predict(variables, batch, axis=axis)
+        out |= method.predict(variables, batch)
         wanted = {k: v for k, v in out.items() if k not in leave_out}
         return {**wanted, "index": batch["index"], "mask": batch["mask"]}
 

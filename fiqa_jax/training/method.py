@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from fiqa_jax.training import augment_spec, losses, state
+from fiqa_jax.training import augment_spec, losses, optim, state
 from fiqa_jax.training.devices import Axis
 from fiqa_jax.training.state import TrainState
 
@@ -69,7 +69,7 @@ class Method:
       init: key -> TrainState; a pure function of the key.
       step: (state, batch, key, axis) -> (TrainState, scalars). `key` is the run's training key;
         randomness of an example comes from `state.example_keys` of the step's key and its row.
-      predict: (variables, batch, axis) -> outputs: any of `p_quality [B, 3]`, `p_ungradable [B]`,
+      predict: (variables, batch) -> outputs: any of `p_quality [B, 3]`, `p_ungradable [B]`,
         `p_details [B, K]`, `p_diagnosis [B, T]`, `score [B]` in [0, 1], `map [B, h, w]` in [0, 1];
         higher is worse everywhere. `row_<name> [B]` are measures of one photograph against its own
         truth, NaN where there is none; validation reports their mean as `<name>`. Running
@@ -110,6 +110,36 @@ def initialiser(net: Any, data: DataSpec) -> Callable[[jax.Array], tuple[Tree, T
         return variables.pop("params"), variables
 
     return start
+
+
+def make(
+    config: ConfigDict,
+    run: Run,
+    start: Callable[[jax.Array], tuple[Tree, Tree]],
+    loss: Loss,
+    predict: Callable[..., Outputs],
+    *,
+    frozen: tuple[tuple[str, float | None], ...] = (),
+    logits: Callable[[Tree, jax.Array], dict[str, jax.Array]] | None = None,
+) -> Method:
+    """A method with one optimiser and a loss that is a sum of weighted means.
+
+    Args:
+      config: the stage's section optim.
+      run: how long it is trained.
+      start: key -> (parameters, running statistics); see `initialiser`.
+      loss: see `Loss`.
+      predict, logits: see `Method`.
+      frozen: pairs (pattern of parameters, rate) before `optim.rates`; see `optim.make`.
+    """
+    shapes = jax.eval_shape(start, jax.random.key(0))[0]
+    tx = optim.make(config.optim, shapes, run.steps, first=frozen)
+
+    def init(key: jax.Array) -> TrainState:
+        params, model_state = start(key)
+        return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
+
+    return Method(init, gradient_step(loss, tx, config.optim.ema), predict, logits)
 
 
 def gradient_step(

@@ -50,7 +50,7 @@ def batch():
 
 def test_loaded_model_predicts_the_same(saved):
     directory, method, variables = saved
-    want = jax.jit(lambda v, b: method.predict(v, b, axis=None))(variables, batch())
+    want = jax.jit(lambda v, b: method.predict(v, b))(variables, batch())
     got = model_dir.load(directory).predict(batch())
     assert got.keys() == want.keys() == {"p_quality", "p_ungradable", "p_details", "score"}
     for name in want:

@@ -93,7 +93,7 @@ def test_learns_a_linear_rule():
     method = build(steps=200)
     state, _ = train(method, list(batches(200)), "jit", 1)
     batch = next(batches(1))
-    out = method.predict({"params": state.params, **state.model_state}, batch, axis=None)
+    out = method.predict({"params": state.params, **state.model_state}, batch)
     known = batch["bad"] != 255
     assert roc_auc_score(batch["bad"][known], np.asarray(out["map"])[known]) > 0.98
     assert np.asarray(out["map"])[~known].max() == 0.0

@@ -156,14 +156,14 @@ def test_outputs_are_the_adapters():
     batch["map"] = rng.choice([1, 3], (8, 8, 8)).astype(np.uint8)
     method = build()
     params = jax.jit(method.init)(jax.random.key(0)).params
-    out = jax.jit(lambda v, b: method.predict(v, b, axis=None))({"params": params}, batch)
+    out = jax.jit(lambda v, b: method.predict(v, b))({"params": params}, batch)
     c = defaults.base()
     c.method.update(defaults.METHODS["adapter"])
     data = base.DataSpec(8, 3, (), (), (), {}, (0.0,) * 3, (1.0,) * 3, features=(2, 2, 3))
     linear = efiqa_adapter.build(c, data, base.Run(5, 8, 8))
     start = linear.init(jax.random.key(0))
     cells = {**batch, "features": rng.normal(size=(8, 2, 2, 3)).astype(np.float32)}
-    other = linear.predict({"params": start.params, **start.model_state}, cells, axis=None)
+    other = linear.predict({"params": start.params, **start.model_state}, cells)
     assert {k: v.shape for k, v in out.items()} == {k: v.shape for k, v in other.items()}
     assert float(jnp.abs(out["map"][5, 1]).max()) == 0.0
     inside = np.asarray(out["map"])[5, 0].mean()

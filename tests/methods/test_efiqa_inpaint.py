@@ -104,7 +104,7 @@ def test_outputs_are_what_the_network_adds():
     params = jax.tree.map(lambda x: jnp.zeros(x.shape), params)
     params["head"]["conv"]["bias"] = jnp.full(3, -0.3)
     batch = {k: jnp.asarray(v) for k, v in next(grids(1)).items()}
-    out = jax.jit(lambda p, b: method.predict({"params": p}, b, axis=None))(params, batch)
+    out = jax.jit(lambda p, b: method.predict({"params": p}, b))(params, batch)
     np.testing.assert_allclose(out["anomaly"], 0.3, rtol=1e-6)
     np.testing.assert_allclose(out["cells"], 0.3, rtol=1e-6)
     assert (np.asarray(out["bad"][:, :2]) == 255).all()

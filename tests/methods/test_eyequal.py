@@ -128,7 +128,7 @@ def test_learns_where_from_whether():
     method = build(steps=40)
     state, _ = train(method, list(batches(40)), "jit", 1)
     batch = list(batches(41))[-1]
-    predict = jax.jit(lambda v, b: method.predict(v, b, axis=None))
+    predict = jax.jit(lambda v, b: method.predict(v, b))
     out = predict({"params": state.params, **state.model_state}, batch)
     assert roc_auc_score(batch["ungradable"], np.asarray(out["p_ungradable"])) == 1.0
     within = np.asarray(out["row_map_auroc"])[batch["ungradable"] == 1]
@@ -147,7 +147,7 @@ def test_what_lies_outside_the_field_has_no_part():
         method = build(field=field)
         start = jax.jit(method.init)(jax.random.key(0))
         variables = {"params": start.params, **start.model_state}
-        first, second = (method.predict(variables, b, axis=None) for b in (batch, other))
+        first, second = (method.predict(variables, b) for b in (batch, other))
         gap = np.abs(np.asarray(first["p_ungradable"] - second["p_ungradable"])).max()
         assert (gap == 0.0) == same
         dark = np.abs(np.asarray(first["map"])[:, :2, :2]).max()

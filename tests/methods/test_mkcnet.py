@@ -236,7 +236,7 @@ def test_predict(names):
     batch = next(batches(1))
     batch["ungradable"] = (batch["quality"] == 2).astype(np.int32)
     variables = {"params": state.params, **state.model_state}
-    out = jax.jit(lambda v, b: m.predict(v, b, axis=None))(variables, batch)
+    out = jax.jit(lambda v, b: m.predict(v, b))(variables, batch)
     np.testing.assert_allclose(out["p_diagnosis"].sum(-1), 1.0, rtol=1e-5)
     assert out["p_ungradable"].shape == (8,)
     assert ("p_quality" in out) == (len(names) == 3)
@@ -244,7 +244,7 @@ def test_predict(names):
     assert np.isnan(out["row_conflict"][0])
     assert (np.abs(out["row_conflict"][1:]) <= 1 + 1e-5).all()
     without = {"image": batch["image"]}
-    shapes = jax.eval_shape(lambda v, b: m.predict(v, b, axis=None), variables, without)
+    shapes = jax.eval_shape(lambda v, b: m.predict(v, b), variables, without)
     assert set(shapes) == set(out) - {"row_conflict"}
 
 

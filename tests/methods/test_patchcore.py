@@ -111,7 +111,7 @@ def test_scale():
 def test_outputs():
     """Nothing outside the field counts; a photograph of which nothing is seen scores 0."""
     method, p, b = build(), params(), batch()
-    out = method.predict({"params": p}, b, axis=None)
+    out = method.predict({"params": p}, b)
     quality = np.asarray(out["map"])
     assert quality.dtype == np.float32
     assert quality[b["seen"] < 0.5].max() == 0.0
@@ -120,8 +120,8 @@ def test_outputs():
     assert float(out["row_map_auroc"][0]) == pytest.approx(want, abs=1e-6)
     loud = {**b, "features": b["features"].copy()}
     loud["features"][:, 0, 0] = 100.0
-    np.testing.assert_array_equal(method.predict({"params": p}, loud, axis=None)["map"], quality)
-    dark = method.predict({"params": p}, {**b, "seen": 0 * b["seen"]}, axis=None)
+    np.testing.assert_array_equal(method.predict({"params": p}, loud)["map"], quality)
+    dark = method.predict({"params": p}, {**b, "seen": 0 * b["seen"]})
     assert float(jnp.abs(dark["score"]).max()) == 0.0
 
 

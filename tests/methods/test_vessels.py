@@ -56,10 +56,10 @@ def test_flattened_green_is_all_it_sees():
     batch = next(batches(1))
     other = {**batch, "image": batch["image"].copy()}
     other["image"][..., [0, 2]] = 7
-    found, same = (made.predict(variables, b, axis=Axis())["vessels"] for b in (batch, other))
+    found, same = (made.predict(variables, b)["vessels"] for b in (batch, other))
     np.testing.assert_array_equal(found, same)
     other["image"][..., 1] = 7
-    assert abs(made.predict(variables, other, axis=Axis())["vessels"] - found).max() > 1e-3
+    assert abs(made.predict(variables, other)["vessels"] - found).max() > 1e-3
 
 
 def state_of(made):
@@ -130,7 +130,7 @@ def test_unknown_channels_have_no_measure():
     state = m.init(jax.random.key(0))
     batch = next(batches(1))
     variables = {"params": state.params, **state.model_state}
-    out = m.predict(variables, batch, axis=None)
+    out = m.predict(variables, batch)
     assert np.isnan(np.asarray(out["row_artery_dice"][:4])).all()
     assert np.isfinite(np.asarray(out["row_vessel_dice"])).all()
     assert float(out["vessels"][:, :5].max()) == 0.0, "nothing outside the field"

@@ -92,8 +92,7 @@ def test_masked_mean_before_division_is_needed():
 
 
 def test_predict_returns_the_whole_batch_in_order():
-    def outputs(variables, batch, *, axis):
-        del axis
+    def outputs(variables, batch):
         return {"twice": variables["w"] * batch["x"]}
 
     x = np.arange(16, dtype=np.float32)
