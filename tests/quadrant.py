@@ -36,7 +36,7 @@ class Net(nn.Module):
         return {"details": gain * features[:, :1]}
 
 
-def build(config, data):
+def build(config, data, run):
     net, shape = Net(), (1, data.side, data.side, 3)
 
     def init(key):

@@ -48,7 +48,7 @@ def build(
     """
     own = METHODS.get(name)
     if own:
-        return importlib.import_module(own).build(config, data)
+        return importlib.import_module(own).build(config, data, run)
     if name not in trust:
         raise ValueError(
             f"no method {name!r} comes with the package; there are {sorted(METHODS)}. If it is a "

@@ -140,9 +140,9 @@ def test_code_in_a_model_directory_is_never_run(tmp_path, monkeypatch):
 
 def test_a_module_runs_only_where_it_is_trusted():
     with pytest.raises(ValueError, match="--trust quadrant"):
-        methods.build("quadrant", None, None)
+        methods.build("quadrant", None, None, None)
     with pytest.raises(ValueError, match=r"no method 'nowhere'; there are .*'multitask'"):
-        methods.build("nowhere", None, None, trust=("nowhere",))
+        methods.build("nowhere", None, None, None, trust=("nowhere",))
 
 
 @pytest.mark.parametrize(
