@@ -62,7 +62,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     def step(*args: Any, **kwargs: Any) -> Any:
         raise ValueError("PatchCore is not trained: a fit stage with artefact='coreset' makes it")
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Any) -> method.Outputs:
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         params, features = variables["params"], batch["features"].astype(jnp.float32)
         seen = seen_cells(batch, features[..., 0])
         distance, raw = measure(params, features, seen, own.reach, own.neighbours)
