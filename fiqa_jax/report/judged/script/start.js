@@ -82,7 +82,7 @@ function key(event) {
   if (event.key === "ArrowLeft") open(at - 1);
   else if (event.key === "ArrowRight") open(at + 1);
   else if (pressed in marks) decide(marks[pressed]);
-  else if (pressed === "m") { $("fade").value = $("fade").value === "0" ? 100 : 0; fade(); }
+  else if (pressed === "m") { $("fade").value = $("fade").value === "0" ? 60 : 0; fade(); }
   else return;
   event.preventDefault();
 }
