@@ -1,4 +1,4 @@
-"""`python -m fiqa_jax.main --config configs/multitask.py`: runs a recipe from flags.
+"""`fiqa train --config configs/multitask.py`: runs a recipe from flags.
 
 The config is looked up in the working directory, then among the configs that came with the package.
 Text behind a colon goes to the config (`configs/multitask.py:tiny`), any field can be set
@@ -45,9 +45,11 @@ def work() -> None:
     from fiqa_jax.training import devices
 
     config = _CONFIG.value
-    workdir = _WORKDIR.value or default_workdir(
-        config_flags.get_config_filename(flags.FLAGS["config"])
-    )
+    config_file = config_flags.get_config_filename(flags.FLAGS["config"])
+    # A method of one's own lies beside its config, as a script's modules lie beside the script;
+    # last, so that nothing there stands in for an installed package.
+    sys.path.append(os.path.dirname(os.path.abspath(config_file.split(":")[0])))
+    workdir = _WORKDIR.value or default_workdir(config_file)
     workdir = os.path.abspath(workdir)
     devices.prepare(config.deterministic, os.path.join(workdir, "cache", "compiled"))
     devices.initialise_pod(_DISTRIBUTED.value)

@@ -1,36 +1,40 @@
 """What the README shows works as it stands there."""
 
 import ast
+import importlib
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from recipes import LOADS, run_main
 
+from fiqa_jax import cli, predict
 from fiqa_jax.predictions import schema
 from fiqa_jax.recipe import command_line
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = {page: page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
 SMALL = ("count=40", "side=48", "driver=threads")
 
 
-def blocks(language: str) -> list[str]:
-    """Fenced blocks of the README in one language."""
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, page: str) -> list[str]:
+    """Fenced blocks of a page in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGES[ROOT / page], re.DOTALL)
 
 
 @LOADS
 def test_the_method_of_ones_own(tmp_path, monkeypatch):
-    code, config = blocks("python")
+    code, config = blocks("python", "docs/own_method.md")
     assert 40 <= len(code.splitlines()) <= 60
     (tmp_path / "ordinal.py").write_text(code)
     (tmp_path / "ordinal_config.py").write_text(config)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # the config's folder is put there
     flags = [*(f"--config.data.{s}" for s in SMALL), "--config.model.name=tiny"]
     flags += ["--config.model.width=1.0", "--config.train.epochs=0", "--config.train.steps=4"]
     assert not run_main([f"--config={tmp_path / 'ordinal_config.py'}", *flags], monkeypatch)
@@ -51,16 +55,59 @@ def test_a_method_that_is_nowhere():
         methods.build("nowhere", None, None, None, trust=("nowhere",))
 
 
-def test_every_command_names_what_is_there():
-    """Modules, configs and linked files of the README exist."""
-    for module in set(re.findall(r"python -m ([a-z_.]+)", README)):
-        place = ROOT / module.replace(".", "/")
-        assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), module
-    for words in re.findall(r"--config (\S+)", README):
+def commands(text: str) -> list[list[str]]:
+    """Every `fiqa ...` and `python -m ...` of indented blocks, continued lines joined."""
+    joined = re.sub(r"\\\n\s*", "", text)
+    found = re.findall(r"^    ((?:fiqa|python -m) .*)$", joined, re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in found]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_names_what_is_there(page):
+    """Commands, modules, flags, configs and linked files of the documents exist."""
+    for words in commands(PAGES[page]):
+        if words[0] == "fiqa":
+            assert words[1] in cli.COMMANDS, words
+            module = cli.COMMANDS[words[1]][0]
+            flags = [word.split("=")[0] for word in words[2:] if word.startswith("--")]
+            if words[1] in ("predict", "calibrate", "report", "explain"):
+                known = importlib.import_module(module).parser().format_help()
+                assert [flag for flag in flags if flag not in known] == [], words
+        else:
+            module = words[2].replace(".", "/")
+            place = ROOT / module
+            assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), words
+    for words in re.findall(r"--config (\S+)", PAGES[page]):
         if not words.startswith("ordinal"):
             command_line.find_config(shlex.split(words)[0])
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGES[page]):
+        assert (page.parent / target).exists(), target
+
+
+def test_links_into_the_results_have_their_headings():
+    titles = re.findall(r"^#+ (.*)$", (ROOT / "RESULTS.md").read_text(), re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    linked = re.findall(r"\(RESULTS\.md#([^)]*)\)", README)
+    assert len(linked) == 6
+    assert set(linked) <= anchors
+
+
+def test_what_predict_is_shown_to_print_is_what_it_prints():
+    """The README's block, numbers masked, beside the summary of such rows."""
+    row = {"status": "ok", "decision": "accept", "reasons": "", "error": ""}
+    again = {**row, "decision": "recapture", "reasons": "map: 80% of the field bad, all over"}
+    broken = {**row, "status": "error", "error": "photos/P113_left.jpg: an unknown format"}
+    out = {**row, "status": "out_of_scope", "decision": "review"}
+    text = predict.summary([row] * 17 + [again] * 7 + [out, broken], 26, 2.8)
+    shown = README[README.index("    26 files (") : README.index("    report  photos")]
+    shown = re.sub(r"^    ", "", shown.rstrip(), flags=re.MULTILINE)
+    mask = re.compile(r"[\d.]+ a second")
+    expected, seen = (mask.sub("N a second", one) for one in (text, shown))
+    assert seen.startswith(expected)
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 200
 
 
 def test_the_table_of_configs_has_every_file_and_argument():

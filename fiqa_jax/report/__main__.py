@@ -8,12 +8,17 @@ from pathlib import Path
 from fiqa_jax import command
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line: writes the page and prints where it is. Returns the exit status."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     p = argparse.ArgumentParser("fiqa report", description="Makes report.html of a folder again.")
     told = "a folder that `fiqa predict` wrote, a recipe's work directory, or one stage's folder"
     p.add_argument("folder", metavar="DIR", help=told)
-    args = p.parse_args(argv)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line: writes the page and prints where it is. Returns the exit status."""
+    args = parser().parse_args(argv)
     return command.run("report", lambda: run(Path(args.folder)))
 
 
