@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "encoders": ("fiqa_jax.encoders", "main", "write a frozen encoder as one file"),
     "benchmark": ("fiqa_jax.benchmark.__main__", "main", "maps and scores against ground truth"),
     "fields": ("input_pipeline.photo.contact_sheet", "main", "show the fields of view found"),
+    "verify": ("fiqa_jax.verify", "main", "check folders against the digests written with them"),
     "prepare": ("input_pipeline.prepare", "main", "prepare a published data set"),
 }
 USAGE = 2

@@ -46,6 +46,7 @@ COMMANDS = {
     "explain",
     "main",
     "predict",
+    "verify",
 }
 TOP = {
     "fiqa_jax": {*COMMANDS, "command"},

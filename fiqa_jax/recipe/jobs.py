@@ -11,7 +11,10 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from fiqa_jax.defaults import resolved
-from input_pipeline import atomic
+from fiqa_jax.recipe.stage_files import check, lasting
+from fiqa_jax.recipe.stage_files import read as read
+from fiqa_jax.recipe.stage_files import write as write
+from input_pipeline import sums
 from input_pipeline.storage.shards import LIST
 
 DONE = "stage.json"
@@ -165,6 +168,8 @@ def is_done(job: Job, jobs: Iterable[Job]) -> bool:
         fields and the stages downstream.
     """
     finished, started = read(job.directory / DONE), read(job.directory / STARTED)
+    if finished:
+        check(job.directory, job.stage)
     before = finished or started
     if before is None:
         return False
@@ -216,6 +221,7 @@ def finish(job: Job, extra: Mapping[str, Any]) -> None:
     }
     write(job.directory / DONE, record)
     (job.directory / STARTED).unlink(missing_ok=True)
+    sums.write(job.directory, lasting(job.directory), sums.read(job.directory))
 
 
 def redo(jobs: list[Job], names: Iterable[str], workdir: Path) -> list[str]:
@@ -258,13 +264,3 @@ def digest(directory: Path) -> str:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
-
-
-def read(path: Path) -> dict[str, Any] | None:
-    """A JSON file, or None where it is absent."""
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
-def write(path: Path, value: Any) -> None:
-    """Writes JSON in whole or not at all."""
-    atomic.write(path, (json.dumps(value, indent=1, default=list) + "\n").encode())

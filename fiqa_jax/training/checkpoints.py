@@ -1,7 +1,13 @@
-"""Saving and restoring a TrainState with Orbax: all of its API that this project uses is here."""
+"""Saving and restoring a TrainState with Orbax: all of its API that this project uses is here.
 
+Every checkpoint's files are listed in `checkpoints/SHA256SUMS` once it is complete. A damaged one
+is put aside, and the run goes on from the one before.
+"""
+
+import logging
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +18,16 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy as keeping
 
 from fiqa_jax.training.devices import Devices
 from fiqa_jax.training.state import TrainState
+from input_pipeline import sums
+
+log = logging.getLogger(__name__)
 
 SCORE = "score"
+ASIDE = "checkpoints-damaged"
+
+
+class MisfitError(ValueError):
+    """A checkpoint of another network or optimiser; names the first difference."""
 
 
 class Checkpoints:
@@ -49,6 +63,10 @@ class Checkpoints:
         registry = ocp.handlers.create_default_handler_registry(
             state=ocp.StandardCheckpointHandler()
         )
+        if jax.process_index() == 0:
+            self._put_aside(self._damaged())
+        together("checkpoints checked")
+        self._unlisted: int | None = None  # saved, but not in SHA256SUMS yet
         self._manager = ocp.CheckpointManager(
             self.directory, options=options, handler_registry=registry
         )
@@ -63,9 +81,11 @@ class Checkpoints:
         """
         if step in self._manager.all_steps():
             return
+        self.wait()  # Orbax would: one save at a time
         item = ocp.args.StandardSave(self._devices.globalise(state))
         metrics = None if score is None else {SCORE: float(score)}
         self._manager.save(step, args=ocp.args.Composite(state=item), metrics=metrics)
+        self._unlisted = step
 
     def latest(self) -> int | None:
         """The newest complete step, or None."""
@@ -81,6 +101,34 @@ class Checkpoints:
                 scored[step] = metrics[SCORE]
         return max(scored, key=lambda s: (scored[s], s)) if scored else None
 
+    def newest(self, like: Callable[[], TrainState]) -> tuple[int, TrainState] | None:
+        """The newest checkpoint that can be restored, with its step; None where there is none.
+
+        Raises:
+          MisfitError: see `restore`.
+          ValueError: there are checkpoints, and all are damaged.
+        """
+        damaged: dict[int, str] = {}
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                state = self.restore(step, like)
+            except MisfitError:
+                raise
+            except Exception as error:  # Orbax and TensorStore raise nearly anything
+                if step in self._listed():
+                    raise  # its files are as they were written: something else is wrong
+                damaged[step] = f"{type(error).__name__}: {str(error)[:100]}"
+                continue
+            if damaged and jax.process_index() == 0:
+                self._put_aside(damaged)
+            together("checkpoint restored")
+            if damaged:
+                self._manager.reload()
+            return step, state
+        if damaged:
+            raise ValueError(_no_other(self.directory, damaged))
+        return None
+
     def restore(self, step: int, like: Callable[[], TrainState]) -> TrainState:
         """The state of a step, placed on the devices.
 
@@ -89,7 +137,7 @@ class Checkpoints:
           like: makes a state of the right shapes; only its shapes are used.
 
         Raises:
-          ValueError: a checkpoint of another network or optimiser; names the first difference.
+          MisfitError: a checkpoint of another network or optimiser; names the first difference.
         """
         where = self._devices.replicated
         target = jax.tree.map(
@@ -108,7 +156,7 @@ class Checkpoints:
         wanted = _shapes(target)
         for name in sorted({*stored, *wanted}):
             if stored.get(name) != wanted.get(name):
-                raise ValueError(
+                raise MisfitError(
                     f"the checkpoint of step {step} in {self.directory} does not fit this config: "
                     f"{name} is {stored.get(name, 'absent')} there, {wanted.get(name, 'absent')} "
                     "here; use another --workdir, or run the stage again with --redo"
@@ -119,13 +167,72 @@ class Checkpoints:
         return jax.process_count() > 1 and self._manager.reached_preemption(step)
 
     def wait(self) -> None:
-        """Blocks until every save is complete."""
+        """Blocks until every save is complete, and lists its files in SHA256SUMS."""
         self._manager.wait_until_finished()
+        if self._unlisted is None:
+            return
+        new, self._unlisted = f"{self._unlisted}/", None
+        if jax.process_index() == 0:
+            there = {str(step) for step in self._manager.all_steps()}
+            found = [f for step in there for f in (self.directory / step).rglob("*")]
+            names = [f.relative_to(self.directory).as_posix() for f in found if f.is_file()]
+            listed = sums.read(self.directory)
+            known = {n: d for n, d in listed.items() if not n.startswith(new)}
+            sums.write(self.directory, names, known)
+
+    def _listed(self) -> set[int]:
+        return {int(n.split("/")[0]) for n in sums.read(self.directory) if n[0].isdigit()}
+
+    def _damaged(self) -> dict[int, str]:
+        """Step -> what is wrong with it, of the steps whose files are not as they were written."""
+        out: dict[int, str] = {}
+        listed = sums.read(self.directory)
+        for name, digest in listed.items():
+            step = name.split("/")[0]
+            if not step.isdigit() or not (self.directory / step).is_dir():
+                continue  # an older one, no longer kept
+            try:
+                sums.check(self.directory / name, digest)
+            except (sums.DamageError, OSError) as error:
+                out.setdefault(int(step), str(error).partition(";")[0])
+        return out
+
+    def _put_aside(self, damaged: Mapping[int, str]) -> None:
+        """Moves damaged checkpoints beside the others' folder. Raises: ValueError: no other."""
+        steps = {int(f.name) for f in self.directory.glob("[0-9]*") if f.name.isdigit()}
+        if damaged and not steps - {*damaged}:
+            raise ValueError(_no_other(self.directory, damaged))
+        for step, why in sorted(damaged.items(), reverse=True):
+            target = self.directory.parent / ASIDE / str(step)
+            shutil.rmtree(target, ignore_errors=True)
+            target.parent.mkdir(exist_ok=True)
+            (self.directory / str(step)).rename(target)
+            log.warning(
+                "the checkpoint of step %d in %s is damaged (%s): it was moved to %s, and an older "
+                "one is used",
+                *(step, self.directory, why, target),
+            )
 
     def close(self) -> None:
         """Waits and frees the manager's threads."""
         self.wait()
         self._manager.close()
+
+
+def together(name: str) -> None:
+    """All processes meet here."""
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(name)
+
+
+def _no_other(directory: Path, damaged: Mapping[int, str]) -> str:
+    step = max(damaged)
+    return (
+        f"the checkpoint of step {step} in {directory} is damaged ({damaged[step]}), and there is "
+        f"no other that is not: start over with --redo={directory.parent.name}"
+    )
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

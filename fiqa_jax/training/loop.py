@@ -99,17 +99,17 @@ def run(
     with contextlib.ExitStack() as closing:
         checkpoints = Checkpoints(directory / "checkpoints", config.keep, devices)
         closing.callback(checkpoints.close)
-        start = checkpoints.latest()
-        if start is None:
-            state = devices.place(warm(init()) if warm else init())
+        found = checkpoints.newest(init)
+        if found is None:
+            start, state = 0, devices.place(warm(init()) if warm else init())
         else:
-            state = checkpoints.restore(start, init)
-        record = Record(directory / "metrics.jsonl", start or 0, writer)
+            start, state = found
+        record = Record(directory / "metrics.jsonl", start, writer)
         closing.callback(record.close)
         key = devices.place(stream(seed, "train"))
         loop = _Loop(method, devices, config, steps, key, record, checkpoints)
         with command.gently() as asked:
-            state = loop.go(state, start or 0, batches, evaluate, asked)
+            state = loop.go(state, start, batches, evaluate, asked)
         best = checkpoints.best() if config.select else None
         if best is not None and best != steps:
             state = checkpoints.restore(best, init)

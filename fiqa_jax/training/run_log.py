@@ -50,12 +50,20 @@ class Record:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; a last line cut short by a kill is left out."""
+    """The lines of a metrics.jsonl; a last line cut short by a kill is left out.
+
+    Raises:
+      ValueError: another line that is none.
+    """
     out: list[dict[str, Any]] = []
-    if path.is_file():
-        for text in path.read_text().splitlines():
-            try:
-                out.append(json.loads(text))
-            except json.JSONDecodeError:
-                break
+    lines = path.read_bytes().split(b"\n") if path.is_file() else []
+    for number, text in enumerate(lines[:-1], 1):  # behind the last newline: nothing, or a part
+        try:
+            out.append(json.loads(text))
+            float(out[-1]["step"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path}, line {number} is damaged ({error!r}); run the stage again, --redo="
+                f"{path.parent.name}, or restore the file"
+            ) from None
     return out

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import atomic
+from input_pipeline import atomic, sums
 from input_pipeline.storage import npy_header
 from input_pipeline.tables.examples import Arrays
 
@@ -41,6 +41,7 @@ class Shards:
       names: of the arrays of each row.
       rows: rows of every shard, all but the last equal.
       digest: hex SHA-256 of ids and arrays.
+      sums: hex SHA-256 of each shard's file, by the array's name.
     """
 
     directory: Path
@@ -48,25 +49,38 @@ class Shards:
     names: tuple[str, ...]
     rows: int
     digest: str
+    sums: tuple[Mapping[str, str], ...]
 
     def row(self, number: int, names: Sequence[str] = ()) -> Arrays:
-        """The arrays of one row, copied out; of all names, or of some."""
+        """The arrays of one row, copied out; of all names, or of some.
+
+        Raises:
+          ShardError: no such array, or a damaged one: a shard is checked at its first read.
+        """
         shard, place = divmod(int(number), self.rows)
-        return {n: np.array(_mapped(self._file(n, shard))[place]) for n in names or self.names}
+        return {n: np.array(self._mapped(n, shard)[place]) for n in names or self.names}
 
     def all(self, name: str) -> np.ndarray:
-        """One array of every row `[N, ...]`, in memory."""
+        """One array of every row `[N, ...]`, in memory. Raises: ShardError: see `row`."""
         count = -(-len(self.id) // self.rows)
-        return np.concatenate([_mapped(self._file(name, k)) for k in range(count)])
+        return np.concatenate([self._mapped(name, k) for k in range(count)])
 
-    def _file(self, name: str, shard: int) -> str:
+    def _mapped(self, name: str, shard: int) -> np.ndarray:
         if name not in self.names:
             raise ShardError(f"{self.directory} holds {self.names}, not {name!r}")
-        return str(self.directory / f"{name}-{shard:05d}.npy")
+        return _mapped(str(self.directory / _file(name, shard)), self.sums[shard][name])
+
+
+def _file(name: str, shard: int) -> str:
+    return f"{name}-{shard:05d}.npy"
 
 
 @functools.lru_cache(maxsize=256)
-def _mapped(path: str) -> np.ndarray:
+def _mapped(path: str, digest: str) -> np.ndarray:
+    try:
+        sums.check(path, digest, _AGAIN)
+    except sums.DamageError as error:
+        raise ShardError(str(error)) from None
     return npy_header.read(lambda: np.load(path, mmap_mode="r", allow_pickle=False))
 
 
@@ -74,20 +88,36 @@ def opened(directory: str | os.PathLike[str]) -> Shards:
     """A finished folder.
 
     Raises:
-      ShardError: it holds no `rows.json`.
+      ShardError: it holds no `rows.json`, or a damaged one.
     """
     path = Path(directory) / LIST
     if not path.is_file():
         raise ShardError(f"{directory}: no finished arrays are there ({LIST} is missing)")
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if "folder" in found:
-        return opened(Path(directory) / found["folder"])
-    ids = np.array(found["id"], np.str_)
-    return Shards(Path(directory), ids, tuple(found["names"]), found["rows"], found["digest"])
+    try:
+        sums.check_folder(Path(directory), [LIST], _AGAIN)
+        found = json.loads(path.read_bytes())
+        if "folder" in found:
+            return opened(Path(directory) / found["folder"])
+        ids, made = np.array(found["id"], np.str_), tuple(found["shards"])
+        if found["digest"] != _digest(found["id"], found["shards"]):
+            raise ValueError("its digest is not that of what it lists")
+        return Shards(
+            Path(directory), ids, tuple(found["names"]), found["rows"], found["digest"], made
+        )
+    except ShardError:
+        raise
+    except sums.DamageError as error:
+        raise ShardError(str(error)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ShardError(f"{path} is damaged ({error!r}); {_AGAIN}") from None
+
+
+_AGAIN = "run the stage again that stored it (--redo=STAGE), or delete the folder"
 
 
 def point(directory: Path, folder: Path) -> None:
     """Makes `opened(directory)` open another folder, by its relative path."""
+    sums.forget(directory)
     there = {"folder": os.path.relpath(folder, directory), "digest": opened(folder).digest}
     atomic.write(directory / LIST, (json.dumps(there) + "\n").encode())
 
@@ -125,6 +155,7 @@ def fill(
     """
     directory.mkdir(parents=True, exist_ok=True)
     made = _finished(directory, ids, rows)
+    sums.forget(directory)
     if not made:
         for old in (*directory.glob(_SHARD), *directory.glob("rows*.json")):
             old.unlink()
@@ -136,7 +167,7 @@ def fill(
             data = io.BytesIO()
             np.save(data, np.ascontiguousarray(values), allow_pickle=False)
             digests[name] = hashlib.sha256(data.getvalue()).hexdigest()
-            atomic.write(directory / f"{name}-{len(made):05d}.npy", data.getvalue())
+            atomic.write(directory / _file(name, len(made)), data.getvalue())
         made.append(digests)
         _note(directory / _PARTIAL, ids, rows, made)
 
@@ -157,26 +188,43 @@ def fill(
     _note(directory / LIST, ids, rows, made)
     (directory / _PARTIAL).unlink(missing_ok=True)
     _mapped.cache_clear()
+    known = {_file(name, k): digest for k, one in enumerate(made) for name, digest in one.items()}
+    sums.write(directory, [LIST, *known], known)
     return opened(directory)
 
 
 def _finished(directory: Path, ids: Sequence[str], rows: int) -> list[dict[str, str]]:
-    """Digests of the whole shards that an earlier call left for the same rows."""
+    """Digests of the whole shards that an earlier call left for the same rows, undamaged."""
     for name in (LIST, _PARTIAL):
-        file = directory / name
-        if file.is_file():
-            found = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            found = json.loads((directory / name).read_bytes())
             if found.get("id") == list(ids) and found.get("rows") == rows:
-                return list(found["shards"])
+                return _sound(directory, found["shards"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # what is not there or damaged is made again
     return []
 
 
+def _sound(directory: Path, made: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The first of them, up to one whose files are not as they were written."""
+    for number, digests in enumerate(made):
+        try:
+            for name, digest in digests.items():
+                sums.check(directory / _file(name, number), digest)
+        except sums.DamageError:
+            return list(made[:number])
+    return list(made)
+
+
+def _digest(ids: Sequence[str], made: list[dict[str, str]]) -> str:
+    return hashlib.sha256(json.dumps([list(ids), made], sort_keys=True).encode()).hexdigest()
+
+
 def _note(file: Path, ids: Sequence[str], rows: int, made: list[dict[str, str]]) -> None:
-    whole = hashlib.sha256(json.dumps([list(ids), made], sort_keys=True).encode()).hexdigest()
     content: dict[str, Any] = {
         "names": sorted(made[0]) if made else [],
         "rows": rows,
-        "digest": whole,
+        "digest": _digest(ids, made),
         "shards": made,
         "id": list(ids),
     }

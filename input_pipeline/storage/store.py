@@ -7,6 +7,7 @@ the same bytes.
 
 import dataclasses
 import functools
+import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import atomic, chunks
+from input_pipeline import atomic, chunks, lock, sums
 from input_pipeline.photo.reader import PhotoError
 from input_pipeline.storage import codec
 from input_pipeline.storage.codec import Arrays
@@ -43,13 +44,14 @@ def put(directory: Path, key: str, example: Arrays) -> str:
     return name
 
 
-def get(directory: Path, name: str, only: Collection[str] = ()) -> Arrays:
+def get(directory: Path, name: str, only: Collection[str] = (), digest: str = "") -> Arrays:
     """Reads an example back, bit for bit.
 
     Args:
       directory: of the store.
       name: as `find` and `put` give it.
       only: names of the arrays that are wanted; () for all.
+      digest: hex SHA-256 of the file; '' where it is not known.
 
     Raises:
       FileNotFoundError: it is not there.
@@ -58,6 +60,8 @@ def get(directory: Path, name: str, only: Collection[str] = ()) -> Arrays:
     path = directory / name
     data = path.read_bytes()
     try:
+        if digest and hashlib.sha256(data).hexdigest() != digest:
+            raise ValueError("its SHA-256 is not that of what was written")
         return codec.decode(path.suffix, data, only)
     except Exception as error:
         raise ValueError(f"{path}: damaged ({error}); delete it and run again") from error
@@ -72,6 +76,7 @@ class Stored:
       names: item -> relative name of its example.
       reader: opens items that are not in the store.
       only: names of the arrays that are wanted; () for all.
+      digests: relative name -> hex SHA-256 of the file.
     """
 
     directory: Path
@@ -79,11 +84,14 @@ class Stored:
 
     reader: Reader
     only: tuple[str, ...] = ()
+    digests: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __call__(self, item: Any) -> Arrays:
         """The arrays of an item. Raises: PhotoError, FileNotFoundError, ValueError."""
         name = self.names.get(item)
-        return get(self.directory, name, self.only) if name else self.reader.read(item)
+        if not name:
+            return self.reader.read(item)
+        return get(self.directory, name, self.only, self.digests.get(name, ""))
 
 
 def prepare(
@@ -95,7 +103,7 @@ def prepare(
 ) -> tuple[Source, dict[int, str]]:
     """Reads every example once into a folder, where it is not there yet.
 
-    May be killed at any time and started again; several may run at once.
+    May be killed at any time and started again; of several, one waits for the other.
 
     Args:
       source: where the photographs are.
@@ -113,8 +121,13 @@ def prepare(
       PhotoError: a file cannot be read, with on_bad='error'.
       OSError: the folder cannot be written.
     """
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    with lock.held(Path(directory), wait=True):
+        return _prepared(source, rows, Path(directory), workers, on_bad)
+
+
+def _prepared(
+    source: Source, rows: np.ndarray, directory: Path, workers: int, on_bad: str
+) -> tuple[Source, dict[int, str]]:
     atomic.clean(directory)
     index = _read_index(directory)
     rows = np.asarray(rows, np.int64)
@@ -141,15 +154,27 @@ def prepare(
             source.reader.read(item)  # raises what the other process could only describe
             raise PhotoError(reason)
         failures[todo[item]] = reason
+    digests = _digests(directory)
     if waiting:
         if hasattr(os, "sync"):
             os.sync()  # what the index names is on the disk: once for all, not for each file
         lines = sorted(f"{stamp} {name}\n" for stamp, name in index.items())
         atomic.write(directory / INDEX, "".join(lines).encode())
+        there = [name for name in index.values() if (directory / name).is_file()]
+        new = {names[item] for item in waiting if item in names}
+        sums.write(directory, there, {n: d for n, d in digests.items() if n not in new})
+        digests = _digests(directory)
         atomic.clean(directory)
     _list_failures(source, failures, directory / FAILED)
-    stored = Stored(directory, names, source.reader)
+    stored = Stored(directory, names, source.reader, digests=digests)
     return dataclasses.replace(source, fetch=stored), failures
+
+
+def _digests(directory: Path) -> dict[str, str]:
+    try:
+        return sums.read(directory)
+    except sums.DamageError:  # the examples have checks of their own
+        return {}
 
 
 def _prepare(

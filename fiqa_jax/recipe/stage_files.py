@@ -1,0 +1,65 @@
+"""A finished stage's files: which of them last, whether they are as they were written."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from input_pipeline import atomic, sums
+from input_pipeline.sums import DamageError
+
+_PASSING = ("checkpoints", "tensorboard")  # folders of a stage that are no results
+
+
+def check(directory: Path, stage: str) -> None:
+    """Compares a finished stage's files with what was written; stored arrays when they are read.
+
+    Raises:
+      DamageError: names the file.
+    """
+    what = f"give --redo={stage} to run the stage again, or restore the file"
+    listed = [name for name in sums.read(directory) if not name.endswith(".npy")]
+    if listed:
+        sums.check_folder(directory, listed, what)
+    sums.check_folder(directory / "model", (), what)
+
+
+def lasting(directory: Path) -> list[str]:
+    """Relative names of a finished stage's files, but for those of folders that have a list."""
+    found = []
+    for root, below, names in os.walk(directory):
+        here = Path(root)
+        if here == directory:
+            below[:] = [name for name in below if not name.startswith(_PASSING)]
+        elif sums.FILE in names:
+            below.clear()
+            continue
+        mine = [n for n in names if n != sums.FILE and not n.startswith(".")]
+        found += [(here / name).relative_to(directory).as_posix() for name in mine]
+    return found
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """An object from a JSON file, or None where it is absent.
+
+    Raises:
+      DamageError: it is damaged.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        found = error
+    if not isinstance(found, dict):
+        why = found if isinstance(found, ValueError) else "no object"
+        raise DamageError(
+            f"{path} is damaged ({why}); give --redo={path.parent.name} to run the stage again, or "
+            "restore the file"
+        )
+    return found
+
+
+def write(path: Path, value: Any) -> None:
+    """Writes JSON in whole or not at all."""
+    atomic.write(path, (json.dumps(value, indent=1, default=list) + "\n").encode())
