@@ -296,17 +296,19 @@ def test_batches_go_to_jax_unchanged():
 
 
 LIGHT = (
-    "order, sources, table, labels, sheet, csvsource, foldersource, drawnsource, photo, "
-    "photoreader, splits, batches, threads, store, prepare, scan, cache, synthetic"
+    *("loading.order", "loading.batches", "loading.threads", "sources.opening", "sources.splits"),
+    *("sources.csv_source", "sources.folder_source", "sources.synthetic_source", "sources.scan"),
+    *("sources.photo_files", "tables.examples", "tables.codes", "tables.columns", "photo"),
+    *("storage.store", "storage.cache", "prepare", "synthetic"),
 )
 
 
 def test_only_the_tfdata_driver_loads_tensorflow_and_nothing_loads_jax():
     code = (
-        f"import sys\nfrom input_pipeline import {LIGHT}\n"
+        f"import sys, {', '.join(f'input_pipeline.{name}' for name in LIGHT)}\n"
         "loaded = {'tensorflow', 'jax', 'tensorflow_datasets', 'torch'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
-        "from input_pipeline import pipeline\n"
+        "from input_pipeline.loading import tfdata\n"
         "assert 'tensorflow' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
@@ -316,7 +318,7 @@ def test_without_tensorflow_the_error_names_the_way_out():
     code = (
         "import sys\nsys.modules['tensorflow'] = None\n"
         "import numpy as np\n"
-        "from input_pipeline import batches, sources\n"
+        "from input_pipeline.loading import batches\n"
         "try:\n    batches.DRIVERS and batches._driver('tfdata')\n"
         "except ImportError as error:\n"
         "    assert 'data.driver=threads' in str(error) and 'fiqa-jax[train]' in str(error)\n"

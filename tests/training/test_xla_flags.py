@@ -54,7 +54,7 @@ def test_without_jaxlib_nothing_happens(monkeypatch):
 def test_the_installed_jaxlib_starts_with_what_is_set():
     """Whatever version is installed: a process that asks for the flag computes a convolution."""
     code = (
-        "from fiqa_jax import xla_flags; xla_flags.prefer_own_convolutions()\n"
+        "from fiqa_jax.training import xla_flags; xla_flags.prefer_own_convolutions()\n"
         "import jax, jax.numpy as jnp\n"
         "x, k = jnp.ones((1, 8, 8, 32)), jnp.ones((3, 3, 32, 32))\n"
         "dims = ('NHWC', 'HWIO', 'NHWC')\n"
