@@ -17,7 +17,8 @@ non-negative PU risk takes the place of cross-entropy. The ablation stands besid
 (with `features` or `paper` the last is cnn_maps/model, which has the encoder in it).
 Arguments behind a colon: `tiny` (the machinery, hardly trained), `photos` (a folder of your own, no
 labels: --config.data.path=FOLDER), `paper` (the published settings: MSHF, DINOv3 at 1024 pixels, a
-network of width 512; data and segmentor are given as in configs/efiqa.py:paper), `features` (the
+network of width 512, 100 epochs for the linear unit, too; what is given, and how, is that of
+configs/efiqa.py:paper), `features` (the
 network reads what the adapter reads, 16 x 16 cells of a frozen encoder, as the published one reads
 its encoder's, and so the three differ in one thing each), `sweep` (the same with other priors
 beside).
@@ -50,6 +51,8 @@ def get_config(arg: str = "") -> ConfigDict:
     c = EFIQA["get_config"](",".join(name for name in SHARED if args[name]))
     c.name = "efiqa_cp"
     c.stages = tuple(name for name in c.stages if name != "pictures")  # of the last maps instead
+    if args.paper and not args.tiny:
+        c.stage.adapter.train.epochs = 100.0  # the linear row of EFIQA-CP's ablation
     read = _inputs(c, args)
     own, common = _settings(args)
     network = {"uses": "nnpu", "inputs": read, **common}
@@ -80,8 +83,11 @@ def _inputs(c: ConfigDict, args: ConfigDict) -> tuple[tuple[str, str, str], ...]
     """What the network reads: photographs, or features: with `paper` of 64 x 64 cells."""
     labels = ("bad", "labels", "bad")
     if args.paper:
-        encoder = {"encoder": EFIQA["DINOV3"], "size": 1024, "data": {"side": 1024}}
-        defaults.add_stage(c, "fine_features", "apply", features=True, split="all", **encoder)
+        side = 4 * c.data.side if args.tiny else 1024
+        fine = defaults.add_stage(
+            c, "fine_features", "apply", features=True, split="all", data={"side": side}
+        )
+        fine.encoder = c.stage.features.get_oneway_ref("encoder")  # one flag names both
         return (("features", "fine_features", "features"), labels, ("seen", "labels", "seen"))
     kept = c.stage.vessels.store
     truth = tuple(("map", "vessels", "map") for name in kept if name == "map")
@@ -94,7 +100,8 @@ def _inputs(c: ConfigDict, args: ConfigDict) -> tuple[tuple[str, str, str], ...]
 def _settings(args: ConfigDict) -> tuple[dict[str, Any], dict[str, Any]]:
     """The method's settings, and the sections that all networks share."""
     if args.paper:
-        return {"width": 512, "field": False}, {"train": {"epochs": 100.0}}
+        train = {"steps": 3} if args.tiny else {"epochs": 100.0}
+        return {"width": 8 if args.tiny else 512, "field": False}, {"train": train}
     if args.features:
         own = {"width": 8, "blocks": (1,)} if args.tiny else {"blocks": (3,)}
         return own, {"train": {"steps": 3 if args.tiny else 100}}

@@ -17,10 +17,18 @@ row is a stage:
 
 Arguments behind a colon: `tiny` (under a minute; three rows), `ct` (COVID-CT, 746 CT slices out of
 printed figures) and `paper:deepdr`, `paper:eyeq`, `paper:drac`, `paper:ct`, `paper:cxr` (published
-settings; asks for the set, see `python -m input_pipeline.prepare iqad/DEEPDR --help`).
+settings, docs/paper_settings.md; asks for the set, see `python -m input_pipeline.prepare
+iqad/DEEPDR --help`).
 
     python -m fiqa_jax.main --config configs/mkcnet.py:ct --config.data.path=COVID_CT/labels.csv
     python -m fiqa_jax.main --config configs/mkcnet.py:paper:deepdr --config.data.path=IQAD
+
+Frames are squashed to 256 x 256 pixels. `paper:eyeq`, `paper:ct` and `paper:cxr` take MKCNet's own
+lists, which were dealt out by photograph: patients (of CT papers and figures) stand in several of
+them, and numbers on them say less than they seem to; --config.data.lists=official parts patients.
+The paper draws attention over the map of the trunk, the released code averages the map to one pixel
+before, so that its attention has nothing to choose from. The paper's is what is trained here;
+`paper:eyeq,pool_before_attention` takes the released layout, which released weights need.
 
 `ct` wants a table with the columns `image`, `covid` (0, 1) and `mkcnet_split`. Its quality is ours:
 half of the copies are degraded, and how good the printed figures were before is not known. Slices
@@ -69,6 +77,8 @@ PAPER = {
     "ct": ("IQAD-CT", _CT, 2, 5, 0.2, 1e-2, 4, 200, 20, (0.6269,) * 3, (0.2909,) * 3),
     "cxr": ("IQAD-CXR", _CXR, 3, 7, 0.3, 1e-3, 8, 200, 20, (0.4813,) * 3, (0.2361,) * 3),
 }
+# Whose lists are MKCNet's own, at random by photograph; DEEPDR's are official, DRAC has none.
+OWN_LISTS = ("eyeq", "ct", "cxr")
 # Stage -> (row, its own loss settings, its own method settings).
 ROWS = {
     "vanilla": ("vanilla", {}, {}),
@@ -89,9 +99,20 @@ _PRINTED = r"(PIIS\d+X?)|([^/]*?)(?:-p\d+-[^/]*|%\d+)?\.\w+$"
 
 def get_config(arg: str = "") -> ConfigDict:
     """The recipe; see the module's docstring for the arguments."""
-    args = defaults.parse_arg(arg.replace("paper:", "paper="), tiny=False, ct=False, paper="")
-    if args.paper and args.paper not in PAPER:
-        raise ValueError(f"configs/mkcnet.py: paper:{args.paper}; there are {sorted(PAPER)}")
+    args = defaults.parse_arg(
+        arg.replace("paper:", "paper="),
+        tiny=False,
+        ct=False,
+        paper="",
+        pool_before_attention=False,
+    )
+    named = {part.strip().partition("=")[0] for part in arg.replace(":", "=").split(",")}
+    if "paper" in named and args.paper not in PAPER:
+        sets = ", ".join(f"paper:{name}" for name in PAPER)
+        raise ValueError(
+            f"configs/mkcnet.py:paper{':' if args.paper else ''}{args.paper} names no set that "
+            f"was published: give --config configs/mkcnet.py:SET with one of {sets}"
+        )
     c = defaults.base()
     c.name = "mkcnet"
     c.method.update(defaults.METHODS["mkcnet"])
@@ -100,6 +121,8 @@ def get_config(arg: str = "") -> ConfigDict:
         _slices(c)
     if args.paper:
         _published(c, *PAPER[args.paper])
+        c.data.lists = "mkcnet" if args.paper in OWN_LISTS else ""
+    c.method.pool_before_attention = args.pool_before_attention
     if args.tiny:
         _tiny(c)
     _stages(c, args)
@@ -155,6 +178,7 @@ def _published(
     c.data.update({"source": f"iqad/{name}", "side": 256, "classes": grades, "mean": mean})
     c.data.update({"std": std, "diagnosis": diagnoses, "merge": (), "lesion_scale": 1.0})
     c.data.modality = "fundus" if diagnoses is _DR and name != "DRAC" else "slice"
+    c.data.update({"crop": "squash", "resample": "bilinear"})  # torchvision's Resize((256, 256))
     c.model.width = 1.0
     c.optim.update({"lr": 0.01, "step_share": halved / epochs})
     c.method.update({"psi": psi, "entropy": entropy, "meta_lr": meta_lr, "alternate": "epoch"})
@@ -167,7 +191,8 @@ def _tiny(c: ConfigDict) -> None:
     c.data.copies = 1
     c.model.update({"name": "vgg_tiny", "width": 0.125})
     c.method.psi = 2
-    c.train.update({"steps": 4, "epochs": 0.0, "eval_every": 0.5, "save_every": 0.5})
+    c.train.update({"batch": 8, "steps": 4, "epochs": 0.0})
+    c.train.update({"eval_every": 0.5, "save_every": 0.5})
 
 
 def _stages(c: ConfigDict, args: ConfigDict) -> None:

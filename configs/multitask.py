@@ -83,6 +83,7 @@ def _tiny(c: ConfigDict) -> None:
     c.train.steps = 8
     c.train.eval_every = 0.5
     c.train.save_every = 0.5
+    c.repeat.seed = 1
 
 
 def _paper(c: ConfigDict, args: ConfigDict) -> None:
@@ -149,7 +150,12 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     defaults.add_stage(c, "single", "train", repeat=True, method=head, train=select)
     defaults.add_stage(c, "labels", "apply", of="teacher", split="train", repeat=True)
     defaults.add_stage(c, "teacher_here", "apply", of="teacher", split="test", repeat=True)
-    student = {"model": {"init": "single"}, "optim": short, "train": once_more, "loss": weights}
+    student = {
+        "model": {"init": "single", "weights": ""},
+        "optim": short,
+        "train": once_more,
+        "loss": weights,
+    }
     student |= {"repeat": True}
     # Drawn or degraded, defects are as frequent here as where the teacher learned; in the paper's
     # sets they are not.

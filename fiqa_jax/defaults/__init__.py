@@ -25,6 +25,9 @@ def base() -> ConfigDict:
     c.parallel = "jit"  # jit: arrays sharded over a device mesh | pmap: one program per device
     c.deterministic = False  # bit-equal reductions on GPUs, slower
     c.repeat = ConfigDict({"seed": 1, "fold": 1})  # how often stages marked `repeat` run
+    # Pairs (field such as 'good.data.path' or 'data.path', what it is in words): asked for by that
+    # name where the user has to give it.
+    c.asks = ()
     c.deliver = ""  # stage whose model becomes WORKDIR/model; of repetitions, the first
 
     c.data = ConfigDict()

@@ -22,19 +22,29 @@ from fiqa_jax.models.wnet import WNet
 from fiqa_jax.pretrained import tensors as pretrained
 from input_pipeline.photo import enhance
 
+WEIGHTS = "segmentor.safetensors"  # of a published segmentor, in a stage's model directory
+
 # (`[H, W, 3] uint8`, `[H, W] uint8` field) -> `[H, W, 3] float32` in [0, 1], 0 outside the field
 Segment = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def load(name: str | os.PathLike[str], *, width: int = 0, dark_fill: bool = True) -> Segment:
+def load(
+    name: str | os.PathLike[str],
+    *,
+    width: int = 0,
+    dark_fill: bool = True,
+    own_field: bool = False,
+) -> Segment:
     """The segmentor at `name`.
 
     Args:
       name: a model directory of the method `vessels`, or a .safetensors file from `python -m
         fiqa_jax.convert` with the formats lwnet, rrwnet or r2v2.
       width: pixels that RRWNet's photographs are brought to (the weights from HRF: 1024); 0 for
-        R2-V2's 1408, and for the photograph's own with RRWNet.
+        what the file says, or else R2-V2's 1408, and for the photograph's own with RRWNet.
       dark_fill: for R2-V2: enhance as its program does on the fly, see `enhance.enhanced`.
+      own_field: R2-V2 looks for the field by its own rule, as its program does where it is given no
+        mask, and not at the field it is told.
 
     Raises:
       FileNotFoundError: nothing there.
@@ -52,7 +62,7 @@ def load(name: str | os.PathLike[str], *, width: int = 0, dark_fill: bool = True
         )
     if kind == "wnet":
         return _wnet(tensors, metadata, str(path))
-    return _rrwnet(tensors, metadata, str(path), width, dark_fill)
+    return _rrwnet(tensors, metadata, str(path), width, dark_fill, own_field)
 
 
 def _ours(path: Path) -> Segment:
@@ -101,6 +111,7 @@ def _rrwnet(
     source: str,
     width: int,
     dark_fill: bool,
+    own_field: bool,
 ) -> Segment:
     """The enhanced photograph, with the plain one beside it where the weights have six channels.
 
@@ -110,12 +121,15 @@ def _rrwnet(
     net = RRWNet(metadata["base"], metadata["levels"], metadata["iterations"])
     run = _compiled(net, channels, tensors, source)
     later = metadata["prepared"] == "r2v2"
-    width = width or (enhance.WIDTH if later else 0)
+    width = width or int(metadata.get("width", enhance.WIDTH if later else 0))
+    by_rule = own_field and later
 
     def segment(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
         plain, mask = image / 255.0, (fov > 0).astype(np.float64)
         if width:
             plain, mask = enhance.resized(plain, width), enhance.resized(mask, width)
+        if by_rule:
+            mask = enhance.field(plain).astype(np.float64)
         how = {"equalise": later, "dark_fill": later and dark_fill}
         better, inside = enhance.enhanced(plain, mask > 0.5, **how)
         x = np.concatenate([better, plain], -1) if channels == 6 else better
@@ -125,7 +139,8 @@ def _rrwnet(
         if found.shape[:2] != image.shape[:2]:
             shape = (*image.shape[:2], 3)
             found = np.asarray(jax.image.resize(found, shape, "linear", antialias=False))
-        return np.where(fov[..., None] > 0, found, 0.0).astype(np.float32)
+        seen = fov[..., None] > 0
+        return np.where(by_rule | seen, found, 0.0).astype(np.float32)
 
     return segment
 

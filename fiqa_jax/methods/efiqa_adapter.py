@@ -2,8 +2,8 @@
 
 A cell of the grid is an example: its token, and the pseudo-label that inpainting gave it (1 where
 vessels are missing). Binary cross-entropy with the positives weighted, AdamW. A batch holds the
-cells of some photographs; the release shuffles cells over all photographs, 4096 to a batch, which
-is as many as 16 photographs of 16 x 16 cells have.
+cells of some photographs, or with `cells` as many cells out of all photographs, shuffled: 4096 as
+released, which is as many as 16 photographs of 16 x 16 cells have.
 
 Two settings are ours. Pseudo-labels say where vessels are missing, which features of vessels tell
 almost too well: the unit learns the labels' mistakes. A strong `ridge` keeps it near the difference
@@ -69,6 +69,11 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         )
     net = Linear(1, jnp.dtype(config.model.precision), own.standardise)
     pos_weight = own.pos_weight or others_for_each(data)
+    if own.cells and own.around:
+        raise ValueError(
+            f"method.cells={own.cells} deals cells out by themselves, method.around={own.around} "
+            "averages over their neighbours: set one of the two to 0"
+        )
     if own.labels not in LABELS:
         raise ValueError(f"method.labels {own.labels!r} is none of {LABELS}")
 
@@ -172,10 +177,11 @@ def outputs_of(
       pos_weight, field: see `cell_loss`.
 
     Returns:
-      `map [B, h, w]` in [0, 1], 0 outside the field; `score [B]`, its mean over the field.
+      `map [B, h, w]` in [0, 1], 0 outside the field; `score [B]`, its mean over the field. Where
+      `field` is False, as published, cells outside are like all others.
     """
     quality = jax.nn.sigmoid(logits)
-    seen = seen_cells(batch, quality)
+    seen = seen_cells(batch, quality) if field else jnp.ones_like(quality)
     out = {"map": jnp.where(seen > 0, quality, 0.0), "score": mean_of_map(quality, seen)}
     if "bad" in batch:
         value, weight = cell_loss(logits, batch["bad"], pos_weight, field)

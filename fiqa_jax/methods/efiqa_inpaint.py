@@ -72,9 +72,9 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         ) -> tuple[dict[str, losses.Term], Any]:
             del axis  # every example stands alone
             keys = state.example_keys(key, batch["index"])
-            target, masked = jax.vmap(lambda m, k: example(m, k, epoch, own.side, own.crop))(
-                batch["image"], keys
-            )
+            target, masked = jax.vmap(
+                lambda m, k: example(m, k, epoch, own.side, own.crop, own.as_pictures)
+            )(batch["image"], keys)
             error = ((filled(params, masked)[0] - target) ** 2).mean((1, 2, 3))
             return {"mse": losses.Term(error, jnp.ones_like(error), 1.0)}, model_state
 
@@ -82,7 +82,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
 
     def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         params = variables["params"]
-        x = prepared(batch["image"], own.side, own.floor)
+        x = prepared(batch["image"], own.side, own.floor, own.as_pictures)
         output, added = filled(params, x)
         seen = (batch["fov"] > 0).astype(x.dtype)
         seen_cells = efiqa_labels.mean_cells(seen, own.grid)
@@ -99,14 +99,15 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         }
         if own.compat:
             out |= {name: efiqa_labels.compat(out[name]) for name in ("cells", "seen")}
-        out["bad"] = efiqa_labels.labels(out["cells"], out["seen"], own.threshold)
+        counted = out["seen"] if own.field else jnp.ones_like(out["seen"])
+        out["bad"] = efiqa_labels.labels(out["cells"], counted, own.threshold)
         out["vessel_density"] = share(batch["image"].max(-1) >= 128, seen)
         out["vuad_density"] = share(
             found > own.threshold, efiqa_labels.mean_cells(seen, found.shape[1])
         )
         # Beside training: the error on masks that are the same every time.
         keys = state.example_keys(state.stream(0, "inpaint"), batch["index"])
-        plain = jax.vmap(lambda m: resized(m, own.side))(method.unit(batch["image"]))
+        plain = prepared(batch["image"], own.side, -1.0, own.as_pictures)
         stays = jax.vmap(
             lambda k: efiqa_masks.block_mask(k, jnp.asarray(efiqa_masks.FULL), own.side)
         )(keys)
@@ -123,7 +124,12 @@ def share(hit: jax.Array, seen: jax.Array) -> jax.Array:
 
 
 def example(
-    image: jax.Array, key: jax.Array, epoch: jax.Array, side: int, crop: bool
+    image: jax.Array,
+    key: jax.Array,
+    epoch: jax.Array,
+    side: int,
+    crop: bool,
+    as_pictures: bool = False,
 ) -> tuple[jax.Array, jax.Array]:
     """One training example: flips, rotation, crop, resize, then the mask (order of the release).
 
@@ -133,6 +139,9 @@ def example(
       epoch: int scalar, on the published scale.
       side: pixels of the result.
       crop: False leaves out the crops, and as published the flips and rotations with them.
+      as_pictures: the map is a picture of 8 bits until the network sees it, as published: a crop's
+        ellipse is cut out before resizing, and what resizing gives is rounded. False cuts a circle
+        after resizing and rounds nothing.
 
     Returns:
       Target and masked input, `[side, side, C] float` in [0, 1].
@@ -146,10 +155,15 @@ def example(
         cut = jax.random.uniform(k_whether, ()) < efiqa_masks.crop_probability(epoch)
         boxes = efiqa_masks.crop_box(k_crop, width, side), efiqa_masks.whole(width)
         box = efiqa_masks.Box(*(jnp.where(cut, a, b) for a, b in zip(*boxes, strict=True)))
-        inside = efiqa_masks.ellipse(side) | ~cut
-        out = efiqa_masks.resize(out, box, side) * inside[..., None]
+        if as_pictures:
+            out = out * (efiqa_masks.ellipse_of(box, width) | ~cut)[..., None]
+            out = efiqa_masks.resize(out, box, side)
+        else:
+            inside = efiqa_masks.ellipse(side) | ~cut
+            out = efiqa_masks.resize(out, box, side) * inside[..., None]
     else:
         out = resized(out, side)
+    out = efiqa_masks.eight_bit(out) if as_pictures else out
     return out, out * efiqa_masks.block_mask(k_mask, epoch, side)[..., None]
 
 
@@ -159,7 +173,7 @@ def resized(image: jax.Array, side: int) -> jax.Array:
     return image if width == side else efiqa_masks.resize(image, efiqa_masks.whole(width), side)
 
 
-def prepared(maps: jax.Array, side: int, floor: float) -> jax.Array:
+def prepared(maps: jax.Array, side: int, floor: float, as_pictures: bool = False) -> jax.Array:
     """Vessel maps as the network sees them in use (released code).
 
     Args:
@@ -168,6 +182,7 @@ def prepared(maps: jax.Array, side: int, floor: float) -> jax.Array:
       floor: pixels whose grey level, 0.299 R + 0.587 G + 0.114 B of 255, is no more become black,
         at the maps' own size; one that is vessel but neither artery nor vein has 29. Below 0, or
         with one channel, nothing is changed.
+      as_pictures: what resizing gives is rounded to 8 bits, as published.
 
     Returns:
       `[B, side, side, C] float` in [0, 1].
@@ -176,4 +191,5 @@ def prepared(maps: jax.Array, side: int, floor: float) -> jax.Array:
     if floor >= 0 and maps.shape[-1] == len(GREY):
         grey = jnp.round(255.0 * jnp.tensordot(image, jnp.asarray(GREY, image.dtype), 1))
         image = jnp.where((grey > floor)[..., None], image, 0.0)
-    return jax.vmap(lambda m: resized(m, side))(image)
+    image = jax.vmap(lambda m: resized(m, side))(image)
+    return efiqa_masks.eight_bit(image) if as_pictures else image

@@ -142,13 +142,13 @@ def compat(grid16: jax.Array) -> jax.Array:
 def threshold(
     values: NDArray[np.floating], seen: NDArray[np.floating], alarms: float = 0.01
 ) -> float:
-    """The threshold that calls a share `alarms` of the cells of good maps bad.
+    """The threshold that calls a share `alarms` of some cells bad.
 
     Args:
-      values: `[N, h, w]` of `cells` on maps of good photographs that the network was not trained
-        on.
-      seen: `[N, h, w]`, share of the cell inside the field of view.
-      alarms: share of false alarms.
+      values: `[N, h, w]` of `cells`: on maps of good photographs that the network was not trained
+        on, or on those of any photographs whose share of bad cells is known.
+      seen: `[N, h, w]`, share of the cell inside the field of view; less than a half leaves it out.
+      alarms: share of the cells; false alarms where the photographs are good.
 
     Raises:
       ValueError: too few cells to tell such a share, or a network that adds nothing anywhere.
@@ -156,13 +156,13 @@ def threshold(
     inside = np.asarray(values, np.float64)[np.asarray(seen) >= 0.5]
     if len(inside) * alarms < 1:
         raise ValueError(
-            f"a threshold at {alarms:.1%} of false alarms needs {1 / alarms:,.0f} cells of good "
-            f"maps or more, there are {len(inside):,}: validate on more photographs"
+            f"a threshold that {alarms:.1%} of the cells exceed needs {1 / alarms:,.0f} cells or "
+            f"more, there are {len(inside):,}: validate on more photographs"
         )
     found = float(np.quantile(inside, 1 - alarms, method="higher"))
     if not found > 0:
         raise ValueError(
-            "the inpainting network adds nothing to good maps anywhere: it was hardly trained, "
+            "the inpainting network adds nothing to these maps anywhere: it was hardly trained, "
             "give it more steps (train.steps)"
         )
     return found

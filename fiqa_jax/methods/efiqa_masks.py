@@ -140,3 +140,23 @@ def ellipse(side: int) -> jax.Array:
     """Pixels `[side, side] bool` inside the circle that touches all edges."""
     at = (jnp.arange(side) + 0.5) / (side / 2.0) - 1.0
     return at[:, None] ** 2 + at[None, :] ** 2 <= 1.0
+
+
+def ellipse_of(box: Box, width: int) -> jax.Array:
+    """Pixels `[width, width] bool` of a map inside the ellipse of a crop, as Pillow draws it.
+
+    The released code crops, draws an ellipse from corner to corner, and resizes after; Pillow's
+    ellipse reaches half a pixel beyond the centres of the first and the last one.
+    """
+    at = jnp.arange(width, dtype=box.left.dtype)
+    y = (at - box.top - box.height / 2.0) / (box.height / 2.0 + 0.5)
+    x = (at - box.left - box.width / 2.0) / (box.width / 2.0 + 0.5)
+    rows = (at >= box.top) & (at < box.top + box.height)
+    columns = (at >= box.left) & (at < box.left + box.width)
+    round_part = y[:, None] ** 2 + x[None, :] ** 2 <= 1.0
+    return round_part & rows[:, None] & columns[None, :]
+
+
+def eight_bit(image: jax.Array) -> jax.Array:
+    """Floats in [0, 1] as a picture of 8 bits would hold them."""
+    return jnp.round(image * 255.0) / 255.0

@@ -52,9 +52,11 @@ def parse(argv: Sequence[str]) -> list[str]:
     """Parses the flags of a command line that `found` gave.
 
     Raises:
-      SystemExit: a setting that the config does not have; names it and those that are there. With
-        status 2: a flag that there is not.
+      SystemExit: an argument behind the config's colon that it refuses, or a setting that it does
+        not have; names it and those that are there. With status 2: a flag that there is not.
     """
+    if wrong := refused(argv):
+        raise SystemExit(wrong)
     try:
         return flags.FLAGS(list(argv))
     except flags.Error as error:
@@ -66,12 +68,29 @@ def parse(argv: Sequence[str]) -> list[str]:
         raise
 
 
+def refused(argv: Sequence[str]) -> str:
+    """What a config says of the text behind its colon, where it does not take it; '' else."""
+    name, argument = _config(argv)
+    try:
+        if name:
+            runpy.run_path(name)["get_config"](argument)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _config(argv: Sequence[str]) -> tuple[str, str]:
+    """The config's file and the text behind its colon; two '' where none is given."""
+    line = re.search(r"^--?config[=\n](.*)$", "\n".join(argv), re.MULTILINE)
+    name, _, argument = line[1].partition(":") if line else ("", "", "")
+    return name, argument
+
+
 def unknown(argv: Sequence[str]) -> str:
     """What to say of the first setting that the config does not have; '' if it has all."""
-    line = re.search(r"^--?config[=\n](.*)$", "\n".join(argv), re.MULTILINE)
-    if not line:
+    name, argument = _config(argv)
+    if not name:
         return ""
-    name, _, argument = line[1].partition(":")
     config: Any = runpy.run_path(name)["get_config"](argument)
     for word in argv:
         if not re.match(r"--?config\.", word):

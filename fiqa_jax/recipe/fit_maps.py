@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fiqa_jax.inference import model_dir
+from fiqa_jax.inference import model_dir, segmentors
 from fiqa_jax.maps import drawing
 from fiqa_jax.methods import efiqa_labels
-from fiqa_jax.pretrained import encoders, shipped
+from fiqa_jax.pretrained import encoders, shipped, tensors
 from fiqa_jax.recipe import photo_selection, stored
 from fiqa_jax.recipe.data import Data
 from fiqa_jax.recipe.jobs import Job, RecipeError
@@ -26,28 +26,33 @@ Opened = Callable[[], Data]  # the stage's photographs, opened when they are nee
 
 
 def threshold_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
-    """The 99th percentile of cell anomaly on held-out good maps, put into a copy of the model.
+    """The threshold that a share of some cells exceeds, put into a copy of the model.
 
-    Without any label: 1 % of the cells of good maps are flagged, by construction. `inputs` gives
-    `cells` and `seen`.
+    Without any label: of held-out good maps 1 % of the cells are flagged, by construction. `inputs`
+    gives `cells` and `seen`; the stage's settings `flagged` (the share; 0 leaves the model's
+    threshold as it is) and `field` (cells outside are left out) say the rest.
 
     Raises:
       RecipeError: too few cells, or a network that was hardly trained.
     """
     del data
     found = stored.arrays(job)
+    config, own = model_dir.read_config(of / "model"), job.config.method
+    seen = found["seen"] if own.field else np.ones_like(found["seen"])
+    value = config["settings"]["method"]["threshold"]
     try:
-        value = efiqa_labels.threshold(found["cells"], found["seen"])
+        if own.flagged:
+            value = efiqa_labels.threshold(found["cells"], seen, own.flagged)
     except ValueError as error:
         raise RecipeError(f"stage {job.title!r}: {error}") from None
-    config = model_dir.read_config(of / "model")
     config["settings"]["method"]["threshold"] = value
     model_dir.copy(of / "model", job.directory / "model", config)
-    inside = found["seen"] >= 0.5
+    cells = found["cells"][seen >= 0.5]
     return {
         "threshold": value,
-        "median of good cells": float(np.median(found["cells"][inside])),
-        "good cells": int(inside.sum()),
+        "flagged": float((cells > value).mean()),
+        "median of the cells": float(np.median(cells)),
+        "cells": len(cells),
         "published": efiqa_labels.PUBLISHED,
     }
 
@@ -103,8 +108,10 @@ def put_encoder(job: Job, target: Path) -> tuple[dict[str, Any], dict[str, Any]]
 def model_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     """A model that was trained elsewhere, `path`, in place of a stage that trains one.
 
+    A file holds converted weights of a published vessel segmentor.
+
     Raises:
-      RecipeError: no model directory there.
+      RecipeError: no model directory there, or a file of something else.
     """
     del of, data
     flag = f"--config.stage.{job.stage}.path"
@@ -112,11 +119,23 @@ def model_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
         raise RecipeError(f"stage {job.title!r} takes a model that is there: give {flag}=DIRECTORY")
     given = shipped.find(Path(job.config.path).expanduser())
     try:
+        if given.is_file():
+            return _segmentor(given, job.directory / "model")
         config = model_dir.read_config(given)
-    except model_dir.ModelError as error:
+    except ValueError as error:
         raise RecipeError(f"stage {job.title!r}, {flag}: {error}") from None
     model_dir.copy(given, job.directory / "model", config)
     return {"model": config["name"], "side": config["data"]["side"]}
+
+
+def _segmentor(file: Path, target: Path) -> dict[str, Any]:
+    """Puts converted weights where apply stages find them. Raises: ValueError, not a segmentor."""
+    segmentors.load(file)
+    target.mkdir(parents=True, exist_ok=True)
+    atomic.write(target / segmentors.WEIGHTS, file.read_bytes())
+    _, metadata = tensors.read(file)
+    known = ("model", "prepared", "channels", "base", "source", "source_sha256")
+    return {name: metadata[name] for name in known if name in metadata}
 
 
 def select_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:

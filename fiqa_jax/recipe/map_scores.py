@@ -4,6 +4,7 @@ The network learned without labels. They come in here alone, for one threshold a
 of each cell, which are always found on other photographs than those that they judge.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ TEXT = (
     "photographs, good photographs being the positive class. A rule judges a photograph by what "
     "was found on the other four fifths of them."
 )
+SEEN = (
+    "The network has learned from these very photographs, though not from their labels: on others "
+    "expect less."
+)
 
 
 def scores_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
@@ -44,7 +49,6 @@ def scores_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
     Raises:
       RecipeError: no labels.
     """
-    del of
     maps, bad = _labelled(job, data())
     counts = {"photographs": len(bad), "bad": int(bad.sum())}
     if min(counts["bad"], len(bad) - counts["bad"]) < pooling.FOLDS:
@@ -62,18 +66,37 @@ def scores_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
     }
     learned = pooling.fit(maps, bad, seed=seed)
     np.savez(job.directory / "pooling.npz", weight=learned.weight, tau=learned.tau)
-    page.save_section(job.directory, section(rows, **counts))
+    page.save_section(job.directory, section(rows, _seen_in_training(job, of), **counts))
     return {**counts, **rows}
 
 
-def section(rows: dict[str, dict[str, float]], photographs: int, bad: int) -> page.Section:
-    """The report's table of `scores_fit`. rows: rule -> metrics of `pooling.summary`."""
+def section(
+    rows: dict[str, dict[str, float]], seen: bool, photographs: int, bad: int
+) -> page.Section:
+    """The report's table of `scores_fit`.
+
+    Args:
+      rows: rule -> metrics of `pooling.summary`.
+      seen: the network learned from these photographs.
+      photographs, bad: their numbers.
+    """
     table = page.Table(
         ("rule", *METRICS.values()),
         tuple((rule, *(f"{found[m]:.3f}" for m in METRICS)) for rule, found in rows.items()),
         f"{photographs:,} photographs, {bad:,} of them bad; {pooling.FOLDS} folds.",
     )
-    return page.Section(TITLE, (TEXT, table))
+    return page.Section(TITLE, (TEXT, *((SEEN,) if seen else ()), table))
+
+
+def _seen_in_training(job: Job, of: Path) -> bool:
+    """Whether the maps judged are of the photographs that the network of `of` learned from."""
+    ((_, stage, _),) = job.config.inputs
+    trained, judged = (
+        json.loads((path / "stage.json").read_text(encoding="utf-8"))["settings"]
+        for path in (of, job.needs[stage][0])
+    )
+    same = all(trained[f"data.{k}"] == judged[f"data.{k}"] for k in ("source", "path", "split"))
+    return same and judged["split"] in ("all", "train")
 
 
 def _labelled(job: Job, data: Data) -> tuple[np.ndarray, np.ndarray]:

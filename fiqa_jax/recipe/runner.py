@@ -15,8 +15,8 @@ from ml_collections import ConfigDict
 
 from fiqa_jax.defaults import resolved
 from fiqa_jax.inference import model_dir
+from fiqa_jax.recipe import asked, stages
 from fiqa_jax.recipe import jobs as plan
-from fiqa_jax.recipe import stages
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.report import build, model_card
 from fiqa_jax.training import devices as parallel
@@ -38,7 +38,8 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
       The report's index page.
 
     Raises:
-      RecipeError: stages that do not fit together, or settings that differ from an earlier run's.
+      RecipeError: stages that do not fit together, settings that differ from an earlier run's, or
+        a set or weights that are not given.
       lock.InUseError: another run is at work on a stage.
       ValueError, FloatingPointError: from the stages; each says what was seen and what to do.
     """
@@ -55,10 +56,12 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
     _together("redo")
     if only and only not in {j.stage for j in jobs}:
         raise RecipeError(f"--stage={only}: no such stage; there are {', '.join(config.stages)}")
+    done = {job.title: plan.is_done(job, jobs) for job in jobs if not only or job.stage == only}
+    if lacking := asked.missing(config, [j for j in jobs if done.get(j.title) is False]):
+        raise RecipeError(lacking)
     workdir.mkdir(parents=True, exist_ok=True)
     trust = frozenset(job.config.uses for job in jobs if job.kind == "train")
-    context = stages.Context(parallel.make(config.parallel), workdir, trust=trust)
-    done = {job.title: plan.is_done(job, jobs) for job in jobs if not only or job.stage == only}
+    context = stages.Context(parallel.make(config.parallel), workdir, config, trust=trust)
     _together("checked")
     if first:
         _write_run(config, workdir)

@@ -17,7 +17,7 @@ import numpy as np
 from fiqa_jax.recipe.data import Data
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from input_pipeline.sources import opening, splits
-from input_pipeline.storage import shards
+from input_pipeline.storage import cells, shards
 from input_pipeline.storage.shards import ShardError, Shards
 from input_pipeline.tables.examples import Source, Table
 
@@ -156,6 +156,22 @@ def in_place_of_photographs(job: Job, data: Data) -> Data:
     source = Source(f"{data.source.name}, stored", data.source.table, items, reader)
     kept = opening.subset(source, np.flatnonzero(there))
     return dataclasses.replace(data, source=kept, split=data.split[there])
+
+
+def by_cells(job: Job, data: Data) -> Data:
+    """Training data whose rows are single cells of what `inputs` gives.
+
+    Raises:
+      RecipeError: nothing is stored, or the grids differ.
+    """
+    try:
+        source = cells.of(data.source, data.rows("train"))
+    except ShardError as error:
+        raise RecipeError(f"stage {job.title!r}, method.cells: {error}") from None
+    section = data.section.copy_and_resolve_references()
+    with section.unlocked():
+        section.limit = 0  # it counts photographs, and has been obeyed
+    return Data(source, np.full(len(source.table), "train"), section)
 
 
 def cell_counts(data: Data) -> dict[str, tuple[int, ...]]:

@@ -45,18 +45,26 @@ class Result:
     input_wait: float
 
 
-def count_steps(config: ConfigDict, rows: int) -> int:
+def count_steps(config: ConfigDict, rows: int, batch: int = 0, loaded: bool = False) -> int:
     """Updates of a run from `train.steps` or `train.epochs`, of which exactly one is set.
+
+    Args:
+      config: the stage's `train` section.
+      rows: training examples.
+      batch: examples of an update; 0 for `config.batch`.
+      loaded: the weights come from a file. Then neither may be set, and they are taken as they are.
 
     Raises:
       ValueError: none or both are set.
     """
+    if loaded and not (config.steps or config.epochs):
+        return 0
     if bool(config.steps) == bool(config.epochs):
         raise ValueError(
             "set exactly one of train.steps and train.epochs (the other to 0); "
             f"they are {config.steps} and {config.epochs}"
         )
-    return int(config.steps) or max(1, math.ceil(config.epochs * rows / config.batch))
+    return int(config.steps) or max(1, math.ceil(config.epochs * rows / (batch or config.batch)))
 
 
 def run(

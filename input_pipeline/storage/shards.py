@@ -60,6 +60,11 @@ class Shards:
         shard, place = divmod(int(number), self.rows)
         return {n: np.array(self._mapped(n, shard)[place]) for n in names or self.names}
 
+    def cell(self, number: int, name: str, y: int, x: int) -> np.ndarray:
+        """One cell `[1, 1, ...]` of an array `[h, w, ...]` of a row, copied out."""
+        shard, place = divmod(int(number), self.rows)
+        return np.array(self._mapped(name, shard)[place, y : y + 1, x : x + 1])
+
     def all(self, name: str) -> np.ndarray:
         """One array of every row `[N, ...]`, in memory. Raises: ShardError: see `row`."""
         count = -(-len(self.id) // self.rows)

@@ -56,9 +56,21 @@ def test_published_settings_name_the_set_and_its_classes(name):
     assert (config.optim.lr, config.optim.weight_decay, config.data.side) == (0.01, 5e-4, 256)
 
 
-def test_an_unknown_set():
-    with pytest.raises(ValueError, match=r"paper:messidor; there are \['ct', 'cxr'"):
-        recipes.load("paper:messidor", "mkcnet")
+@pytest.mark.parametrize("argument", ["paper:messidor", "paper", "paper:", "tiny,paper"])
+def test_a_set_that_is_not_published_or_not_named(argument):
+    with pytest.raises(
+        ValueError, match=r"names no set that was published: .* paper:deepdr, paper"
+    ):
+        recipes.load(argument, "mkcnet")
+
+
+@pytest.mark.parametrize(("name", "lists"), [("eyeq", "mkcnet"), ("ct", "mkcnet"), ("deepdr", "")])
+def test_published_lists_and_the_released_layout(name, lists):
+    config = recipes.load(f"paper:{name}", "mkcnet")
+    assert config.stage.second_order.data.lists == lists
+    assert not config.stage.second_order.method.pool_before_attention
+    released = recipes.load(f"paper:{name},pool_before_attention", "mkcnet")
+    assert released.stage.second_order.method.pool_before_attention
 
 
 def test_covid_ct(shared_data, tmp_path):

@@ -40,7 +40,7 @@ def test_paper_has_the_published_settings():
     assert (stage.optim.lr, stage.optim.weight_decay, stage.train.batch) == (1e-3, 0.01, 16)
     assert (stage.optim.schedule, stage.train.epochs) == ("constant", 100.0)
     fine = config.stage.fine_features
-    assert (fine.size, fine.data.side) == (1024, 1024)
+    assert (fine.size, fine.data.side, fine.data.crop) == (0, 1024, "squash")
     assert config.deliver == "cp_maps"
 
 

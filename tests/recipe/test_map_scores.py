@@ -19,7 +19,8 @@ def job(tmp_path):
     )
 
 
-def fitted(job, monkeypatch, maps, bad):
+def fitted(job, monkeypatch, maps, bad, seen=False):
+    monkeypatch.setattr(map_scores, "_seen_in_training", lambda *_: seen)
     monkeypatch.setattr(map_scores, "_labelled", lambda *_: (maps.astype(np.float32), bad))
     monkeypatch.setattr(map_scores.pooling, "by_pooling", _short(pooling.by_pooling))
     monkeypatch.setattr(map_scores.pooling, "fit", _short(pooling.fit))
@@ -56,6 +57,29 @@ def test_too_few_labels_are_said_and_nothing_is_measured(job, monkeypatch):
     assert found == {"photographs": 9, "bad": 4}
     items = json.loads((job.directory / "section.json").read_text())["items"]
     assert "9 labelled photographs, 4 of them bad: too few of a kind for 5 folds" in str(items)
+
+
+def test_photographs_that_were_learned_from_are_no_test(job, monkeypatch, tmp_path):
+    """All of a set trains and all of it is judged: the report says so beside its numbers."""
+    bad = np.arange(30) % 3 == 0
+    maps = np.random.default_rng(0).random((30, 2, 2))
+    for seen in (False, True):
+        fitted(job, monkeypatch, maps, bad.astype(np.int64), seen)
+        text = (job.directory / "section.json").read_text()
+        assert ("has learned from these very photographs" in text) == seen
+    monkeypatch.undo()
+    same = {"data.source": "mshf", "data.path": "MSHF", "data.split": [1.0, 0.0, 0.0]}
+    job.config.inputs = (("map", "tested", "map"),)
+    job.needs = {"tested": (tmp_path / "tested",)}
+    for judged, want in (
+        ({"split": "all"}, True),
+        ({"split": "test"}, False),
+        ({"split": "all", "data.path": "DRIMDB"}, False),
+    ):
+        for name, settings in (("adapter", same), ("tested", {**same, **judged})):
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "stage.json").write_text(json.dumps({"settings": settings}))
+        assert map_scores._seen_in_training(job, tmp_path / "adapter") == want
 
 
 def test_photographs_without_labels_are_refused(job):

@@ -185,3 +185,22 @@ def test_count_steps():
         loop.count_steps(c, 21)
     c.epochs = 0.0
     assert loop.count_steps(c, 21) == 3
+    c.update({"steps": 0, "epochs": 2.0})
+    assert loop.count_steps(c, 10000, 4096) == 5  # cells, 4096 to a batch
+    c.epochs = 0.0
+    assert loop.count_steps(c, 21, loaded=True) == 0
+    with pytest.raises(ValueError, match="exactly one"):
+        loop.count_steps(c, 21)
+
+
+def test_no_step_leaves_loaded_weights_as_they_are(tmp_path):
+    def warm(state):
+        return state.replace(params={"w": np.float32([7.0, -7.0])})
+
+    result = loop.run(
+        *(method(), batches, lambda _: {"a": 1.0}, devices.make("jit", jax.devices()[:1])),
+        *(config(), 0, 0, tmp_path),
+        warm=warm,
+    )
+    assert (result.step, int(result.state.step)) == (0, 0)
+    assert result.state.params["w"].tolist() == [7.0, -7.0]

@@ -1,6 +1,7 @@
 """Published weights that `python -m fiqa_jax.convert` understands, one file a family."""
 
 from fiqa_jax.pretrained.formats import (
+    efiqa_adapter,
     efiqa_cp,
     lwnet,
     mkcnet,
@@ -14,6 +15,7 @@ from fiqa_jax.pretrained.formats.rules import Format
 
 # what --format takes
 FORMATS: dict[str, Format] = {
+    "efiqa_adapter": efiqa_adapter.FORMAT,
     "efiqa_cp": efiqa_cp.FORMAT,
     "lwnet": lwnet.FORMAT,
     "mkcnet_meta_q2": mkcnet.META[2],

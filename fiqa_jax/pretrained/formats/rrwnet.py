@@ -44,7 +44,10 @@ def convert(
     return out, {"model": "rrwnet", "prepared": prepared, **size}
 
 
-_USE = "python -m fiqa_jax.benchmark vessels --weights {output}"
+_USE = (
+    "--config.stage.segmentor.path={output} (configs/efiqa.py:paper), or python -m"
+    " fiqa_jax.benchmark vessels --weights {output}"
+)
 FORMATS: dict[str, Format] = {
     "rrwnet": Format(
         "RRWNet: arteries, veins and vessels",

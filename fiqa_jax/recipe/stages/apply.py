@@ -17,6 +17,7 @@ from fiqa_jax.recipe import (
     stored,
 )
 from fiqa_jax.recipe.jobs import Job, RecipeError
+from fiqa_jax.recipe.stages import segment
 from fiqa_jax.recipe.stages.context import Context
 from fiqa_jax.training import forward
 from input_pipeline.storage import shards
@@ -26,6 +27,8 @@ def run(job: Job, context: Context) -> dict[str, Any]:
     """Predicts with a finished stage's model and stores its outputs by id, once."""
     if job.config.features:
         return encode(job, context)
+    if weights := segment.weights_of(job):
+        return segment.run(job, context, weights)
     model = model_dir.load(earlier.only(job) / "model", trust=context.trust)
     data = stored.data_of(job, lambda: context.data(job))
     side, wanted = model.config["data"]["side"], job.config.data.side
@@ -70,7 +73,10 @@ def encode(job: Job, context: Context) -> dict[str, Any]:
     own = job.config
     name = str(earlier.only(job) / "model") if own.of else own.encoder
     flag = f"--config.stage.{job.stage}.encoder"
-    encoder = encoders.load(name, precision=own.model.precision, flag=flag)
+    try:
+        encoder = encoders.load(name, precision=own.model.precision, flag=flag)
+    except (ValueError, FileNotFoundError) as error:
+        raise RecipeError(f"stage {job.title!r}: {error}: {flag}=FOLDER or FILE") from None
     data = context.data(job)
     prepared = Path(data.section.store or context.workdir / "prepared")
     at = (encoder, data, prepared, own.train.batch, context.devices, own.size)

@@ -5,7 +5,9 @@ import logging
 from pathlib import Path
 
 import jax
+from ml_collections import ConfigDict
 
+from fiqa_jax.recipe import asked
 from fiqa_jax.recipe.data import Data, open_data
 from fiqa_jax.recipe.jobs import Job
 from fiqa_jax.report import audit_page, data_audit, page
@@ -17,10 +19,11 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """What stages share: the devices, the work directory and the sources opened so far."""
+    """What stages share: devices, work directory, the recipe and the sources opened so far."""
 
     devices: Devices
     workdir: Path
+    recipe: ConfigDict
     opened: dict[str, Data] = dataclasses.field(default_factory=dict)
     trust: frozenset[str] = frozenset()  # methods that the recipe's config names
 
@@ -35,7 +38,8 @@ class Context:
             try:
                 data = open_data(section, self.workdir, job.fold, job.folds)
             except TableError as error:
-                raise TableError(f"stage {job.title!r}: {error}") from None
+                said = asked.of_stage(str(error), self.recipe, job.stage)
+                raise TableError(f"stage {job.title!r}: {said}") from None
             if jax.process_index() == 0:
                 found = data_audit.of_source(data.source, data.split, section.workers)
                 log.info("%s", data_audit.text(found))

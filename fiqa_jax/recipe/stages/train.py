@@ -32,14 +32,17 @@ def run(job: Job, context: Context) -> dict[str, Any]:
     """Trains a method; leaves `model/`, predictions of the validation and test splits, metrics."""
     config = job.config
     data, details = earlier.with_pseudo_labels(job, stored.data_of(job, lambda: context.data(job)))
-    rows = len(data.rows("train"))
-    steps = loop.count_steps(config.train, rows)
+    single = config.method.get("cells", 0)  # of a batch, dealt out by themselves
+    fed = stored.by_cells(job, data) if single else data
+    batch, rows = single or config.train.batch, len(fed.rows("train"))
+    steps = loop.count_steps(config.train, rows, batch, bool(config.model.weights))
     context.devices.check_batch(config.train.batch)
+    context.devices.check_batch(batch)
     spec = data.spec(details)
     counts = {**spec.class_counts, **stored.cell_counts(data)}
     features = stored.shape_of_features(data)
     spec = dataclasses.replace(spec, features=features, class_counts=counts)
-    length = Run(steps, config.train.batch, rows)
+    length = Run(steps, batch, rows)
     method = methods.build(config.uses, config, spec, length, trust=context.trust)
     predict = forward.predictor(method, context.devices, forward.LARGE)
 
@@ -51,7 +54,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
         describe(job, method)
     result = loop.run(
         method,
-        lambda start: data.train(config.train.batch, job.seed, start),
+        lambda start: fed.train(batch, job.seed, start),
         evaluate if len(data.rows("val")) else None,
         context.devices,
         config.train,
@@ -68,7 +71,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
         "seconds_per_step": result.seconds_per_step,
         "input_wait": result.input_wait,
         "data": data.source.digest,
-        "train_rows": rows,
+        "train_rows": len(data.rows("train")),
         **data.facts(),
     }
     if jax.process_index() == 0:

@@ -1,0 +1,98 @@
+"""What a recipe cannot begin without: sets, lists and weights that only its user can give.
+
+Checked before anything runs or is written, one thing at a time, each in a sentence that names the
+stage and the flag that reaches it.
+"""
+
+import re
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from fiqa_jax.pretrained import hub
+from fiqa_jax.recipe.jobs import Job
+from input_pipeline import readers
+from input_pipeline.readers import READERS
+from input_pipeline.sources.exclude import ASK
+
+_WITHOUT_PATH = ("drawn", "stored")  # data.source of stages that need no path
+_FLAG = re.compile(r"--config\.(data\.\w+)")
+
+
+def missing(config: ConfigDict, jobs: Iterable[Job]) -> str:
+    """A sentence about the first thing that is missing; '' where nothing is.
+
+    Args:
+      config: of the recipe; its `asks` says in words what some settings are.
+      jobs: those that will run, in their order.
+    """
+    words = dict(config.get("asks", ()))
+    for job in jobs:
+        for field, value, what in _lacking(job):
+            said = words.get(f"{job.stage}.{field}", words.get(field, what))
+            flag = reaching(config, job.stage, field)
+            return f"stage {job.title!r} needs {said}: give {flag}={value}"
+    return ""
+
+
+def reaching(config: ConfigDict, stage: str, field: str) -> str:
+    """The flag that sets a stage's field: the top level's where the stage follows it.
+
+    Args:
+      config: of the recipe, with the references of its stages.
+      stage: its name.
+      field: such as 'data.path' or, of the stage itself, 'path'.
+    """
+    own = f"--config.stage.{stage}.{field}"
+    section, _, name = field.rpartition(".")
+    if not section or name not in config.get(section, {}):
+        return own
+    before = config[section][name]
+    if not isinstance(before, str) or config.stage[stage][section][name] != before:
+        return own
+    with config.unlocked():
+        config[section][name] = f"{before}\0"
+        follows = config.stage[stage][section][name] != before
+        config[section][name] = before
+    return f"--config.{field}" if follows else own
+
+
+def of_stage(text: str, config: ConfigDict, stage: str) -> str:
+    """A message about a source, its flags replaced by those that reach this stage."""
+    return _FLAG.sub(lambda found: reaching(config, stage, found[1]), text)
+
+
+def _lacking(job: Job) -> Iterable[tuple[str, str, str]]:
+    """(field, what to put there, the thing in words) for all that a job lacks."""
+    own, data = job.config, job.config.data
+    if job.kind in ("train", "apply") and data.source not in _WITHOUT_PATH:
+        if not data.path:
+            table = data.source == "csv" or (data.source == "degraded" and data.base == "csv")
+            yield "data.path", "TABLE.csv" if table else "FOLDER", _words(data.source, table)
+        if data.exclude == ASK:
+            yield "data.exclude", "FILE", "a list of the photographs to leave out, one name a line"
+    if job.kind == "train" and own.model.weights and not Path(own.model.weights).is_file():
+        what = f"weights to start from ({own.model.weights} is not there), as `python -m "
+        what += "fiqa_jax.convert --list` says how to get and convert them"
+        yield "model.weights", "FILE.safetensors", what
+    if job.kind == "fit" and own.artefact == "model" and not own.path:
+        yield "path", "PATH", "a model that was trained elsewhere, a directory or a converted file"
+    if job.kind == "apply" and own.features and _unreachable(own.encoder):
+        what = f"the encoder {own.encoder}, and `huggingface_hub`, which fetches it, is not "
+        what += "installed (pip install 'fiqa-jax[hub]'), or a folder that it was downloaded to"
+        yield "encoder", "FOLDER", what
+
+
+def _words(source: str, table: bool) -> str:
+    if source.partition("/")[0] in READERS:
+        title = readers.named(source)[0].title
+        return f"{title}; `python -m input_pipeline.prepare {source} --help` says what to get"
+    return "a table of photographs" if table else "a folder of photographs"
+
+
+def _unreachable(encoder: str) -> bool:
+    """Whether a name is an id on the Hugging Face hub, and nothing here could fetch it."""
+    is_id = bool(hub.ID.fullmatch(encoder)) and not Path(encoder).exists()
+    return is_id and find_spec("huggingface_hub") is None
