@@ -108,8 +108,9 @@ def test_a_folder_as_on_the_hub(tmp_path):
 def test_an_id_is_downloaded(tmp_path, monkeypatch):
     asked = {}
 
-    def snapshot_download(name, revision, allow_patterns):
+    def snapshot_download(name, revision, allow_patterns, local_files_only):
         asked.update(name=name, revision=revision, patterns=allow_patterns)
+        asked["offline"] = local_files_only
         return str(path)
 
     heads = {k: v for k, v in state(position=None).items() if "qkv.bias" not in k}
@@ -125,6 +126,7 @@ def test_an_id_is_downloaded(tmp_path, monkeypatch):
     assert asked["name"] == "facebook/dinov3-vitl16-pretrain-lvd1689m"
     assert asked["revision"] == "ea8dc2863c51be0a264bab82070e3e8836b02d51"
     assert "config.json" in asked["patterns"]
+    assert not asked["offline"]
     assert encoder.mean == (0.4, 0.4, 0.4)
     assert encoder.features(IMAGES).shape == (2, 2, 3, DIM)
     encoders.load("someone/other", revision="v1")
