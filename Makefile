@@ -4,6 +4,7 @@
 #   make test    installs, runs units, contracts and one run per command
 #   make test-all  what CI runs: every test
 #   make parity  installs PyTorch and others, runs every live comparison with them
+#   make drill   damage, hostile models and mutated pictures by the thousand; by hand
 #   make check   lint, format and types
 
 SHELL := /bin/bash
@@ -16,7 +17,7 @@ RUN := $(VENV)/bin/python
 # Large pages where glibc (2.35 or later, else ignored) and Linux offer them: fewer page faults.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: demo quick test test-all parity check clean
+.PHONY: demo quick test test-all parity check clean drill
 
 demo: $(VENV)/.train
 	$(RUN) -m fiqa_jax.main --config $(CONFIG)
@@ -33,6 +34,9 @@ test-all: $(VENV)/.test
 parity: $(VENV)/.test
 	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[reference]'
 	$(RUN) -m pytest -q -n 2 --dist loadfile tests/models tests/pretrained tests/methods
+
+drill: $(VENV)/.test
+	PYTHONPATH=. $(RUN) -W ignore benchmarks/drill.py --output drill.json
 
 check: $(VENV)/.test
 	$(RUN) -m ruff check .
