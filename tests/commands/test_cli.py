@@ -8,7 +8,7 @@ import pytest
 
 from fiqa_jax import cli
 
-HEAVY = ("jax", "flax", "sklearn", "pandas", "matplotlib", "tensorflow", "scipy", "statsmodels")
+HEAVY = ("jax", "flax", "sklearn", "pandas", "matplotlib", "tensorflow")
 
 
 def fresh(*arguments):
