@@ -37,6 +37,7 @@ LAYERS = {
     ),
 }
 COMMANDS = {
+    "aggregate",
     "audit",
     "calibrate",
     "cli",
