@@ -169,7 +169,7 @@ def test_every_set_has_a_builder_with_its_instructions(name):
 
 def test_packing_and_reading_need_no_tensorflow(tmp_path):
     code = (
-        "import sys; sys.path.insert(0, 'tests')\n"
+        "import sys; sys.path.insert(0, 'tests/builders')\n"
         "import pathlib, test_builders as t, tensorflow_datasets as tfds\n"
         "tfds.disable_progress_bar()\n"
         f"root, builder = t.packed('drimdb', pathlib.Path({str(tmp_path)!r}))\n"
