@@ -144,7 +144,9 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
         train={
             "select": "details_macro_f1",
             "batch": min(c.train.batch, 32),
-            "epochs": 50.0 if args.paper else c.train.epochs * (2 if args.photos else 4),
+            "epochs": 50.0
+            if args.paper and not args.tiny
+            else c.train.epochs * (2 if args.photos else 4),
         },
     )
     defaults.add_stage(c, "single", "train", repeat=True, method=head, train=select)
