@@ -1,5 +1,5 @@
 # Everything here sets itself up: a machine needs nothing but Python 3.11, 3.12 or 3.13.
-#   make demo    installs, runs the main recipe on drawn photographs, says where the report is
+#   make demo    installs, runs the main recipe on synthetic photographs, says where the report is
 #   make quick   installs, runs the tests that take no long compilation: a habit of two minutes
 #   make test    installs, runs units, contracts and one run per command
 #   make test-all  what CI runs: every test
@@ -13,6 +13,8 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && echo $$p && break; done)
 CONFIG ?= configs/efiqa.py
+# Layers whose tests compile little.
+QUICK := $(addprefix tests/,test_layers.py photo tables evaluation predictions maps storage readers report)
 RUN := $(VENV)/bin/python
 # Large pages where glibc (2.35 or later, else ignored) and Linux offer them: fewer page faults.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1

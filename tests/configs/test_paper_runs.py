@@ -21,6 +21,8 @@ from fiqa_jax.recipe.jobs import RecipeError
 from input_pipeline.readers import iqad
 from input_pipeline.storage import shards
 
+pytestmark = pytest.mark.whole
+
 PHOTOGRAPH = "data.path/MSHF dataset 2.0/Original/Local1/Local1-3.jpg"
 ASKED = re.compile(r"give --config\.([\w.]+)=([\w.]*)$")
 

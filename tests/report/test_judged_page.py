@@ -18,6 +18,8 @@ from fiqa_jax.report import __main__ as report_command
 from fiqa_jax.report.judged import entries, judged_page, thumbnails
 from input_pipeline.photo.reader import Photo
 
+pytestmark = pytest.mark.whole
+
 SIDE = 64
 HOSTILE = "</script><img src=x onerror=window.hacked=1>_left.png"
 SHOWN = HOSTILE.split("/")[-1]  # a folder and a file within

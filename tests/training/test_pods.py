@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.whole
+
 WORKER = Path(__file__).parents[1] / "pod_worker.py"
 
 
