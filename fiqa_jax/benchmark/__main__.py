@@ -9,6 +9,7 @@ from fiqa_jax import command
 BENCHMARKS = {
     "simple": "fiqa_jax.benchmark.simple",
     "details": "fiqa_jax.benchmark.details",
+    "defects": "fiqa_jax.benchmark.defects",
     "efiqa": "fiqa_jax.benchmark.efiqa",
     "funpiq": "fiqa_jax.benchmark.funpiq",
     "vessels": "fiqa_jax.benchmark.segmentation",

@@ -1,0 +1,119 @@
+"""Maps against defects as they are: camera left out, kinds left out, calm on good photographs.
+
+    python -m fiqa_jax.benchmark defects --workdir runs/defects \\
+        --set hrf=HRF/labels.csv --set chase=CHASE_DB1/labels.csv --set idrid=IDRiD/photos \\
+        --model EFIQA=fiqa_jax/weights/efiqa --model W-Net=fiqa_jax/weights/segmentor
+
+Copies are made by the frozen engine (`input_pipeline.synthetic.defects.protocol`) once and kept in
+the work directory. Every simple map's scale, and the fitted map, come from the other cameras.
+`--families` also fits without each family of kinds and tests on it. Written: table.csv, kinds.csv,
+kinds.png in the work directory.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fiqa_jax.benchmark import defect_copies, defect_maps, defect_scores
+from fiqa_jax.benchmark.defect_copies import Copies
+from fiqa_jax.methods import cell_visibility
+from input_pipeline import atomic
+from input_pipeline.synthetic.defects import KINDS, protocol
+
+FITTED = "measured cells"
+
+
+def left_out(sets: Sequence[Copies], settings: cell_visibility.Settings) -> list[defect_scores.Row]:
+    """Rows of the fitted map where neither the camera nor the family of the kind was trained on."""
+    out: list[defect_scores.Row] = []
+    for family in sorted({kind.family for kind in KINDS.values()}):
+        own = [name for name, kind in KINDS.items() if kind.family == family]
+        score = defect_maps.fitted(sets, settings, own)
+        out += [row for row in defect_scores.rows(sets, score) if row.kind in own]
+    return out
+
+
+def picture(kinds: Mapping[str, Mapping[str, float]], file: Path) -> None:
+    """Kinds by maps as a coloured table; .5 is chance."""
+    names = list(kinds)
+    values = np.array([[kinds[m].get(k, np.nan) for m in names] for k in KINDS])
+    figure = Figure((1.6 + 0.95 * len(names), 0.27 * len(KINDS) + 1.8), layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(values, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
+    axis.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
+    axis.set_yticks(range(len(KINDS)), [k.replace("_", " ") for k in KINDS], fontsize=8)
+    for row, column in np.argwhere(~np.isnan(values)):
+        value = values[row, column]
+        ink = "white" if abs(value - 0.5) > 0.33 else "black"
+        text = f"{value:.2f}".removeprefix("0")
+        axis.text(column, row, text, ha="center", va="center", fontsize=7.5, color=ink)
+    axis.set_title("AUROC of bad cells, mean over photographs; .5 is chance", fontsize=9)
+    figure.savefig(file, dpi=130)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line; prints a table and writes it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fiqa_jax.benchmark defects", description="Maps against real defects."
+    )
+    parser.add_argument("--workdir", required=True, help="copies and tables")
+    parser.add_argument("--set", action="append", required=True, help="CAMERA=table or folder")
+    parser.add_argument("--photographs", default="", help="CAMERA=COUNT,...; all of the others")
+    parser.add_argument("--train", type=int, default=10, help="mixtures of each photograph")
+    parser.add_argument("--every", type=int, default=1, help="so manieth kind of each photograph")
+    parser.add_argument("--model", action="append", default=[], help="NAME=DIR, also segmentors")
+    parser.add_argument("--steps", type=int, default=2000, help="of the fit")
+    parser.add_argument("--families", action="store_true", help="leave families of kinds out")
+    parser.add_argument("--person", default="", help="CAMERA=FIRST:LAST letters, comma-separated")
+    parser.add_argument("--seed", type=int, default=0, help="of the fit and the bootstrap")
+    args = parser.parse_args(argv)
+    workdir = Path(args.workdir)
+    folder = workdir / "copies"
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = {n: slice(*map(int, p.split(":"))) for n, p in _pairs(args.person.split(","))}
+    most = {name: int(count) for name, count in _pairs(args.photographs.split(","))}
+    photos = []
+    for camera, place in _pairs(args.set):
+        part = parts.get(camera, slice(None))
+        photos += defect_copies.photographs(camera, Path(place), most.get(camera, 0), part)
+    for k, photo in enumerate(photos):
+        defect_copies.make(photo, folder, args.train, args.every)
+        print(f"\r{k + 1} of {len(photos)} photographs", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    sets = list(defect_copies.load(photos, folder))
+    settings = cell_visibility.Settings(steps=args.steps, seed=args.seed)
+    scores = {FITTED: defect_maps.fitted(sets, settings)}
+    models = {name: Path(path) for name, path in _pairs(args.model)}
+    scores |= defect_maps.of_models(models, sets)
+    for name, scales in defect_maps.simple().items():
+        scores[name] = defect_maps.chosen(sets, scales)
+    scores["known truth"] = defect_maps.truth
+    found = {name: defect_scores.rows(sets, score) for name, score in scores.items()}
+    if args.families:
+        unseen = left_out(sets, settings)
+    made = defect_scores.table(found, FITTED, args.seed)
+    kinds = {name: defect_scores.by_kind(each) for name, each in found.items()}
+    if args.families:
+        kinds[f"{FITTED}, family unseen"] = defect_scores.by_kind(unseen)
+    cameras = sorted({one.camera for one in sets})
+    header = ["map", "mean", "gap", "worst", "worst_kind", *cameras, "sensitivity", "alarms"]
+    body = [[defect_scores.shown(row.get(k, "")) for k in header] for row in made]
+    print(f"engine {protocol.VERSION}, {len(sets)} photographs of {', '.join(cameras)}")
+    print(f"| {' | '.join(header)} |\n|{' --- |' * len(header)}")
+    print("\n".join(f"| {' | '.join(row)} |" for row in body))
+    if args.families:
+        mean = float(np.mean(list(kinds[f"{FITTED}, family unseen"].values())))
+        print(f"{FITTED}, family of the kind left out of training, too: mean {mean:.3f}")
+    atomic.write_csv(workdir / "table.csv", header, body)
+    table = [[kind, *(each.get(kind, float("nan")) for each in kinds.values())] for kind in KINDS]
+    atomic.write_csv(workdir / "kinds.csv", ["kind", *kinds], table)
+    picture(kinds, workdir / "kinds.png")
+    return 0
+
+
+def _pairs(values: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, rest) for name, _, rest in (v.partition("=") for v in values) if name]

@@ -1,0 +1,138 @@
+"""Maps against defects: scores by hand, folds that never see their camera, a run on drawn eyes."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fiqa_jax.benchmark import defect_copies, defect_maps, defect_scores, defects
+from fiqa_jax.benchmark.defect_copies import Copies
+from fiqa_jax.benchmark.defect_scores import Row
+from fiqa_jax.maps.cell_measures import NAMES
+from fiqa_jax.methods import cell_visibility
+from input_pipeline import synthetic
+from input_pipeline.synthetic.defects import KINDS
+
+
+def row(kind, auroc, camera="a", person="a:1", bad=(), good=()):
+    return Row(camera, person, kind, auroc, np.array(bad), np.array(good))
+
+
+def test_auroc_counts_pairs_and_ties_half():
+    bad, good = np.array([3.0] * 4 + [1.0] * 4), np.array([2.0] * 4 + [1.0] * 4)
+    # of 64 pairs: 3 beats all 8 (32), 1 beats none of the 2s, ties with the 1s (16 / 2)
+    assert defect_scores.auroc(bad, good) == pytest.approx((32 + 8) / 64)
+    assert np.isnan(defect_scores.auroc(bad[:3], good))
+
+
+def test_kinds_count_alike_whatever_their_number():
+    found = [row("haze", 1.0), row("haze", 1.0, person="a:2"), row("lid", 0.5, person="a:2")]
+    assert defect_scores.by_kind(found) == {"haze": 1.0, "lid": 0.5}
+    own = defect_scores.by_person(found)
+    assert np.mean(list(own.values())) == pytest.approx(0.75)  # the mean over kinds
+
+
+def test_the_table_gives_the_worst_kind_and_alarms_of_good_photographs():
+    good = np.arange(100.0)
+    found = {
+        "one": [row("haze", 0.9, bad=[200.0] * 8, good=good), row("", np.nan, good=good)],
+        "two": [row("haze", 0.6, bad=[50.0] * 8, good=good), row("", np.nan, good=good + 200)],
+    }
+    one, two = defect_scores.table(found, "one", 0)
+    assert one["mean"].value == pytest.approx(0.9)
+    assert (one["worst"], one["worst_kind"]) == (0.9, "haze")
+    assert one["sensitivity"] == 1.0
+    assert one["alarms"] == pytest.approx(0.05)
+    assert two["sensitivity"] == 0.0
+    assert two["alarms"] == pytest.approx(0.1)  # 10 of 200 good cells lie above, all in one
+    assert two["gap"].value == pytest.approx(0.3)
+
+
+def made(camera, shift, seed):
+    """Copies whose visibility is one number of each cell, plus a shift of the camera."""
+    rng = np.random.default_rng(seed)
+    cells = rng.normal(0, 1, (6, 8, 8, len(NAMES))).astype(np.float16)
+    seen = (cells[..., 0] > 0).astype(np.float32)
+    cells[..., 1], cells[..., 2:] = shift, 0
+    cells[..., NAMES.index("inside")] = 1
+    kind = np.array(["haze", "lid", "haze", "haze+lid", "", "haze"])
+    test = np.array([True, True, False, False, True, False])
+    return Copies(camera, camera, kind, test, seen, cells, Path(f"{camera}.npz"))
+
+
+def test_a_fold_trains_on_the_other_cameras(monkeypatch):
+    sets = [made("a", 1, 0), made("b", 2, 1), made("c", 3, 2)]
+    seen = []
+    fit = cell_visibility.fit
+
+    def spied(cells, visibility, weight, settings):
+        seen.append((set(cells[:, 1].astype(int).tolist()), len(cells)))
+        return fit(cells, visibility, weight, settings)
+
+    monkeypatch.setattr(cell_visibility, "fit", spied)
+    settings = cell_visibility.Settings(hidden=(8,), steps=150, batch=128)
+    score = defect_maps.fitted(sets, settings)
+    assert [s for s, _ in seen] == [{2, 3}, {1, 3}, {1, 2}]
+    found = defect_scores.by_kind(defect_scores.rows(sets, score))
+    assert min(found.values()) > 0.95
+    seen.clear()
+    defect_maps.fitted(sets, settings, ["lid"])
+    assert [n for _, n in seen] == [2 * 4 * 64] * 3  # copies with a lid are left out
+
+
+def test_scales_are_chosen_on_other_cameras():
+    """A scale that is right on camera b alone is never taken for b by b's own copies."""
+    sets = [made("a", 0, 0), made("b", 0, 1)]
+
+    def right(copies, k):
+        return 1 - copies.visibility[k]
+
+    def on_b_only(copies, k):
+        return right(copies, k) * (1 if copies.camera == "b" else -1)
+
+    def on_a_only(copies, k):
+        return -on_b_only(copies, k)
+
+    score = defect_maps.chosen(sets, [on_b_only, on_a_only])
+    for one, wrong in zip(sets, (-1, -1), strict=True):
+        np.testing.assert_array_equal(score(one, 0), wrong * right(one, 0))
+
+
+def test_one_camera_is_refused():
+    with pytest.raises(ValueError, match="one camera only"):
+        defect_maps.fitted([made("a", 0, 0)], cell_visibility.Settings())
+
+
+def test_a_run_from_photographs_to_tables(tmp_path, capsys, monkeypatch):
+    for camera in "ab":
+        folder = tmp_path / camera
+        folder.mkdir()
+        drawn = synthetic.draw(ord(camera), 512, camera)
+        picture = np.pad(drawn.image, ((8, 8), (8, 8), (0, 0)))
+        Image.fromarray(picture).save(folder / "x.png")
+        Image.fromarray(np.pad(drawn.vessels[..., 2], 8)).save(folder / "v.png")
+        (folder / "t.csv").write_text("image,vessels\nx.png,v.png\n")
+    args = ["--workdir", str(tmp_path / "run"), "--train", "1", "--every", "7", "--steps", "20"]
+    args += [f"--set=a={tmp_path / 'a' / 't.csv'}", f"--set=b={tmp_path / 'b' / 't.csv'}"]
+    assert defects.main(args) == 0
+    assert "2 photographs of a, b" in capsys.readouterr().out
+    with (tmp_path / "run" / "table.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert table[-1]["map"] == "known truth"
+    assert table[-1]["mean"].startswith("1.000")
+    with (tmp_path / "run" / "kinds.csv").open() as file:
+        assert [r["kind"] for r in csv.DictReader(file)] == list(KINDS)
+    assert (tmp_path / "run" / "kinds.png").stat().st_size > 10_000
+    with np.load(tmp_path / "run" / "copies" / "a~x.npz") as stored:
+        assert stored["image"].shape == (1 + 3 + 4 + 1, 512, 512, 3)
+    before = (tmp_path / "run" / "copies" / "a~x.npz").stat().st_mtime_ns
+    photos = defect_copies.photographs("a", tmp_path / "a" / "t.csv", 0, slice(None))
+    file = defect_copies.make(photos[0], tmp_path / "run" / "copies", 1, 7)
+    assert file.stat().st_mtime_ns == before
+
+
+def test_a_place_without_photographs_is_named(tmp_path):
+    with pytest.raises(ValueError, match="no photographs"):
+        defect_copies.photographs("a", tmp_path, 0, slice(None))
