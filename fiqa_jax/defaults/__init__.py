@@ -31,7 +31,7 @@ def base() -> ConfigDict:
     c.deliver = ""  # stage whose model becomes WORKDIR/model; of repetitions, the first
 
     c.data = ConfigDict()
-    c.data.source = "drawn"  # drawn | csv | folder | degraded | tfds | a data set: see below
+    c.data.source = "drawn"  # drawn | csv | folder | degraded | resaved | tfds | a data set
     # csv: the table; folder, data set: its root; tfds: of a prepared builder. The command line's
     # data.dir is read as this.
     c.data.path = ""
@@ -76,8 +76,10 @@ def base() -> ConfigDict:
     c.data.lq_ratio = 0.5  # drawn, degraded: share of low quality (usable or reject)
     c.data.severity_mix = (0.5, 0.5)  # drawn, degraded: of those, shares of usable and reject
     c.data.kinds = ()  # drawn, degraded: names of synthetic.KINDS; () all, "local" those on a part
-    c.data.base = "folder"  # degraded: good photographs in a folder | csv; settings as for those
-    c.data.copies = 8  # degraded: how often each photograph is degraded
+    # degraded: good photographs in a folder | csv; resaved: any; settings as for those
+    c.data.base = "folder"
+    # degraded: how often each photograph is degraded; resaved: copies of one of up to 256 pixels
+    c.data.copies = 8
     c.data.vessels = ""  # degraded: folder of vessel masks, called like the photographs
     c.data.seed = 0  # which photographs are drawn, how they degrade, who goes to which split
     c.data.limit = 0  # train on this many photographs only; 0 for all

@@ -105,6 +105,13 @@ METHODS: dict[str, dict[str, Any]] = {
         "pooling": "swap",  # swap | weighted | mean | max
         "field": True,  # patches outside the field have no part; released: they have
     },
+    "grader": {
+        "parts": ("grade",),  # grade (grade and defects of a photograph) | view (map and causes)
+        "trained": (),  # the parts that learn, the others stay as they are; () for all
+        "neighbour": 0.04,  # share of a grade's mass that goes to the grades next to it
+        "hide_size": 0.3,  # share of training examples that do not tell the size of the field
+        "dropout": 0.1,  # share of pooled features left out in training
+    },
 }
 
 # Artefacts of fit stages that are models: whose settings they take.

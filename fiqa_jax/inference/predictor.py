@@ -144,7 +144,10 @@ class Predictor:
             seen = [photos[i] for i in fine]
             image = self.filled([p.image for p in seen if isinstance(p, Photo)])
             fov = self.filled([p.fov for p in seen if isinstance(p, Photo)])
-            raw = self.model.predict({"image": image, "fov": fov})
+            size = [p.box[2] - p.box[0] for p in seen if isinstance(p, Photo)]
+            size += size[:1] * (self.batch - len(size))
+            field_px = np.array(size, np.float32)  # of the original: how fine a detail it can hold
+            raw = self.model.predict({"image": image, "fov": fov, "field_px": field_px})
             raw = {key: np.asarray(value)[: len(fine)] for key, value in raw.items()}
             fitted = self.model.config["temperature"]
             outputs = calibration.apply(judge.with_score(raw), fitted, self.details)

@@ -15,6 +15,7 @@ METHODS = {
     "cell_grades": "fiqa_jax.methods.efiqa_grades",
     "eyequal": "fiqa_jax.methods.eyequal",
     "inpaint": "fiqa_jax.methods.efiqa_inpaint",
+    "grader": "fiqa_jax.methods.grader",
     "mkcnet": "fiqa_jax.methods.mkcnet",
     "multitask": "fiqa_jax.methods.multitask",
     "nnpu": "fiqa_jax.methods.efiqa_cp",

@@ -205,7 +205,8 @@ def example(
 
     Args:
       arrays: `image [H, W, C] float32 in [0, 1]` and any of `fov [H, W] uint8`,
-        `vessels [H, W, 3] uint8`, `map [h, w] uint8`, `bad [h, w] uint8`. Maps are taken through
+        `vessels [H, W, 3] uint8`, `map [h, w] uint8`, `bad [h, w] uint8`,
+        `cause [h, w] uint8`. Maps are taken through
         the same geometry; where nothing was seen they become 0 (background).
       key: this example's key.
       geometry: matrices to multiply, first one first.
@@ -224,7 +225,7 @@ def example(
             # HIGHEST: a 3 x 3 product rounded to bfloat16 would bend the picture.
             matrix = jnp.matmul(draw(k), matrix, precision=jax.lax.Precision.HIGHEST)
         out["image"] = warp(out["image"], matrix, side=side)
-        for name in ("fov", "map", "bad"):
+        for name in ("fov", "map", "bad", "cause"):
             if name in out:
                 at = (
                     side if name == "fov" or not side else max(1, out[name].shape[0] * side // size)

@@ -225,7 +225,7 @@ def augmented(line: str) -> Callable[[Batch, jax.Array], dict[str, jax.Array]]:
       numbers come out on any number of devices.
     """
     transform = augment_spec.make(line)
-    spatial = ("image", "fov", "vessels", "map", "bad")
+    spatial = ("image", "fov", "vessels", "map", "bad", "cause")
 
     def apply(batch: Batch, key: jax.Array) -> dict[str, jax.Array]:
         out = dict(batch)

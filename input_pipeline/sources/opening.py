@@ -35,6 +35,7 @@ SOURCES = {
     "folder": "input_pipeline.sources.folder_source",
     "drawn": "input_pipeline.sources.synthetic_source",
     "degraded": "input_pipeline.sources.degraded_source",
+    "resaved": "input_pipeline.sources.resaved_source",
     "tfds": "input_pipeline.sources.tfds_source",
     **dict.fromkeys(READERS, "input_pipeline.sources.dataset_source"),
 }

@@ -1,0 +1,213 @@
+"""A small residual network that grades a whole photograph, and one that maps what is seen in it.
+
+Both read the same square: colours, the field's mask and green against its local mean, in which
+vessels and blur show at any brightness. Plain 3 x 3 convolutions only: depthwise ones are slow in
+XLA on CPUs. Batch normalisation with running statistics, not group normalisation: statistics of
+one photograph take out its own brightness and contrast, which is what is graded.
+"""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+WIDTHS = (16, 32, 64, 128)  # channels at 1/2, 1/4, 1/8 and 1/16 of the side
+WINDOW = 20  # pixels over which green is averaged, at a side of 128
+SHRINK = 4  # the average is taken on a grid so much coarser
+FLOOR = 0.05  # added to the local mean, so that dark corners do not divide by nothing
+REFERENCE_PX = 512.0  # a field of so many pixels counts as 0
+QUERIES = 4  # attention maps that pool the last features
+
+
+class Trunk(nn.Module):
+    """Features of a square photograph at four scales.
+
+    Attributes:
+      width: factor on `WIDTHS`.
+      dtype: compute dtype.
+      axis_name: mapped axis of batch statistics, None under jit.
+    """
+
+    width: float = 1.0
+    dtype: DTypeLike = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, image: jax.Array, fov: jax.Array, train: bool) -> list[jax.Array]:
+        """Args: image `[B, S, S, 3] float in [0, 1]`, fov `[B, S, S]` 0 or 1; S divides by 16.
+
+        Returns:
+          Features `[B, S/2, S/2, .]`, `[B, S/4, S/4, .]`, `[B, S/8, S/8, .]`, `[B, S/16, S/16, .]`.
+        """
+        widths = [max(8, round(self.width * w)) for w in WIDTHS]
+        x = space_to_depth(inputs(image, fov).astype(self.dtype), 2)
+        x = nn.Conv(widths[0], (3, 3), use_bias=False, dtype=self.dtype, name="stem")(x)
+        x = nn.relu(_norm(self, train, "stem_norm")(x))
+        out = [x]
+        for i, channels in enumerate(widths[1:]):
+            block = Block(channels, self.dtype, self.axis_name, name=f"block_{i}")
+            x = block(x, train)
+            out.append(x)
+        return out
+
+
+class Block(nn.Module):
+    """Halves the sides: two 3 x 3 convolutions beside a mean over 2 x 2 pixels."""
+
+    channels: int
+    dtype: DTypeLike
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """`[B, H, W, C]` -> `[B, H/2, W/2, channels]`."""
+        pad = ((1, 1), (1, 1))
+        how = {"use_bias": False, "dtype": self.dtype}
+        y = nn.Conv(self.channels, (3, 3), (2, 2), padding=pad, name="conv_0", **how)(x)
+        y = nn.relu(_norm(self, train, "norm_0")(y))
+        y = nn.Conv(self.channels, (3, 3), padding=pad, name="conv_1", **how)(y)
+        y = _norm(self, train, "norm_1")(y)
+        beside = nn.Conv(self.channels, (1, 1), name="beside", **how)(pooled(x, 2))
+        return nn.relu(y + beside)
+
+
+class Grader(nn.Module):
+    """Logits of the grade and of defects of a whole photograph.
+
+    Attributes:
+      grades: classes of the grade, 0 for none.
+      details: defects, 0 for none.
+      width, dtype, axis_name: see `Trunk`.
+      dropout: share of the pooled features that is left out in training.
+    """
+
+    grades: int = 3
+    details: int = 0
+    width: float = 1.0
+    dtype: DTypeLike = jnp.float32
+    axis_name: str | None = None
+    dropout: float = 0.1
+
+    @nn.compact
+    def __call__(
+        self, image: jax.Array, fov: jax.Array, field_px: jax.Array, train: bool
+    ) -> dict[str, jax.Array]:
+        """Args: image, fov: see `Trunk`; field_px `[B] float`, NaN where it is not known.
+
+        Returns:
+          `quality [B, grades]`, `details [B, details]` as asked for; with `train`, a `dropout`
+          stream of randomness is needed.
+        """
+        last = Trunk(self.width, self.dtype, self.axis_name, name="trunk")(image, fov, train)[-1]
+        x = last.reshape(len(last), -1, last.shape[-1])
+        scores = nn.Dense(QUERIES, dtype=self.dtype, name="attention")(x)
+        attended = jnp.einsum("bnq,bnc->bqc", jax.nn.softmax(scores, axis=1), x)
+        size, known = field_size(field_px)
+        features = jnp.concatenate(
+            [x.mean(1), attended.reshape(len(x), -1), size[:, None], known[:, None]], -1
+        ).astype(jnp.promote_types(self.dtype, jnp.float32))
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        hidden = nn.relu(nn.Dense(64, name="hidden")(drop(features)))
+        out = {}
+        if self.grades:
+            out["quality"] = nn.Dense(self.grades, name="quality")(drop(hidden))
+        if self.details:
+            out["details"] = nn.Dense(self.details, name="details")(drop(hidden))
+        return out
+
+
+class Viewer(nn.Module):
+    """Logits of what can be seen where: `cells x cells` of them, and of defects.
+
+    Attributes:
+      kinds: logits of a cell.
+      width, dtype, axis_name: see `Trunk`.
+    """
+
+    kinds: int
+    width: float = 1.0
+    dtype: DTypeLike = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, image: jax.Array, fov: jax.Array, train: bool) -> jax.Array:
+        """`[B, S/4, S/4, kinds]` logits; see `Trunk` for the arguments."""
+        _, fine, middle, coarse = Trunk(self.width, self.dtype, self.axis_name, name="trunk")(
+            image, fov, train
+        )
+        around = jnp.broadcast_to(coarse.mean((1, 2), keepdims=True), coarse.shape)
+        coarse = nn.relu(nn.Dense(32, dtype=self.dtype)(jnp.concatenate([coarse, around], -1)))
+        middle = nn.Dense(32, dtype=self.dtype)(middle) + enlarged(coarse, 2)
+        fine = nn.Dense(32, dtype=self.dtype)(fine) + enlarged(nn.relu(middle), 2)
+        x = nn.relu(nn.Conv(32, (3, 3), dtype=self.dtype, name="merge")(nn.relu(fine)))
+        return nn.Dense(self.kinds, name="cells")(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+
+
+def inputs(image: jax.Array, fov: jax.Array) -> jax.Array:
+    """`[B, S, S, 5]`: colours about 0, the mask, green over its local mean in the field.
+
+    Args:
+      image: `[B, S, S, 3] float in [0, 1]`; `fov`: `[B, S, S]`, 0 or 1.
+    """
+    mask = fov[..., None].astype(image.dtype)
+    green = image[..., 1:2] * mask
+    window = max(3, round(WINDOW * image.shape[1] / 128 / SHRINK)) | 1
+    total, count = (boxed(pooled(v, SHRINK), window) for v in (green, mask))
+    local = jnp.repeat(jnp.repeat(total / jnp.maximum(count, 1e-3), SHRINK, 1), SHRINK, 2)
+    return jnp.concatenate(
+        [(2 * image - 1) * mask, mask, 2 * (green - local) / (local + FLOOR) * mask], -1
+    )
+
+
+def field_size(field_px: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """log2(field / 512 px) and whether it is known, both `[B] float`; 0 and 0 where it is not."""
+    known = jnp.isfinite(field_px) & (field_px > 0)
+    size = jnp.log2(jnp.where(known, field_px, REFERENCE_PX) / REFERENCE_PX)
+    return size, known.astype(size.dtype)
+
+
+def space_to_depth(x: jax.Array, step: int) -> jax.Array:
+    """`[B, H, W, C]` -> `[B, H/step, W/step, step * step * C]`."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // step, step, w // step, step, c).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, h // step, w // step, step * step * c)
+
+
+def pooled(x: jax.Array, step: int) -> jax.Array:
+    """Means over `step` x `step` pixels: `[B, H, W, C]` -> `[B, H/step, W/step, C]`."""
+    b, h, w, c = x.shape
+    return x.reshape(b, h // step, step, w // step, step, c).mean((2, 4))
+
+
+def enlarged(x: jax.Array, times: int) -> jax.Array:
+    """Bilinear enlargement of `[B, H, W, C]` by a whole number."""
+    b, h, w, c = x.shape
+    return jax.image.resize(x, (b, h * times, w * times, c), "linear")
+
+
+def boxed(x: jax.Array, window: int) -> jax.Array:
+    """Sums over a `window` x `window` box about every pixel of `[B, H, W, C]`."""
+    for box in ((1, window, 1, 1), (1, 1, window, 1)):
+        zero = jnp.zeros((), x.dtype)
+        x = jax.lax.reduce_window(x, zero, jax.lax.add, box, (1, 1, 1, 1), "SAME")
+    return x
+
+
+def _norm(module: nn.Module, train: bool, name: str) -> nn.BatchNorm:
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.97,
+        dtype=getattr(module, "dtype", jnp.float32),
+        axis_name=getattr(module, "axis_name", None),
+        name=name,
+    )
+
+
+def parts(names: Sequence[str]) -> tuple[str, ...]:
+    """The parts of a model in their order, checked. Raises: ValueError."""
+    known = ("grade", "view")
+    if not names or {*names} - {*known}:
+        raise ValueError(f"method.parts {tuple(names)}: expected one or both of {known}")
+    return tuple(name for name in known if name in names)
