@@ -42,7 +42,10 @@ def get_config(arg: str = "") -> ConfigDict:
     if args.tiny:
         _tiny(c)
     defaults.add_stage(c, "grader", "train", uses="grader")
-    defaults.add_stage(c, "calibrated", "fit", of="grader", artefact="calibration")
+    # Once more from where it stood, by smaller steps: a restart of the cosine (Loshchilov 2017).
+    again = {"optim": {"lr": c.optim.lr / 2}, "model": {"init": "grader"}}
+    defaults.add_stage(c, "longer", "train", uses="grader", **again)
+    defaults.add_stage(c, "calibrated", "fit", of="longer", artefact="calibration")
     c.deliver = "calibrated"
     return c
 

@@ -31,7 +31,9 @@ def base() -> ConfigDict:
     c.deliver = ""  # stage whose model becomes WORKDIR/model; of repetitions, the first
 
     c.data = ConfigDict()
-    c.data.source = "drawn"  # drawn | csv | folder | degraded | resaved | tfds | a data set
+    c.data.source = (
+        "drawn"  # drawn | csv | folder | degraded | defects | resaved | tfds | a data set
+    )
     # csv: the table; folder, data set: its root; tfds: of a prepared builder. The command line's
     # data.dir is read as this.
     c.data.path = ""
@@ -78,7 +80,7 @@ def base() -> ConfigDict:
     c.data.kinds = ()  # drawn, degraded: names of synthetic.KINDS; () all, "local" those on a part
     # degraded: good photographs in a folder | csv; resaved: any; settings as for those
     c.data.base = "folder"
-    # degraded: how often each photograph is degraded; resaved: copies of one of up to 256 pixels
+    # degraded, defects: of each photograph; resaved: of one of up to 256 pixels
     c.data.copies = 8
     c.data.vessels = ""  # degraded: folder of vessel masks, called like the photographs
     c.data.seed = 0  # which photographs are drawn, how they degrade, who goes to which split

@@ -85,19 +85,26 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
         px = jnp.where(hidden, jnp.nan, px)
         terms: dict[str, losses.Term] = {}
         statistics = dict(model_state["batch_stats"])
+        drop = jax.vmap(lambda k: jax.random.fold_in(k, 1))(keys)
         for name in trained:
             given = (image, fov, px) if name == "grade" else (image, fov)
-            found, new = nets[name].clone(axis_name=axis.name).apply(
-                {"params": params[name], "batch_stats": statistics[name]},
-                *given,
-                True,
-                mutable=["batch_stats"],
-                rngs={"dropout": jax.random.fold_in(key, 2)},
+            more = {"keys": drop} if name == "grade" else {}
+            found, new = (
+                nets[name]
+                .clone(axis_name=axis.name)
+                .apply(
+                    {"params": params[name], "batch_stats": statistics[name]},
+                    *given,
+                    True,
+                    mutable=["batch_stats"],
+                    **more,
+                )
             )
             statistics[name] = new["batch_stats"]
-            terms |= _grade_terms(found, batch, config, data) if name == "grade" else _view_terms(
-                found, batch
-            )
+            if name == "grade":
+                terms |= _grade_terms(found, batch, config, data)
+            else:
+                terms |= _view_terms(found, batch)
         return terms, {"batch_stats": statistics}
 
     def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:

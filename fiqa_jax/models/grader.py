@@ -7,11 +7,14 @@ one photograph take out its own brightness and contrast, which is what is graded
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
+
+from fiqa_jax.models.norm import BatchNorm, parameter_dtype
 
 WIDTHS = (16, 32, 64, 128)  # channels at 1/2, 1/4, 1/8 and 1/16 of the side
 WINDOW = 20  # pixels over which green is averaged, at a side of 128
@@ -19,6 +22,7 @@ SHRINK = 4  # the average is taken on a grid so much coarser
 FLOOR = 0.05  # added to the local mean, so that dark corners do not divide by nothing
 REFERENCE_PX = 512.0  # a field of so many pixels counts as 0
 QUERIES = 4  # attention maps that pool the last features
+MERGED = 32  # channels of a cell of the map
 
 
 class Trunk(nn.Module):
@@ -43,7 +47,7 @@ class Trunk(nn.Module):
         """
         widths = [max(8, round(self.width * w)) for w in WIDTHS]
         x = space_to_depth(inputs(image, fov).astype(self.dtype), 2)
-        x = nn.Conv(widths[0], (3, 3), use_bias=False, dtype=self.dtype, name="stem")(x)
+        x = nn.Conv(widths[0], (3, 3), use_bias=False, name="stem", **kept_in(self.dtype))(x)
         x = nn.relu(_norm(self, train, "stem_norm")(x))
         out = [x]
         for i, channels in enumerate(widths[1:]):
@@ -64,7 +68,7 @@ class Block(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """`[B, H, W, C]` -> `[B, H/2, W/2, channels]`."""
         pad = ((1, 1), (1, 1))
-        how = {"use_bias": False, "dtype": self.dtype}
+        how = {"use_bias": False, **kept_in(self.dtype)}
         y = nn.Conv(self.channels, (3, 3), (2, 2), padding=pad, name="conv_0", **how)(x)
         y = nn.relu(_norm(self, train, "norm_0")(y))
         y = nn.Conv(self.channels, (3, 3), padding=pad, name="conv_1", **how)(y)
@@ -80,7 +84,7 @@ class Grader(nn.Module):
       grades: classes of the grade, 0 for none.
       details: defects, 0 for none.
       width, dtype, axis_name: see `Trunk`.
-      dropout: share of the pooled features that is left out in training.
+      dropout: share of the pooled features that is left out where keys are given.
     """
 
     grades: int = 3
@@ -92,29 +96,36 @@ class Grader(nn.Module):
 
     @nn.compact
     def __call__(
-        self, image: jax.Array, fov: jax.Array, field_px: jax.Array, train: bool
+        self,
+        image: jax.Array,
+        fov: jax.Array,
+        field_px: jax.Array,
+        train: bool,
+        keys: jax.Array | None = None,
     ) -> dict[str, jax.Array]:
-        """Args: image, fov: see `Trunk`; field_px `[B] float`, NaN where it is not known.
+        """Args: image, fov: see `Trunk`; field_px `[B] float`, NaN where it is not known; keys
+        `[B]` of the examples, for dropout.
 
         Returns:
-          `quality [B, grades]`, `details [B, details]` as asked for; with `train`, a `dropout`
-          stream of randomness is needed.
+          `quality [B, grades]`, `details [B, details]` as asked for.
         """
         last = Trunk(self.width, self.dtype, self.axis_name, name="trunk")(image, fov, train)[-1]
         x = last.reshape(len(last), -1, last.shape[-1])
-        scores = nn.Dense(QUERIES, dtype=self.dtype, name="attention")(x)
+        scores = nn.Dense(QUERIES, name="attention", **kept_in(self.dtype))(x)
         attended = jnp.einsum("bnq,bnc->bqc", jax.nn.softmax(scores, axis=1), x)
         size, known = field_size(field_px)
         features = jnp.concatenate(
             [x.mean(1), attended.reshape(len(x), -1), size[:, None], known[:, None]], -1
-        ).astype(jnp.promote_types(self.dtype, jnp.float32))
-        drop = nn.Dropout(self.dropout, deterministic=not train)
-        hidden = nn.relu(nn.Dense(64, name="hidden")(drop(features)))
+        ).astype(parameter_dtype(self.dtype))
+        how = kept_in(features.dtype)
+        if keys is not None:
+            features = dropped(features, keys, self.dropout)
+        hidden = nn.relu(nn.Dense(64, name="hidden", **how)(features))
         out = {}
         if self.grades:
-            out["quality"] = nn.Dense(self.grades, name="quality")(drop(hidden))
+            out["quality"] = nn.Dense(self.grades, name="quality", **how)(hidden)
         if self.details:
-            out["details"] = nn.Dense(self.details, name="details")(drop(hidden))
+            out["details"] = nn.Dense(self.details, name="details", **how)(hidden)
         return out
 
 
@@ -137,12 +148,20 @@ class Viewer(nn.Module):
         _, fine, middle, coarse = Trunk(self.width, self.dtype, self.axis_name, name="trunk")(
             image, fov, train
         )
+        how = kept_in(self.dtype)
         around = jnp.broadcast_to(coarse.mean((1, 2), keepdims=True), coarse.shape)
-        coarse = nn.relu(nn.Dense(32, dtype=self.dtype)(jnp.concatenate([coarse, around], -1)))
-        middle = nn.Dense(32, dtype=self.dtype)(middle) + enlarged(coarse, 2)
-        fine = nn.Dense(32, dtype=self.dtype)(fine) + enlarged(nn.relu(middle), 2)
-        x = nn.relu(nn.Conv(32, (3, 3), dtype=self.dtype, name="merge")(nn.relu(fine)))
-        return nn.Dense(self.kinds, name="cells")(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+        whole = jnp.concatenate([coarse, around], -1)
+        x = enlarged(nn.relu(nn.Dense(MERGED, name="coarse", **how)(whole)), 2)
+        x = enlarged(nn.relu(nn.Dense(MERGED, name="middle", **how)(middle) + x), 2)
+        x = nn.relu(nn.Dense(MERGED, name="fine", **how)(fine) + x)
+        x = nn.relu(nn.Conv(MERGED, (3, 3), name="merge", **how)(x))
+        exact = parameter_dtype(self.dtype)
+        return nn.Dense(self.kinds, name="cells", **kept_in(exact))(x.astype(exact))
+
+
+def kept_in(dtype: DTypeLike) -> dict[str, Any]:
+    """Settings of a layer that computes in `dtype` and keeps its parameters at least as exact."""
+    return {"dtype": dtype, "param_dtype": parameter_dtype(dtype)}
 
 
 def inputs(image: jax.Array, fov: jax.Array) -> jax.Array:
@@ -166,6 +185,12 @@ def field_size(field_px: jax.Array) -> tuple[jax.Array, jax.Array]:
     known = jnp.isfinite(field_px) & (field_px > 0)
     size = jnp.log2(jnp.where(known, field_px, REFERENCE_PX) / REFERENCE_PX)
     return size, known.astype(size.dtype)
+
+
+def dropped(x: jax.Array, keys: jax.Array, share: float) -> jax.Array:
+    """`[B, F]` with a `share` of each example's numbers at 0 and the others enlarged for it."""
+    keep = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - share, x.shape[1:]))(keys)
+    return jnp.where(keep, x / (1 - share), 0.0)
 
 
 def space_to_depth(x: jax.Array, step: int) -> jax.Array:
@@ -195,14 +220,8 @@ def boxed(x: jax.Array, window: int) -> jax.Array:
     return x
 
 
-def _norm(module: nn.Module, train: bool, name: str) -> nn.BatchNorm:
-    return nn.BatchNorm(
-        use_running_average=not train,
-        momentum=0.97,
-        dtype=getattr(module, "dtype", jnp.float32),
-        axis_name=getattr(module, "axis_name", None),
-        name=name,
-    )
+def _norm(module: Any, train: bool, name: str) -> BatchNorm:
+    return BatchNorm(train, module.dtype, module.axis_name, momentum=0.97, name=name)
 
 
 def parts(names: Sequence[str]) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ class Dataset:
       annotation: what the masks are: 'map' (FunPiQ's codes) | 'vessels' | '' for none.
       erase: boxes in original pixels that hide burned-in text.
       known: id -> what is known of a photograph that makes trouble.
+      in_parts: copies that hold only a part of the photographs are in use, and are opened.
       licence: of labels and photographs, in a line.
     """
 
@@ -70,6 +71,7 @@ class Dataset:
     annotation: Literal["", "map", "vessels"] = ""
     erase: tuple[tuple[int, int, int, int], ...] = ()
     known: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    in_parts: bool = False
 
 
 def tally(table: Table) -> dict[str, dict[str, int]]:

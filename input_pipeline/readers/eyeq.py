@@ -100,4 +100,5 @@ serve as well; they are found by name.""",
     known=dict.fromkeys(
         ("15337_left", "40764_right", "13227_left", "26250_left", "5371_left"), _UNCROPPED
     ),
+    in_parts=True,
 )

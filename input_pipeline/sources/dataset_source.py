@@ -11,7 +11,7 @@ from input_pipeline import readers
 from input_pipeline.readers.tree import Tree, photographs, tree
 from input_pipeline.sources.annotated import AnnotatedReader
 from input_pipeline.sources.photo_files import PhotoReader
-from input_pipeline.tables.examples import GRADABLE, QUALITY, Source, Table, TableError
+from input_pipeline.tables.examples import GRADABLE, QUALITY, Source, Table, TableError, take
 
 NO_FIELD = ("frame", "error")
 
@@ -73,7 +73,8 @@ def dataset_source(
       diagnosis: names of the diagnosis classes, as many as the set has; () for no diagnosis, None
         for the set's own names.
       require_labels: a set without any label that is asked for is an error.
-      require_files: photographs that are not there are an error; otherwise reading them is one.
+      require_files: photographs that are not there are an error (of sets that come in parts, where
+        none is there: the others are left out and counted); otherwise reading them is one.
 
     Raises:
       TableError: labels or photographs that are not there or not as published.
@@ -96,8 +97,10 @@ def dataset_source(
         )
     items = photographs(files, table.path.tolist(), found.annotations)
     missing = [i for i, item in enumerate(items) if not item]
-    if missing and require_files:
+    if missing and require_files and (not dataset.in_parts or len(missing) == len(items)):
         raise TableError(_missing(name, files, table, missing, dataset.instructions))
+    if missing and require_files:
+        table, items = _part(table, items)
     items = [
         item or os.path.abspath(files.root / place)
         for item, place in zip(items, table.path.tolist(), strict=True)
@@ -180,6 +183,21 @@ def asked_for(
 def _has(table: Table) -> list[str]:
     own = [label for label in table.labels if label != "details"]
     return [*own, *table.detail_names] or ["no labels"]
+
+
+def _part(table: Table, items: Sequence[str]) -> tuple[Table, list[str]]:
+    """The rows whose photographs are there; a note says how many of each grade are not."""
+    gone = np.array([not item for item in items])
+    grades = next((table.labels[k] for k in ("quality", "ungradable") if k in table.labels), None)
+    parts = ""
+    if grades is not None:
+        lost = grades[gone]
+        counts = [(name, int((lost == k).sum())) for k, name in enumerate(table.quality_names)]
+        parts = ", ".join(f"{name} {count:,}" for name, count in counts)
+    note = f"a part of the set: {gone.sum():,} of {len(items):,} photographs are not in the folder"
+    kept = take(table, np.flatnonzero(~gone))
+    kept = dataclasses.replace(kept, notes=(*kept.notes, f"{note} ({parts})" if parts else note))
+    return kept, [item for item in items if item]
 
 
 def _missing(

@@ -34,6 +34,7 @@ SOURCES = {
     "csv": "input_pipeline.sources.csv_source",
     "folder": "input_pipeline.sources.folder_source",
     "drawn": "input_pipeline.sources.synthetic_source",
+    "defects": "input_pipeline.sources.defects_source",
     "degraded": "input_pipeline.sources.degraded_source",
     "resaved": "input_pipeline.sources.resaved_source",
     "tfds": "input_pipeline.sources.tfds_source",

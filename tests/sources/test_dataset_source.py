@@ -61,13 +61,15 @@ def test_two_classes_of_a_set_with_three(tmp_path):
 
 
 def test_photographs_that_are_missing(tmp_path):
-    root = dummy_sets.write("eyeq", tmp_path)
-    (root / "train" / "10_right.jpeg").unlink()
-    with pytest.raises(TableError, match=r"(?s)1 of 5 photographs .*10_right.*on_bad=skip.*Kaggle"):
-        opening.make_source(settings("eyeq", root))
-    skipped = opening.make_source(settings("eyeq", root, on_bad="skip"), tmp_path / "work")
-    assert skipped.table.id.tolist() == ["10_left", "15337_left", "7_right", "9_left"]
-    assert "10_right" in (tmp_path / "work" / "left_out.csv").read_text()
+    root = dummy_sets.write("deepdrid", tmp_path)
+    whole = opening.make_source(settings("deepdrid", root)).table
+    (root / str(whole.path[1])).unlink()
+    said = rf"(?s)1 of {len(whole)} photographs .*on_bad=skip.*What to get where"
+    with pytest.raises(TableError, match=said):
+        opening.make_source(settings("deepdrid", root))
+    skipped = opening.make_source(settings("deepdrid", root, on_bad="skip"), tmp_path / "work")
+    assert skipped.table.id.tolist() == np.delete(whole.id, 1).tolist()
+    assert str(whole.id[1]) in (tmp_path / "work" / "left_out.csv").read_text()
 
 
 def test_five_files_are_known_to_be_trouble(tmp_path):
@@ -116,3 +118,21 @@ def test_the_digest_follows_labels_and_lists(tmp_path):
     one = opening.make_source(settings("iqad/EYEQ", root)).digest
     assert opening.make_source(settings("iqad/EYEQ", root)).digest == one
     assert opening.make_source(settings("iqad/EYEQ", root, lists="mkcnet")).digest != one
+
+
+def test_a_part_of_eyeq_opens_and_says_what_is_not_there(tmp_path):
+    root = dummy_sets.write("eyeq", tmp_path)
+    whole = opening.make_source(settings("eyeq", root)).table
+    gone = [0, len(whole) - 1]
+    for row in gone:
+        (root / str(whole.path[row])).unlink()
+    part = opening.make_source(settings("eyeq", root)).table
+    assert part.id.tolist() == [name for i, name in enumerate(whole.id) if i not in gone]
+    grades = [whole.quality_names[whole.labels["quality"][row]] for row in gone]
+    counts = ", ".join(f"{name} {grades.count(name)}" for name in whole.quality_names)
+    said = f"a part of the set: 2 of {len(whole)} photographs are not in the folder ({counts})"
+    assert said in part.notes
+    for name in whole.path:
+        (root / str(name)).unlink(missing_ok=True)
+    with pytest.raises(TableError, match=f"{len(whole)} of {len(whole)} photographs are not below"):
+        opening.make_source(settings("eyeq", root))

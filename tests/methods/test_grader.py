@@ -1,0 +1,161 @@
+"""The grader: targets and terms by hand, absent labels, what learns from what, equality."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from equal import assert_equal_over_devices, train
+
+from fiqa_jax import defaults
+from fiqa_jax.methods import grader
+from fiqa_jax.models import grader as nets
+from fiqa_jax.training import method as base
+
+GRADES = ("good", "usable", "reject")
+SIDE, CELLS = 32, 8
+
+
+def build(precision="float32", details=("clarity",), steps=5, augment="", names=GRADES, **own):
+    c = defaults.base()
+    c.method.update({**defaults.METHODS["grader"], **own})
+    c.model.update({"precision": precision, "width": 0.5})
+    c.augment.train = augment
+    c.optim.update({"lr": 1e-3, "schedule": "constant", "weight_decay": 0.01, "clip": 0.0})
+    counts = {"quality": (4, 2, 2)}
+    data = base.DataSpec(SIDE, 3, names, details, (), counts, 8, steps, 8, (0.5,) * 3, (0.25,) * 3)
+    return grader.build(c, data)
+
+
+def batches(steps, map_codes=True):
+    """Dark photographs are rejects; a quarter of every other one is covered."""
+    rng = np.random.default_rng(0)
+    for step in range(steps):
+        quality = rng.permutation(8) % 3
+        image = rng.integers(0, 60, (8, SIDE, SIDE, 3), dtype=np.uint8)
+        image += (90 * (2 - quality)).astype(np.uint8)[:, None, None, None]
+        truth = np.ones((8, CELLS, CELLS), np.uint8)
+        truth[::2, :4, :4] = 3
+        out = {
+            "image": image,
+            "fov": np.ones((8, SIDE, SIDE), np.uint8),
+            "field_px": rng.uniform(100, 900, 8).astype(np.float32),
+            "quality": quality.astype(np.int32),
+            "details": (quality[:, None] == 2).astype(np.int8),
+            "index": (np.arange(8) + 8 * step).astype(np.int32),
+        }
+        if map_codes:
+            out |= {"map": truth, "cause": np.where(truth == 3, 4, 0).astype(np.uint8)}
+        yield out
+
+
+def test_targets_of_ordinal_grades_by_hand():
+    got = grader.neighbouring(jnp.array([0, 1, 2, -1]), 0.1)
+    want = [[0.9, 0.1, 0], [0.05, 0.9, 0.05], [0, 0.1, 0.9], [0.9, 0.1, 0]]
+    np.testing.assert_allclose(got, want, atol=1e-7)
+
+
+def test_terms_of_cells_by_hand():
+    logits = np.zeros((2, 2, 2, 6), np.float32)
+    logits[0, 0, 1, :2] = [np.log(3), -np.log(3)]  # bad or usable: 3/4, bad: 1/4
+    logits[0, 0, 1, 2:] = [0, np.log(5), 0, 0]  # sharpness 5/8
+    codes = np.array([[[0, 2], [255, 0]], [[255, 0], [0, 0]]], np.uint8)
+    cause = np.array([[[0, 2], [3, 0]], [[1, 0], [0, 0]]], np.uint8)
+    terms = grader._view_terms(jnp.asarray(logits), {"map": codes, "cause": cause})
+    # The one known cell is usable: right with 3/4 both ways. The second photograph has none.
+    np.testing.assert_allclose(terms["cells"].value, [-np.log(0.75), 0], rtol=1e-6)
+    np.testing.assert_array_equal(terms["cells"].weight, [1, 0])
+    np.testing.assert_allclose(terms["cause"].value, [-np.log(5 / 8), 0], rtol=1e-6)
+
+
+def test_the_size_of_the_field():
+    size, known = nets.field_size(jnp.array([512.0, 128.0, jnp.nan, 0.0]))
+    np.testing.assert_allclose(size, [0, -2, 0, 0])
+    np.testing.assert_array_equal(known, [1, 1, 0, 0])
+
+
+def test_a_flat_photograph_has_no_green_above_its_own():
+    fov = np.ones((1, 32, 32), np.uint8)
+    fov[:, :, :9] = 0
+    image = np.full((1, 32, 32, 3), 0.4) * fov[..., None]
+    found = np.asarray(nets.inputs(jnp.asarray(image), jnp.asarray(fov)))
+    np.testing.assert_allclose(found[..., 4], 0, atol=1e-6)
+    np.testing.assert_array_equal(found[0, :, :9], 0)  # nothing from outside the field
+    np.testing.assert_allclose(found[0, :, 9:, :3], -0.2, atol=1e-6)
+
+
+def test_what_it_says_of_a_photograph():
+    method = build(parts=("grade", "view"), details=("clarity", "contrast"))
+    (batch,) = batches(1)
+    batch["fov"][:, :16] = 0
+    start = method.init(jax.random.key(0))
+    weights = {"params": start.params, **start.model_state}
+    out = method.predict(weights, batch, axis=None)
+    shapes = {k: v.shape for k, v in out.items()}
+    assert shapes == {
+        "p_quality": (8, 3),
+        "p_ungradable": (8,),
+        "score": (8,),
+        "p_details": (8, 2),
+        "map": (8, CELLS, CELLS),
+        "causes": (8, CELLS, CELLS, 4),
+    }
+    p = np.asarray(out["p_quality"])
+    np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-5)
+    np.testing.assert_allclose(out["score"], p[:, 2] + p[:, 1] / 2, rtol=1e-5)
+    np.testing.assert_array_equal(out["map"][:, :4], 0)  # outside the field
+    assert (np.asarray(out["map"][:, 4:]) > 0).all()
+    unknown = {k: v for k, v in batch.items() if k != "field_px"}
+    hidden = {**batch, "field_px": np.full(8, np.nan, np.float32)}
+    a, b = (method.predict(weights, x, axis=None)["p_quality"] for x in (unknown, hidden))
+    np.testing.assert_array_equal(a, b)
+    assert np.abs(a - p).max() > 0
+
+
+@pytest.mark.parametrize("trained", ["grade", "view"])
+def test_a_part_that_does_not_learn_stays_as_it_is(trained):
+    method = build(parts=("grade", "view"), trained=(trained,))
+    before = jax.device_get(jax.jit(method.init)(jax.random.key(0)))
+    after, _ = train(method, batches(2), "jit", 1, start=before)
+    for name in ("grade", "view"):
+        for tree in ("params", "model_state"):
+            old, new = getattr(before, tree), getattr(after, tree)
+            old, new = (x["batch_stats"] if tree == "model_state" else x for x in (old, new))
+            pairs = zip(jax.tree.leaves(old[name]), jax.tree.leaves(new[name]), strict=True)
+            moved = any((np.asarray(a) != np.asarray(b)).any() for a, b in pairs)
+            assert moved == (name == trained), (name, tree)
+
+
+def test_an_absent_grade_teaches_nothing():
+    method = build(details=())
+    (batch,) = batches(1, map_codes=False)
+    del batch["details"]
+    batch["quality"][:] = -1
+    before = jax.device_get(jax.jit(method.init)(jax.random.key(0)))
+    _, scalars = train(method, [batch], "jit", 1, start=before)
+    assert scalars[0]["loss"] == 0
+    assert scalars[0]["grad_norm"] == 0
+
+
+def test_equal_over_devices():
+    with jax.enable_x64():
+        method = build("float64", augment="flip|rotate(180)|tint(0.1)", parts=("grade", "view"))
+        assert_equal_over_devices(method, list(batches(3)), 1e-9)
+
+
+def test_it_learns():
+    method = build(parts=("grade", "view"), hide_size=0.0, dropout=0.0)
+    after, scalars = train(method, batches(25), "jit", 1)
+    assert scalars[-1]["quality"] < 0.5 * scalars[0]["quality"]
+    assert scalars[-1]["cells"] < 0.7 * scalars[0]["cells"]
+    assert after.step == 25
+
+
+def test_settings_that_do_not_fit():
+    with pytest.raises(ValueError, match="grades good, usable, reject are needed"):
+        build(names=("gradable", "ungradable"))
+    with pytest.raises(ValueError, match=r"method.parts \('maps',\)"):
+        build(parts=("maps",))
+    with pytest.raises(ValueError, match=r"is not among method\.parts"):
+        build(parts=("grade",), trained=("view",))
+    with pytest.raises(ValueError, match="neighbour"):
+        build(neighbour=0.6)
