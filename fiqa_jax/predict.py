@@ -84,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     batch = min(args.batch, len(items))
     predictor = photographs.predictor_of(args, batch, args.calibration)
+    if predictor.licence:
+        print(f"{predictor.name}: {predictor.licence}", file=sys.stderr)
     with lock.held(out):
         atomic.clean(out)
         rows, new = _rows(out, predictor, items, args)
@@ -167,6 +169,7 @@ def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[st
     if len(fine) < len(rows):
         schema.write_jsonl(log, fine)
     now |= _asked(args) | {"began_in": os.getcwd()}
+    now |= {"licence": predictor.licence} if predictor.licence else {}
     atomic.write(out / RUN, (json.dumps(now, indent=1) + "\n").encode())
     return {row["id"]: row for row in fine}
 

@@ -80,6 +80,7 @@ class Predictor:
         self.details = tuple(data["detail_names"])
         self.diagnosis = tuple(data["diagnosis_names"])
         self.thresholds = Thresholds.from_dict(config["thresholds"])
+        self.licence = str(config.get("licence", ""))  # what a user must know of it, in a line
         self.allow_frame = allow_frame or data["modality"] != "fundus"
         self.batch = batch
         self._probability: dict[str, float] = {}  # of being bad, from the score

@@ -1,0 +1,154 @@
+"""Predictions against readers' grades, per source, with floors beside and intervals over patients.
+
+    fiqa predict --model fundus --allow-frame --output out test.csv
+    python benchmarks/graded_photographs.py --predictions out/predictions.csv --table test.csv
+
+The table has the columns `path`, `patient`, `quality` and `source`. Floors are single numbers that
+know nothing of retinas, each turned so that it ranks the readers' rejects highest: bytes of the
+file for each pixel of its field, mean grey and the variance of the Laplacian in the field.
+Intervals: 95 %, 1,000 draws of patients. ECE: of the grade named, ten bins of equal mass.
+"""
+
+import argparse
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+from sklearn.metrics import f1_score, roc_auc_score
+
+from input_pipeline.photo.reader import read_photo
+
+GRADES = ("good", "usable", "reject")
+DRAWS = 1000
+FLOORS = ("bytes a pixel", "mean grey", "Laplacian variance")
+
+
+def read(predictions: Path, table: Path) -> dict[str, np.ndarray]:
+    """Judged photographs with a grade: truth, probabilities, decisions, who and where from."""
+    with open(table, newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["quality"]]
+    with open(predictions, newline="") as file:
+        found = {os.path.abspath(row["path"]): row for row in csv.DictReader(file)}
+    here = [(r, found[os.path.abspath(table.parent / r["path"])]) for r in rows]
+    fine = [(r, p) for r, p in here if p["status"] == "ok"]
+    print(f"{len(rows)} graded photographs, {len(rows) - len(fine)} of them not judged")
+    for r, p in here:
+        if p["status"] != "ok":
+            print(f"  {r['source']} {r['quality']}: {p['status']}")
+    return {
+        "path": np.array([os.path.abspath(table.parent / r["path"]) for r, _ in fine]),
+        "truth": np.array([GRADES.index(r["quality"]) for r, _ in fine]),
+        "p": np.array([[float(p[f"p_{g}"] or "nan") for g in GRADES] for _, p in fine]),
+        "score": np.array([float(p["score"]) for _, p in fine]),
+        "decision": np.array([p["decision"] for _, p in fine]),
+        "patient": np.array([r["patient"] for r, _ in fine]),
+        "source": np.array([r["source"] for r, _ in fine]),
+    }
+
+
+def floors(paths: np.ndarray) -> np.ndarray:
+    """`[N, 3]`, higher for what looks worse; see FLOORS."""
+    out = []
+    for path in paths.tolist():
+        photo = read_photo(path, 512)
+        grey = photo.image.mean(-1)
+        inside = photo.fov > 0
+        edge = ndimage.binary_erosion(inside, iterations=4)
+        width = photo.box[2] - photo.box[0]
+        area = inside.mean() * width**2
+        sharp = ndimage.laplace(grey)[edge].var() if edge.any() else 0.0
+        out.append((-os.path.getsize(path) / area, -grey[inside].mean(), -sharp))
+    return np.array(out)
+
+
+def ece(truth: np.ndarray, p: np.ndarray, bins: int = 10) -> float:
+    """Mean distance of confidence from accuracy over bins of equal mass."""
+    sure, right = p.max(-1), p.argmax(-1) == truth
+    parts = np.array_split(np.argsort(sure, kind="stable"), bins)
+    return sum(len(i) * abs(sure[i].mean() - right[i].mean()) for i in parts) / len(truth)
+
+
+def macro_auroc(truth: np.ndarray, p: np.ndarray) -> float:
+    return float(np.mean([roc_auc_score(truth == k, p[:, k]) for k in range(len(GRADES))]))
+
+
+def interval(measure: Callable[[np.ndarray], float], patient: np.ndarray) -> str:
+    """The measure of all rows, and its 95 % interval over draws of patients."""
+    names, who = np.unique(patient, return_inverse=True)
+    rows = [np.flatnonzero(who == k) for k in range(len(names))]
+    rng = np.random.default_rng(0)
+    draws = []
+    for _ in range(DRAWS):
+        taken = np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))])
+        try:
+            draws.append(measure(taken))
+        except ValueError:  # a draw without one of the grades
+            continue
+    low, high = np.nanpercentile(draws, (2.5, 97.5))
+    return f"{measure(np.arange(len(patient))):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def report(title: str, d: dict[str, np.ndarray]) -> None:
+    t, p, s, who = d["truth"], d["p"], d["score"], d["patient"]
+    print(
+        f"\n{title}: {len(t)} photographs of {len(np.unique(who))} patients, "
+        f"{np.bincount(t, minlength=3).tolist()} good, usable, reject"
+    )
+    if np.isfinite(p).all():
+        print("  macro one-against-rest AUROC", interval(lambda i: macro_auroc(t[i], p[i]), who))
+        f1 = lambda i: f1_score(t[i], p[i].argmax(-1), average="macro")  # noqa: E731
+        print("  macro-F1", interval(f1, who))
+        print("  accuracy", interval(lambda i: float((p[i].argmax(-1) == t[i]).mean()), who))
+        print("  ECE", interval(lambda i: ece(t[i], p[i]), who))
+        confusion = np.zeros((3, 3), int)
+        np.add.at(confusion, (t, p.argmax(-1)), 1)
+        print(f"  confusion, a row for each of the readers' grades: {confusion.tolist()}")
+    worst = p[:, 2] if np.isfinite(p).all() else s
+    print(
+        "  reject against the rest AUROC",
+        interval(lambda i: roc_auc_score(t[i] == 2, worst[i]), who),
+    )
+    two = np.flatnonzero(t != 1)
+    print(
+        "  reject against good AUROC",
+        interval(lambda i: roc_auc_score(t[two][i] == 2, worst[two][i]), who[two]),
+    )
+    for column, floor in enumerate(FLOORS):
+        f = d["floors"][:, column]
+        print(
+            f"  {floor}: reject against the rest AUROC",
+            interval(lambda i, f=f: roc_auc_score(t[i] == 2, f[i]), who),
+            "| model less floor",
+            interval(
+                lambda i, f=f: roc_auc_score(t[i] == 2, worst[i]) - roc_auc_score(t[i] == 2, f[i]),
+                who,
+            ),
+        )
+    accepted = d["decision"] == "accept"
+    for grade, name in enumerate(GRADES):
+        at = np.flatnonzero(t == grade)
+        if len(at):
+            share = lambda i, at=at: float(accepted[at][i].mean())  # noqa: E731
+            print(f"  of the readers' {name} accepted", interval(share, who[at]))
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    p.add_argument("--predictions", type=Path, required=True)
+    p.add_argument("--table", type=Path, required=True)
+    args = p.parse_args()
+    d = read(args.predictions, args.table)
+    d["floors"] = floors(d["path"])
+    groups = {f"source {s}": d["source"] == s for s in np.unique(d["source"]).tolist()}
+    large = ~np.isin(d["source"], ["eyeq_200"])
+    if large.any() and not large.all():
+        groups["all larger ones"] = large
+    for name, rows in groups.items():
+        report(name, {key: value[rows] for key, value in d.items()})
+
+
+if __name__ == "__main__":
+    main()
