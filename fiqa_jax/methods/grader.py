@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from fiqa_jax.models import grader
-from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training import losses, method, state
 from fiqa_jax.training.devices import Axis
 
 CAUSES = ("illumination", "sharpness", "contrast", "covered")  # codes 1 to 4 of `cause`
@@ -26,12 +26,13 @@ ABSENT = 255  # code of a cell of which nothing is known
 MAP_PX = 4  # pixels of an edge of a cell
 
 
-def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
+def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
     """The method for one stage.
 
     Args:
       config: the stage's sections model (width, precision), loss, optim, augment and method.
       data: photographs, RGB, of a side that divides by 16.
+      run: how long it is trained.
 
     Raises:
       ValueError: settings that do not exist, or data without a label that a part asks for.
@@ -67,14 +68,6 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
             params[name], statistics[name] = found["params"], found["batch_stats"]
         return params, {"batch_stats": statistics}
 
-    frozen = tuple((rf"{name}/.*", None) for name in names if name not in trained)
-    shapes = jax.eval_shape(start, jax.random.key(0))[0]
-    tx = optim.make(config.optim, shapes, data.steps, first=frozen)
-
-    def init(key: jax.Array) -> state.TrainState:
-        params, model_state = start(key)
-        return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
-
     def loss(
         params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis
     ) -> tuple[dict[str, losses.Term], Any]:
@@ -107,8 +100,7 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
                 terms |= _view_terms(found, batch)
         return terms, {"batch_stats": statistics}
 
-    def predict(variables: Any, batch: method.Batch, *, axis: Axis) -> method.Outputs:
-        del axis  # running statistics: every example stands alone
+    def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         image, fov, px = (v.astype(dtype) for v in _read(batch))
         out: method.Outputs = {}
         for name in names:
@@ -118,7 +110,8 @@ def build(config: ConfigDict, data: method.DataSpec) -> method.Method:
             out |= _grades(found) if name == "grade" else _view(found, fov)
         return out
 
-    return method.Method(init, method.gradient_step(loss, tx, config.optim.ema), predict)
+    frozen = tuple((rf"{name}/.*", None) for name in names if name not in trained)
+    return method.make(config, run, start, loss, predict, frozen=frozen)
 
 
 def _read(batch: method.Batch) -> tuple[jax.Array, jax.Array, jax.Array]:

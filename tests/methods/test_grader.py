@@ -22,8 +22,8 @@ def build(precision="float32", details=("clarity",), steps=5, augment="", names=
     c.augment.train = augment
     c.optim.update({"lr": 1e-3, "schedule": "constant", "weight_decay": 0.01, "clip": 0.0})
     counts = {"quality": (4, 2, 2)}
-    data = base.DataSpec(SIDE, 3, names, details, (), counts, 8, steps, 8, (0.5,) * 3, (0.25,) * 3)
-    return grader.build(c, data)
+    data = base.DataSpec(SIDE, 3, names, details, (), counts, (0.5,) * 3, (0.25,) * 3)
+    return grader.build(c, data, base.Run(steps, 8, 8))
 
 
 def batches(steps, map_codes=True):
@@ -89,7 +89,7 @@ def test_what_it_says_of_a_photograph():
     batch["fov"][:, :16] = 0
     start = method.init(jax.random.key(0))
     weights = {"params": start.params, **start.model_state}
-    out = method.predict(weights, batch, axis=None)
+    out = method.predict(weights, batch)
     shapes = {k: v.shape for k, v in out.items()}
     assert shapes == {
         "p_quality": (8, 3),
@@ -106,7 +106,7 @@ def test_what_it_says_of_a_photograph():
     assert (np.asarray(out["map"][:, 4:]) > 0).all()
     unknown = {k: v for k, v in batch.items() if k != "field_px"}
     hidden = {**batch, "field_px": np.full(8, np.nan, np.float32)}
-    a, b = (method.predict(weights, x, axis=None)["p_quality"] for x in (unknown, hidden))
+    a, b = (method.predict(weights, x)["p_quality"] for x in (unknown, hidden))
     np.testing.assert_array_equal(a, b)
     assert np.abs(a - p).max() > 0
 
