@@ -5,7 +5,8 @@
 The table has the columns `path`, `patient`, `split` and `quality`. Photographs are read at 128 px;
 those that are trained on come with copies at other sizes and JPEG qualities, and the size of the
 field in the file travels with each (`data.source=resaved`). The last stage fits a temperature and
-the thresholds of the decision on the validation split. WORKDIR/model is what ships as `fundus`.
+the thresholds of the decision on the validation split. WORKDIR/model is what ships as `fundus`
+(`benchmarks/join_graders.py` puts the map of `open` beside it).
 
 Arguments behind a colon: `tiny` (under a minute), `large` (for a GPU: 256 px, twice the channels,
 bfloat16, a longer run).
@@ -44,6 +45,7 @@ def get_config(arg: str = "") -> ConfigDict:
     defaults.add_stage(c, "grader", "train", uses="grader")
     # Once more from where it stood, by smaller steps: a restart of the cosine (Loshchilov 2017).
     again = {"optim": {"lr": c.optim.lr / 2}, "model": {"init": "grader"}}
+    again |= {"train": {"steps": max(1, c.train.steps * 13 // 14)}}
     defaults.add_stage(c, "longer", "train", uses="grader", **again)
     defaults.add_stage(c, "calibrated", "fit", of="longer", artefact="calibration")
     c.deliver = "calibrated"
