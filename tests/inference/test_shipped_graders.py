@@ -1,0 +1,46 @@
+"""The graders in the package: what their folders hold, and what they say of a synthetic eye."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from fiqa_jax import predict
+from fiqa_jax.inference.predictor import Predictor
+from fiqa_jax.pretrained import shipped
+from input_pipeline import synthetic
+
+GRADERS = ("fundus",)
+
+
+@pytest.mark.parametrize("name", GRADERS)
+def test_a_folder_holds_weights_and_words_alone(name):
+    held = {file.name for file in (shipped.FOLDER / name).iterdir()}
+    allowed = {"config.json", "model.safetensors", "model_card.md", "LICENSE", "SHA256SUMS"}
+    assert {"config.json", "model.safetensors", "model_card.md"} <= held <= allowed
+    assert (shipped.FOLDER / name / "model.safetensors").stat().st_size < 8e6
+
+
+@pytest.mark.parametrize("name", GRADERS)
+def test_it_grades_in_one_pass(name):
+    predictor = Predictor(name)
+    row = predictor(synthetic.draw(3, 256, "a").image)
+    assert row["status"] == "ok"
+    assert sum(row[f"p_{grade}"] for grade in ("good", "usable", "reject")) == pytest.approx(1)
+    assert row["decision"] in ("accept", "review", "recapture")
+    assert 0 <= row["score"] <= 1
+
+
+def test_the_terms_of_fundus_are_said_where_it_judges(tmp_path, capsys):
+    text = (shipped.FOLDER / "fundus" / "LICENSE").read_text()
+    card = (shipped.FOLDER / "fundus" / "model_card.md").read_text()
+    for words in ("EyeQ", "EyePACS", "Kaggle"):
+        assert words in text
+        assert words in card
+    Image.fromarray(synthetic.draw(3, 128, "a").image).save(tmp_path / "eye.png")
+    out = tmp_path / "out"
+    assert predict.main(["--model", "fundus", "--output", str(out), str(tmp_path / "eye.png")]) == 0
+    said = capsys.readouterr().err
+    assert said.count("non-commercial") == 1
+    assert "non-commercial" in json.loads((out / "run.json").read_text())["licence"]
+    assert Predictor("efiqa").licence == ""
