@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import shipped_config
 
 from fiqa_jax import calibrate
 from fiqa_jax.predictions import rows as judge
@@ -78,12 +79,11 @@ def model(tmp_path):
     """A model directory, predictions made with it, and labels of the same photographs."""
     directory = tmp_path / "model"
     directory.mkdir()
-    config = {
-        "schema": 1,
-        "name": "m",
-        "temperature": {"ungradable": {"slope": 2.0, "offset": 1.0}},
-    }
-    config["thresholds"] = {"ungradable": 0.4}
+    config = shipped_config.config(
+        name="m",
+        temperature={"ungradable": {"slope": 2.0, "offset": 1.0}},
+        thresholds={"ungradable": 0.4},
+    )
     (directory / "config.json").write_text(json.dumps(config))
     (directory / "model.safetensors").write_bytes(b"weights")
     bad = np.arange(100) % 2

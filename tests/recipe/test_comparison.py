@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import shipped_config
 
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
@@ -27,7 +28,8 @@ def write(directory, ids, truth, prob, counts=None):
     schema.write_csv(path, rows, schema.columns(truth=True))
     if counts:
         (directory / "model").mkdir()
-        config = {"schema": 1, "data": {"class_counts": {"quality": counts}}}
+        data = shipped_config.config()["data"] | {"class_counts": {"quality": counts}}
+        config = shipped_config.config(data=data)
         (directory / "model" / "config.json").write_text(json.dumps(config))
     return path
 

@@ -182,5 +182,5 @@ def test_settings_come_with_the_artefact():
     c = defaults.base()
     stage = defaults.add_stage(c, "s", "fit", artefact="coreset", method={"share": 0.5})
     assert (stage.method.share, stage.method.reach) == (0.5, 3)
-    other = defaults.add_stage(c, "t", "fit", artefact="threshold")
+    other = defaults.add_stage(c, "t", "fit", artefact="calibration")
     assert not dict(other.method)
