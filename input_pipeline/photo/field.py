@@ -4,6 +4,8 @@ EyeQ's preprocessing (Fu et al. 2019, released code) thresholds against the dark
 centre and radius from the extent of what is left. The same idea here, made robust: points where
 scan lines first leave the dark surround, a circle through them by RANSAC, then the edge itself
 measured along the circle, which both refines the circle and decides whether to believe it.
+
+What the field shows is no concern of this module; see `scope`.
 """
 
 import dataclasses
@@ -11,61 +13,138 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
-from input_pipeline.photo import circle, retina
+from input_pipeline.photo import circle
 
-SEARCH_SIDE = 512  # pixels; pictures with a long side of 340 to 770 are searched best
+SEARCH_SIDE = 256  # pixels on the long side of a picture that is searched, at most
 STEPS = (3, 6, 12, 24, 48, 96)  # grey levels above the surround, tried until a circle is certain
+STRONG = 0.3  # of the brightness: the step tried first; halos of a bright field lie below
 SMALLEST = 48  # pixels; a shorter side holds no field
+WHITE = 235  # grey levels; a border as bright as this throughout is paper, not a dark surround
+NEAR = 3.0  # pixels about the circle that belong to neither side of its edge
+SECOND_LIGHT = 0.2  # light outside the circle, share of its area, that asks for a second field
+
+Frame = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def find_field(
-    image: np.ndarray, hidden: np.ndarray | None = None
-) -> tuple[circle.Circle | None, str]:
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """What was found in one picture, in its pixels (pixel i covers the interval i to i + 1)."""
+
+    circle: circle.Circle | None  # the round field; None where no circle convinces
+    frame: Frame  # the photograph inside padding that somebody added; the picture where none is
+    surround: int  # grey level of the dark surround, 0 to 255
+    second: circle.Circle | None  # another round field beside the first
+    seen: str  # one line: what was seen
+    inverted: bool  # the surround is white
+
+
+def find_field(image: np.ndarray, hidden: np.ndarray | None = None) -> Field:
     """Finds the circular field of view.
 
     Args:
-      image: `[h, w, 3] uint8` RGB, best about SEARCH_SIDE pixels on its long side.
+      image: `[h, w, 3] uint8` RGB, long side at most about SEARCH_SIDE pixels.
       hidden: `[h, w] bool`, True where the picture says nothing (erased boxes), or None.
-
-    Returns:
-      The field, or None where no circle convinces or what it shows is not the inside of an eye,
-      and one line saying what was seen.
     """
-    if min(image.shape[:2]) < SMALLEST:
-        return None, f"too small for a field: shorter side below {SMALLEST} pixels"
-    level = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
+    h, w = image.shape[:2]
+    whole: Frame = (0.0, 0.0, float(w), float(h))
+    if min(h, w) < SMALLEST:
+        seen = f"too small for a field: shorter side below {SMALLEST} pixels"
+        return Field(None, whole, 0, None, seen, False)
+    level, inverted = _brightness(image)
     calm = _open5(level)
     surround = _surround(calm, hidden)
     window = _uncut(calm > surround + STEPS[1])
-    calm, level = calm[window], level[window].astype(np.float32)
+    frame = _padding(calm, surround, window)
     veil = None
     if hidden is not None:  # grown, as the edges of an erased box are not the field's
-        veil = ndimage.maximum_filter(hidden, 7)[window]
-    best = _best(calm, level, surround, veil)
+        veil = ndimage.maximum_filter(hidden, 7)
+    best = _in_window(calm, level, surround, veil, window)
+    if best is None or not best.convincing:
+        halves = _halves(calm, level, surround, veil)
+        if len(halves) == 2:
+            seen = "two round fields side by side"
+            return Field(halves[0], frame, surround, halves[1], seen, inverted)
     if best is None:
-        return None, "no circular edge against a dark surround"
+        seen = "no circular edge against a dark surround"
+        return Field(None, frame, surround, None, seen, inverted)
     seen = f"edge along {best.share:.0%} of the circle in the frame, {best.arc:.0f} degrees"
     if not best.convincing:
-        return None, (
+        seen = (
             f"no convincing circle ({seen}; {best.support:.0%} of the edges seen lie on it, "
             f"{best.scatter:.1f} pixels off; light outside along {best.leak:.0%}; its centre "
             f"{best.offset:.0%} from the frame's)"
         )
-    best = dataclasses.replace(best, x=best.x + window[1].start, y=best.y + window[0].start)
-    content = retina.look(image, best, surround + STEPS[0])
-    if content is not None and not content.retina:
-        return None, (
-            f"a round field ({seen}), but not the inside of an eye in it (fine detail in blue "
-            f"shared by all colours {content.shared:.3f} > {retina.MAX_SHARED})"
-        )
-    return best, seen
+        return Field(None, frame, surround, None, seen, inverted)
+    second = _beside(calm, level, surround, veil, best)
+    return Field(best, frame, surround, second, seen, inverted)
+
+
+def lit(image: np.ndarray, field: Field) -> np.ndarray:
+    """Where a picture without a round field shows anything: its frame less the black about it.
+
+    Black counts as surround where it reaches the frame's border and lies outside the ellipse that
+    fills what is lit: a cut or squared field holds that ellipse, and what is dark inside it is a
+    dark part of the photograph.
+
+    Args:
+      image: `[h, w, 3] uint8` RGB, as given to `find_field`.
+      field: of this picture.
+
+    Returns:
+      `[h, w] bool`; all of the frame where next to nothing is lit.
+    """
+    h, w = image.shape[:2]
+    left, top, right, bottom = field.frame
+    y, x = np.ogrid[:h, :w]
+    inside = (y + 0.5 > top) & (y + 0.5 < bottom) & (x + 0.5 > left) & (x + 0.5 < right)
+    level, _ = _brightness(image)
+    light = (_open5(level) > field.surround + STEPS[1]) & inside
+    if light.sum() < 0.05 * inside.sum():
+        return inside
+    rows, columns = np.flatnonzero(light.any(axis=1)), np.flatnonzero(light.any(axis=0))
+    t, b, l, r = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    ellipse = ((2 * y + 1 - t - b) / (b - t)) ** 2 + ((2 * x + 1 - l - r) / (r - l)) ** 2 <= 1
+    dark = inside & ~light & ~ellipse
+    label, _ = ndimage.label(dark)
+    rim = inside & ~ndimage.binary_erosion(inside)
+    touching = np.unique(label[rim & dark])
+    return inside & ~np.isin(label, touching[touching > 0])
+
+
+def _brightness(image: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Brightness `[h, w] uint8`, dark surround; and whether a white surround was turned dark."""
+    rim = np.concatenate([image[:2].reshape(-1, 3), image[-2:].reshape(-1, 3)])
+    rim = np.concatenate([rim, image[:, :2].reshape(-1, 3), image[:, -2:].reshape(-1, 3)])
+    if np.quantile(rim.min(axis=1), 0.25) >= WHITE:
+        darkest = np.minimum(np.minimum(image[..., 0], image[..., 1]), image[..., 2])
+        return np.uint8(255) - darkest, True
+    return np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2]), False
+
+
+def _in_window(
+    calm: np.ndarray,
+    level: np.ndarray,
+    surround: int,
+    veil: np.ndarray | None,
+    window: tuple[slice, slice],
+) -> circle.Circle | None:
+    """The best circle inside a window of the picture, in the picture's pixels."""
+    calm, light = calm[window], level[window].astype(np.float32)
+    if min(calm.shape) < SMALLEST // 2:
+        return None
+    best = _best(calm, light, surround, None if veil is None else veil[window])
+    if best is None:
+        return None
+    return dataclasses.replace(best, x=best.x + window[1].start, y=best.y + window[0].start)
 
 
 def _best(
     calm: np.ndarray, level: np.ndarray, surround: int, veil: np.ndarray | None
 ) -> circle.Circle | None:
     best: circle.Circle | None = None
-    for step in STEPS:
+    bright = float(np.quantile(calm, 0.9)) - surround
+    first = int(STRONG * bright)
+    for step in (*((first,) if first > STEPS[0] else ()), *STEPS):
         if surround + step >= 255:
             break
         points = _scan(calm > surround + step, veil)
@@ -76,6 +155,54 @@ def _best(
             if best is not None and best.certain:
                 return best
     return best
+
+
+def _beside(
+    calm: np.ndarray,
+    level: np.ndarray,
+    surround: int,
+    veil: np.ndarray | None,
+    first: circle.Circle,
+) -> circle.Circle | None:
+    """A second round field of like size in what is lit outside the first."""
+    h, w = calm.shape
+    y, x = np.ogrid[:h, :w]
+    away = np.hypot(x + 0.5 - first.x, y + 0.5 - first.y)
+    out = away > first.radius + NEAR
+    light = out & (calm > surround + STEPS[2])
+    if light.sum() < SECOND_LIGHT * min(np.pi * first.radius**2, h * w - out.sum()):
+        return None
+    rows, columns = np.flatnonzero(light.any(axis=1)), np.flatnonzero(light.any(axis=0))
+    window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    window = tuple(
+        slice(max(0, part.start - 4), min(size, part.stop + 4))
+        for part, size in zip(window, (h, w), strict=True)
+    )
+    dimmed = np.where(out, level, surround).astype(np.uint8)
+    found = _in_window(np.where(out, calm, surround), dimmed, surround, veil, window)
+    if found is None or not found.convincing or found.arc < circle.SHORT_ARC:
+        return None
+    if not 0.6 < found.radius / first.radius < 1.6:
+        return None
+    apart = np.hypot(found.x - first.x, found.y - first.y)
+    return found if apart > 0.8 * (found.radius + first.radius) else None
+
+
+def _halves(
+    calm: np.ndarray, level: np.ndarray, surround: int, veil: np.ndarray | None
+) -> list[circle.Circle]:
+    """Round fields in the two halves of a long picture, where each half holds one."""
+    h, w = calm.shape
+    if max(h, w) < 1.5 * min(h, w):
+        return []
+    middle = max(h, w) // 2
+    found = []
+    for part in (slice(0, middle), slice(middle, max(h, w))):
+        window = (slice(0, h), part) if w > h else (part, slice(0, w))
+        one = _in_window(calm, level, surround, veil, window)
+        if one is not None and one.convincing and one.arc >= circle.SHORT_ARC:
+            found.append(one)
+    return found
 
 
 def _open5(level: np.ndarray) -> np.ndarray:
@@ -100,7 +227,7 @@ def _surround(calm: np.ndarray, hidden: np.ndarray | None) -> int:
 
 
 def _uncut(light: np.ndarray) -> tuple[slice, slice]:
-    """The part of the picture that was the photograph before someone padded it with black.
+    """The part of the picture in which to search: what was there before somebody padded it.
 
     Where a field cut by the frame was padded, light ends in a straight line, much longer than the
     flat of a circle; that line is the frame's true border.
@@ -116,6 +243,38 @@ def _uncut(light: np.ndarray) -> tuple[slice, slice]:
             stop = int(place[-1]) + 1 if count[place[-1] - 1] > flat else len(count)
         window.append(slice(start, stop))
     return window[0], window[1]
+
+
+def _padding(calm: np.ndarray, surround: int, window: tuple[slice, slice]) -> Frame:
+    """The true frame: a line of `_uncut` counts where the picture breaks off there at once.
+
+    A shadow, too, can end in a long line, but over many pixels: it is a dark part of the field.
+    """
+    ends = []
+    for axis in (0, 1):
+        lines = calm if axis == 0 else calm.T
+        across = window[1 - axis]
+        start, stop = window[axis].start, window[axis].stop
+        size = len(lines)
+        if start and not _breaks_off(lines[start:, across], surround):
+            start = 0
+        if stop < size and not _breaks_off(lines[:stop, across][::-1], surround):
+            stop = size
+        ends.append((start, stop))
+    (top, bottom), (left, right) = ends
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _breaks_off(lines: np.ndarray, surround: int) -> bool:
+    """Whether lines `[n, k]`, from the outermost inward, are as bright near the end as deeper."""
+    if len(lines) < 16:
+        return False
+    deep = lines[12].astype(np.float32) - surround
+    columns = deep > STEPS[1]
+    if columns.sum() < 8:
+        return False
+    near = lines[3].astype(np.float32) - surround
+    return bool(np.median(near[columns] / deep[columns]) > 0.5)
 
 
 def _scan(light: np.ndarray, veil: np.ndarray | None) -> np.ndarray:
