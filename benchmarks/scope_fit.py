@@ -1,6 +1,7 @@
 """Fits the weights of the reader's test of scope and writes them as Python.
 
-    python benchmarks/scope_fit.py HRF CHASE_DB1 IDRiD --output input_pipeline/scope_weights.py
+    python benchmarks/scope_fit.py HRF CHASE_DB1 IDRiD \
+        --output input_pipeline/photo/scope_weights.py
 
 Folders of photographs of eyes that may train what is shipped (these three are CC BY 4.0); synthetic
 fundus images are added. Each photograph is spoilt many times over, the other pictures are drawn
@@ -16,8 +17,9 @@ import numpy as np
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from input_pipeline import scope, scope_pictures, synthetic
-from input_pipeline.field import SEARCH_SIDE, find_field
+from input_pipeline import synthetic
+from input_pipeline.photo import scope, scope_pictures
+from input_pipeline.photo.field import SEARCH_SIDE, find_field
 
 TEMPLATE = '''"""Weights of `scope`'s logistic regression; written by benchmarks/scope_fit.py.
 
@@ -40,7 +42,13 @@ def features(image: np.ndarray) -> np.ndarray | None:
     """Of a picture, where the decision is the regression's: colour, and something in it."""
     field = find_field(image)
     found = scope.measure(image, field)
-    if found is None or found.grey > scope.ONE_COLOUR or found.light < 0.1 or found.white > 0.9 or found.fine < scope.NO_DETAIL:
+    if (
+        found is None
+        or found.grey > scope.ONE_COLOUR
+        or found.light < 0.1
+        or found.white > 0.9
+        or found.fine < scope.NO_DETAIL
+    ):
         return None
     return found.features
 
@@ -67,7 +75,7 @@ def main() -> None:
     p.add_argument("--copies", type=int, default=16, help="of each photograph (%(default)s)")
     p.add_argument("--drawn", type=int, default=40, help="synthetic fundus images (%(default)s)")
     p.add_argument("--others", type=int, default=3000, help="other pictures (%(default)s)")
-    p.add_argument("--refused", type=float, default=0.01, help="of the eyes (%(default)s)")
+    p.add_argument("--refused", type=float, default=0.03, help="of the eyes (%(default)s)")
     args = p.parse_args()
     rng = np.random.default_rng(0)
     rows, truth, group = [], [], []
@@ -93,15 +101,15 @@ def main() -> None:
         held[part == k] = fitted(z[part != k], y[part != k]).predict_proba(z[part == k])[:, 1]
     model = fitted(z, y)
     cut = float(np.quantile(held[y == 1], args.refused))
-    told = dict(eyes=int(y.sum()), others=int((1 - y).sum()))
-    told |= dict(refused=float(np.mean(held[y == 1] < cut)))
-    told |= dict(passed=float(np.mean(held[y == 0] >= cut)))
+    told = {"eyes": int(y.sum()), "others": int((1 - y).sum())}
+    told |= {"refused": float(np.mean(held[y == 1] < cut))}
+    told |= {"passed": float(np.mean(held[y == 0] >= cut))}
 
     def line(values: np.ndarray) -> str:
         return ", ".join(f"{value:.4f}" for value in values)
 
-    numbers = dict(mean=line(mean), spread=line(spread), weights=line(model.coef_[0]))
-    numbers |= dict(eye=line(np.median(standard[y == 1], axis=0)))
+    numbers = {"mean": line(mean), "spread": line(spread), "weights": line(model.coef_[0])}
+    numbers |= {"eye": line(np.median(standard[y == 1], axis=0))}
     text = TEMPLATE.format(bias=model.intercept_[0], cut=cut, **numbers, **told)
     args.output.write_text(text, encoding="utf-8")
     print(text)

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa_jax.evaluation import calibration
-from fiqa_jax.predictions import advice, own_calibration
+from fiqa_jax.inference import findings
+from fiqa_jax.predictions import own_calibration
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import Row
@@ -42,8 +43,8 @@ class Predictor:
 
     Args:
       model: a model directory, the name of one that comes with the package, or a loaded model.
-      allow_frame: judge photographs without a round field of view as well; else they are
-        `out_of_scope` (fundus models only).
+      allow_frame: judge whatever can be read; else pictures that show anything but the inside of
+        one eye are `out_of_scope` (fundus models only).
       batch: photographs that go through the model together; a smaller group is filled up, so that
         the model is compiled once.
       calibration: a file of `fiqa calibrate`: limits of the score fitted to a clinic's own labels.
@@ -142,19 +143,22 @@ class Predictor:
         outputs: dict[str, NDArray[Any]] = {}
         rows: dict[int, Row] = {}
         if fine:
-            seen = [photos[i] for i in fine]
-            image = self.filled([p.image for p in seen if isinstance(p, Photo)])
-            fov = self.filled([p.fov for p in seen if isinstance(p, Photo)])
-            size = [p.box[2] - p.box[0] for p in seen if isinstance(p, Photo)]
+            seen = [photo for photo in (photos[i] for i in fine) if isinstance(photo, Photo)]
+            image = self.filled([photo.image for photo in seen])
+            fov = self.filled([photo.fov for photo in seen])
+            size = [photo.box[2] - photo.box[0] for photo in seen]
             size += size[:1] * (self.batch - len(size))
             field_px = np.array(size, np.float32)  # of the original: how fine a detail it can hold
             raw = self.model.predict({"image": image, "fov": fov, "field_px": field_px})
             raw = {key: np.asarray(value)[: len(fine)] for key, value in raw.items()}
+            empty = np.array([bool(photo.empty) for photo in seen])
+            raw = findings.worst(raw, empty)
             fitted = self.model.config["temperature"]
             outputs = calibration.apply(judge.with_score(raw), fitted, self.details)
             if self._probability and "p_ungradable" not in outputs and "p_quality" not in outputs:
                 score = np.asarray(outputs["score"], np.float64)
                 outputs["p_ungradable"] = own_calibration.probability(score, self._probability)
+            limit = self.thresholds.map
             made = judge.rows_from_outputs(
                 outputs,
                 path=[path[i] for i in fine],
@@ -165,6 +169,10 @@ class Predictor:
                 thresholds=self.thresholds,
                 model=self.name,
                 fov=fov[: len(fine)],
+                findings=[
+                    findings.of(photo, outputs["map"][i] if "map" in outputs else None, limit)
+                    for i, photo in enumerate(seen)
+                ],
             )
             rows = dict(zip(fine, made, strict=True))
         out = []
@@ -176,7 +184,7 @@ class Predictor:
 
     def in_scope(self, photo: Photo | PhotoError) -> bool:
         """Whether there is a photograph, and of the kind that is judged."""
-        return isinstance(photo, Photo) and (self.allow_frame or photo.field == "circle")
+        return isinstance(photo, Photo) and (self.allow_frame or not photo.scope)
 
     def filled(self, arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """Up to `batch` arrays of one shape as `[batch, ...]`, the first one repeated."""
@@ -189,7 +197,7 @@ class Predictor:
             path,
             id,
             "error" if unread else "out_of_scope",
-            str(photo) if unread else advice.OUT_OF_SCOPE[0],
+            str(photo) if isinstance(photo, PhotoError) else photo.scope,
             self.name,
             self.details,
             self.diagnosis,

@@ -10,11 +10,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 DECISIONS = ("accept", "review", "recapture")
 NAMED_AREA = 0.05  # a bad share of the field below this is not worth a reason
+# One rule for decision, reasons and bad area: with so much of the field bad, a photograph is not
+# accepted, or is taken again, whatever its score; so it is reviewed where the macula is lost.
+AREA_REVIEW, AREA_RECAPTURE, MACULA_LOST = 0.25, 0.5, 0.5
+FEW_PIXELS = 200  # across the field: fewer cannot show whether a photograph is sharp
+MOST_SHOWN = 0.5  # of the round field: less of it in the picture is not accepted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +69,9 @@ DEFECTS: dict[str, Defect] = {
 }
 _GENERAL = "Check focus, light, lids and fixation, then retake. " + _STAYS
 OUT_OF_SCOPE = (
-    "no round field of view: not a colour fundus photograph, or another kind of camera",
-    "Look at the file. If it is a fundus photograph without a dark surround, predict it again "
-    "with --allow-frame.",
+    "not a photograph of the inside of one eye",
+    "Look at the file. If it is a photograph of the inside of an eye, predict it again with "
+    "--allow-frame.",
 )
 UNREADABLE = "Open the file in an image viewer; export or copy it again from the camera."
 
@@ -142,45 +144,66 @@ def decide(score: float, quality: str, thresholds: Thresholds) -> str:
     return "recapture" if score >= 0.5 else "accept"
 
 
-def bad_area(
-    quality_map: NDArray[np.floating], fov: NDArray[np.uint8] | None, threshold: float
-) -> tuple[float, str]:
-    """How much of the field of view is bad, and where.
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something seen in a photograph that limits its decision, whatever a model says."""
 
-    Args:
-      quality_map: [h, w] float in [0, 1], 1 = bad.
-      fov: [S, S] uint8, 1 inside the field; None: everything is inside.
-      threshold: cells from here on count.
+    least: str  # the mildest decision it leaves: review | recapture
+    reason: str
+    advice: str
 
-    Returns:
-      (share of the field's cells in [0, 1], place in words: '' | 'centre' | 'all over' |
-      'upper left' ...). NaN and '' where no cell lies inside.
-    """
-    h, w = quality_map.shape
-    inside = np.ones((h, w), bool)
-    if fov is not None:
-        rows = ((np.arange(h) + 0.5) * fov.shape[0] / h).astype(np.int64)
-        columns = ((np.arange(w) + 0.5) * fov.shape[1] / w).astype(np.int64)
-        inside = fov[np.ix_(rows, columns)] > 0
-    if not inside.any():
-        return float("nan"), ""
-    bad = inside & (quality_map >= threshold)
-    share = float(bad.sum() / inside.sum())
-    if not bad.any():
-        return share, ""
-    if share > 0.8:
-        return share, "all over"
-    y, x = (np.argwhere(bad).mean(0) + 0.5) / (h, w) * 2 - 1  # -1..1, the field's centre is 0
-    down = "lower" if y > 0 else "upper"
-    across = "right" if x > 0 else "left"
-    if math.hypot(y, x) < 0.2:
-        return share, "centre" if share < 0.5 else "all over"
-    # Within 22.5 degrees of an axis only that axis is named.
-    if abs(x) < abs(y) * math.tan(math.pi / 8):
-        return share, f"{down} part"
-    if abs(y) < abs(x) * math.tan(math.pi / 8):
-        return share, across
-    return share, f"{down} {across}"
+
+def too_few_pixels(across: float) -> Finding | None:
+    """Of a field of so many original pixels, where they are too few to judge sharpness."""
+    if across >= FEW_PIXELS:
+        return None
+    return Finding(
+        "review",
+        f"pixels: {across:.0f} across the field, too few to judge sharpness",
+        "Judge the photograph at its full size, as the camera stored it.",
+    )
+
+
+def cut_field(shown: float) -> Finding | None:
+    """Of a round field of which so much lies in the picture, 0 to 1."""
+    if shown >= MOST_SHOWN:
+        return None
+    return Finding(
+        "review",
+        f"field: only {shown:.0%} of it lies in the picture",
+        "Export the whole photograph; if the camera cut it, retake.",
+    )
+
+
+def nothing_seen(what: str) -> Finding | None:
+    """Of a picture that is black, white or blurred all over (`what`); '' for none of these."""
+    if not what:
+        return None
+    return Finding("recapture", f"overall: nothing of a retina can be seen, {what}", _GENERAL)
+
+
+def large_area(area: float, place: str) -> Finding | None:
+    """Of a map that calls so much of the field bad; NaN for no map."""
+    if not area >= AREA_REVIEW:
+        return None
+    least = "recapture" if area >= AREA_RECAPTURE else "review"
+    return Finding(least, _area(area, place), _GENERAL)
+
+
+def macula_lost(share: float) -> Finding | None:
+    """Of a map that calls so much of the macula bad; NaN where none was found."""
+    if not share >= MACULA_LOST:
+        return None
+    return Finding("review", f"map: {share:.0%} of the macula bad", _GENERAL)
+
+
+def settled(decision: str, findings: Iterable[Finding]) -> str:
+    """The decision, made no milder than any of the findings allows."""
+    return max([decision, *(finding.least for finding in findings)], key=DECISIONS.index)
+
+
+def _area(area: float, place: str) -> str:
+    return f"map: {area:.0%} of the field bad" + (f", {place}" if place else "")
 
 
 def explain(
@@ -191,6 +214,7 @@ def explain(
     thresholds: Thresholds,
     area: float = float("nan"),
     place: str = "",
+    findings: Sequence[Finding] = (),
 ) -> tuple[str, str]:
     """Reasons and advice for one photograph.
 
@@ -200,6 +224,7 @@ def explain(
       quality: the grade in a word, or ''.
       thresholds: a defect is named from its own threshold on.
       area: share of the field that is bad, NaN without a map; `place`: where, in words.
+      findings: named with their advice, those that limit the decision most first.
 
     Returns:
       (reasons joined by '; ', most probable first; advice, '' where the photograph is accepted).
@@ -214,14 +239,17 @@ def explain(
     )
     found = [(name, defect(name)) for _, name in named]
     reasons = [f"{name}: {record.says} ({record.cause})" for name, record in found]
+    limits = sorted(findings, key=lambda finding: -DECISIONS.index(finding.least))
     if area >= NAMED_AREA:
-        reasons.append(f"map: {area:.0%} of the field bad" + (f", {place}" if place else ""))
+        reasons.append(_area(area, place))
+    reasons += [finding.reason for finding in limits if finding.reason not in reasons]
     if decision == "accept":
         return "; ".join(reasons), ""
     if not reasons:
         grade = "score beyond the limit" if quality in ("", "good", "gradable") else quality
         reasons.append(f"overall: {grade}, no single cause stands out")
-    advice = list(dict.fromkeys(record.advice for _, record in found)) or [_GENERAL]
+    told = [record.advice for _, record in found] + [f.advice for f in limits]
+    advice = list(dict.fromkeys(text for text in told if text != _GENERAL)) or [_GENERAL]
     if len(advice) > 1:  # said once, at the end
         stays = any(_STAYS in text for text in advice)
         advice = [text.replace(_STAYS, "").strip() for text in advice] + [_STAYS] * stays

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from fiqa_jax.evaluation.decisions import badness, predicted_class
 from fiqa_jax.evaluation.metrics import GRADABLE, QUALITY
-from fiqa_jax.predictions import advice
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions import advice, places
+from fiqa_jax.predictions.advice import Finding, Thresholds
 from fiqa_jax.predictions.schema import DIAGNOSIS, SCHEMA, Row, columns
 
 JUDGED = ("p_quality", "p_ungradable", "p_details", "p_diagnosis", "score", "map")
@@ -47,6 +47,7 @@ def rows_from_outputs(
     model: str,
     fov: NDArray[np.uint8] | None = None,
     truth: Mapping[str, NDArray[Any]] | None = None,
+    findings: Sequence[Sequence[Finding]] | None = None,
 ) -> list[Row]:
     """Rows from a method's gathered outputs: status ok, or error where one is not finite.
 
@@ -59,6 +60,7 @@ def rows_from_outputs(
       model: name of the model, shown in every row.
       fov: [N, S, S] uint8, 1 inside the field; for the bad area.
       truth: labels as in metrics.head_scores; adds the true_* columns.
+      findings: of each photograph, what limits its decision beside the model's outputs.
 
     Returns:
       N rows in the order of `columns`.
@@ -84,7 +86,9 @@ def rows_from_outputs(
         row: Row = dict.fromkeys(names)
         row |= {"path": str(path[i]), "id": str(id[i]), "patient": str(people[i])}
         row |= {"status": "ok", "error": "", "map": "", "model": model, "schema": SCHEMA}
-        row |= _judged(one, details, diagnosis, thresholds, None if fov is None else fov[i])
+        limits = () if findings is None else findings[i]
+        mask = None if fov is None else fov[i]
+        row |= _judged(one, details, diagnosis, thresholds, mask, limits)
         if truth is not None:
             row |= _true({k: np.asarray(v)[i] for k, v in truth.items()}, details, diagnosis)
         made.append(row)
@@ -115,8 +119,9 @@ def failed_row(
     row: Row = dict.fromkeys(columns(details, diagnosis))
     out = status == "out_of_scope"
     row |= {"path": path, "id": id, "patient": patient or id, "status": status}
-    row |= {"error": "" if out else " ".join(reason.split()), "quality": ""}
-    row |= {"reasons": reason if out else reasons, "decision": "review"}
+    row |= {"error": " ".join(reason.split()), "quality": ""}
+    told = f"file: {advice.OUT_OF_SCOPE[0]}" if out else reasons
+    row |= {"reasons": told, "decision": "review"}
     row |= {"advice": advice.OUT_OF_SCOPE[1] if out else advice.UNREADABLE}
     return row | {"map": "", "model": model, "schema": SCHEMA}
 
@@ -127,6 +132,7 @@ def _judged(
     diagnosis: Sequence[str],
     thresholds: Thresholds,
     fov: NDArray[np.uint8] | None,
+    findings: Sequence[Finding],
 ) -> Row:
     row: Row = {"quality": ""}
     if "p_ungradable" in one:
@@ -145,12 +151,15 @@ def _judged(
         row |= {DIAGNOSIS + name: float(p) for name, p in zip(diagnosis, p_diagnosis, strict=True)}
     area, place = float("nan"), ""
     if "map" in one:
-        area, place = advice.bad_area(one["map"], fov, thresholds.map)
+        area, place = places.bad_area(one["map"], fov, thresholds.map)
         row["bad_area"] = area
     row["score"] = float(one.get("score", np.nan))
-    row["decision"] = advice.decide(row["score"], row["quality"], thresholds)
+    wide = advice.large_area(area, place)
+    limits = [*findings, *([wide] if wide else [])]
+    by_model = advice.decide(row["score"], row["quality"], thresholds)
+    row["decision"] = advice.settled(by_model, limits)
     row["reasons"], row["advice"] = advice.explain(
-        details, p_details, row["decision"], row["quality"], thresholds, area, place
+        details, p_details, row["decision"], row["quality"], thresholds, area, place, limits
     )
     return row
 

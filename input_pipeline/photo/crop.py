@@ -1,7 +1,7 @@
 """A square of a decoded picture as pixels, and the mask of what it shows."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -55,36 +55,65 @@ def crop(
     Returns:
       `[S, S, C] uint8`, 0 where a pixel's centre lies outside the photograph.
     """
-    picture = np.asarray(upright.image)
-    picture = picture.reshape(*picture.shape[:2], -1)
-    out = np.zeros((side, side, picture.shape[2]), np.uint8)
+    picture = upright.image
+    channels = len(picture.getbands())
+    out = np.zeros((side, side, channels), np.uint8)
     rows, columns = _shown(square, side, upright.size)
     scale, (ox, oy) = upright.scale, upright.origin
     step = (square[2] - square[0]) / side
     # What those rows and columns cover, in decoded pixels; some of it may lie outside.
     left, right = ((square[0] + at * step - ox) / scale for at in (columns.start, columns.stop))
     top, bottom = ((square[1] + at * step - oy) / scale for at in (rows.start, rows.stop))
-    margin = 2 + step / scale  # the filter looks so far beyond
-    x0, x1 = _span(left - margin, right + margin, picture.shape[1])
-    y0, y1 = _span(top - margin, bottom + margin, picture.shape[0])
-    part = picture[y0:y1, x0:x1]
     if boxes:
-        part = part.copy()
+        picture = picture.copy()
         for box in boxes:
-            part[cover(box, (ox + x0 * scale, oy + y0 * scale), scale, part.shape)] = 0
-    # The border is repeated, so that the filter does not darken the last row.
-    above, before = max(0, math.ceil(y0 - top)), max(0, math.ceil(x0 - left))
-    below, after = max(0, math.ceil(bottom - y1)), max(0, math.ceil(right - x1))
-    if above or below or before or after:
-        part = np.pad(part, ((above, below), (before, after), (0, 0)), mode="edge")
-    x, y = before - x0, above - y0
-    shown = Image.fromarray(part[..., 0] if part.shape[2] == 1 else part).resize(
+            y, x = cover(box, upright.origin, scale, picture.size[::-1])
+            if x.stop > x.start and y.stop > y.start:
+                picture.paste((0,) * channels, (x.start, y.start, x.stop, y.stop))
+    w, h = picture.size
+    if left < 0 or top < 0 or right > w or bottom > h:
+        picture, x, y = _with_border(picture, left, top, right, bottom, step / scale)
+        left, right, top, bottom = left + x, right + x, top + y, bottom + y
+    shown = picture.resize(
         (columns.stop - columns.start, rows.stop - rows.start),
         Image.Resampling.BILINEAR,
-        box=(left + x, top + y, right + x, bottom + y),
+        box=(left, top, right, bottom),
     )
-    out[rows, columns] = np.asarray(shown).reshape(*shown.size[::-1], -1)
+    out[rows, columns] = np.asarray(shown).reshape(*shown.size[::-1], channels)
     return out
+
+
+def _with_border(
+    picture: Image.Image, left: float, top: float, right: float, bottom: float, step: float
+) -> tuple[Image.Image, int, int]:
+    """The part of a picture about a box, its border repeated where the box reaches beyond it.
+
+    So that the filter does not darken the last row. A box reaches beyond by half a step at most.
+
+    Returns:
+      The part, and what its left and its top add to coordinates.
+    """
+    w, h = picture.size
+    margin = 2 + step  # the filter looks so far beyond
+    x0, x1 = _span(left - margin, right + margin, w)
+    y0, y1 = _span(top - margin, bottom + margin, h)
+    above, before = max(0, math.ceil(y0 - top)), max(0, math.ceil(x0 - left))
+    below, after = max(0, math.ceil(bottom - y1)), max(0, math.ceil(right - x1))
+    pw, ph = x1 - x0, y1 - y0
+    wide = Image.new(picture.mode, (pw + before + after, ph + above + below))
+    wide.paste(picture.crop((x0, y0, x1, y1)), (before, above))
+    for size, start, to, of in (
+        (before, 0, 1, before),  # columns first, then rows, corners with them
+        (after, before + pw, 1, before + pw - 1),
+    ):
+        if size:
+            edge = wide.crop((of, above, of + to, above + ph)).resize((size, ph))
+            wide.paste(edge, (start, above))
+    for size, start, of in ((above, 0, above), (below, above + ph, above + ph - 1)):
+        if size:
+            edge = wide.crop((0, of, wide.width, of + 1)).resize((wide.width, size))
+            wide.paste(edge, (0, start))
+    return wide, before - x0, above - y0
 
 
 def mask(
@@ -92,16 +121,17 @@ def mask(
     side: int,
     size: tuple[int, int],
     boxes: Sequence[Sequence[float]],
-    circle: tuple[float, float, float] | None,
+    seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None,
 ) -> np.ndarray:
-    """1 where a pixel's centre lies in the photograph, in the circle and well off erased boxes.
+    """1 where a pixel's centre lies in the photograph, in the field and well off erased boxes.
 
     Args:
       square: left, top, right, bottom in original pixels.
       side: pixels S of the result.
       size: width and height of the original.
       boxes: erased, in original pixels; pixels that the filter mixes with them are 0, too.
-      circle: x, y, radius in original pixels, or None.
+      seen: of columns `[W]` and rows `[H]` in original pixels, which are in the field `[H, W]`;
+        None for all.
 
     Returns:
       `[S, S] uint8`.
@@ -109,10 +139,9 @@ def mask(
     step = (square[2] - square[0]) / side
     inside = np.zeros((side, side), bool)
     inside[_shown(square, side, size)] = True
-    if circle is not None:
-        x = square[0] + (np.arange(side) + 0.5) * step - circle[0]
-        y = square[1] + (np.arange(side) + 0.5) * step - circle[1]
-        inside &= x[None, :] ** 2 + y[:, None] ** 2 <= circle[2] ** 2
+    centre = (np.arange(side) + 0.5) * step
+    if seen is not None:
+        inside &= seen(square[0] + centre, square[1] + centre)
     for box in boxes:
         inside[cover(_grown(box, step), square, step, inside.shape)] = False
     return inside.astype(np.uint8)

@@ -102,8 +102,9 @@ def lit(image: np.ndarray, field: Field) -> np.ndarray:
     if light.sum() < 0.05 * inside.sum():
         return inside
     rows, columns = np.flatnonzero(light.any(axis=1)), np.flatnonzero(light.any(axis=0))
-    t, b, l, r = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    ellipse = ((2 * y + 1 - t - b) / (b - t)) ** 2 + ((2 * x + 1 - l - r) / (r - l)) ** 2 <= 1
+    across = (2 * x - columns[0] - columns[-1]) / (columns[-1] + 1 - columns[0])
+    down = (2 * y - rows[0] - rows[-1]) / (rows[-1] + 1 - rows[0])
+    ellipse = across**2 + down**2 <= 1
     dark = inside & ~light & ~ellipse
     label, _ = ndimage.label(dark)
     rim = inside & ~ndimage.binary_erosion(inside)

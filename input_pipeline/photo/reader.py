@@ -12,18 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from input_pipeline.photo import decode
-from input_pipeline.photo.crop import Box, cover, erased, mask
+from input_pipeline.photo.crop import Box, erased, mask
 from input_pipeline.photo.crop import crop as cropped
 from input_pipeline.photo.errors import PhotoError as PhotoError
 from input_pipeline.photo.errors import problem
-from input_pipeline.photo.field import SEARCH_SIDE, find_field
 from input_pipeline.photo.squash import FILTERS, frame_mask, squashed
+from input_pipeline.photo.view import view, whole
 
-READER_VERSION = 1  # raised whenever the same file would give other pixels
+READER_VERSION = 2  # raised whenever the same file would give other pixels
 MODALITIES = ("fundus", "slice")
+DARK = 10  # grey levels; a channel that stays below holds nothing
 CROPS = ("field", "frame", "squash")
-
-Circle = tuple[float, float, float]  # x, y, radius in upright original pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +40,10 @@ class Photo:
     # 'format', 'mode', 'field' (what was seen of it), and for DICOM what is known of the camera.
     # Never names, ids or dates.
     meta: dict[str, str]
+    scope: str = ""  # '' where it shows the inside of one eye; else what it shows, in a line
+    empty: str = ""  # 'black' | 'white' | 'blurred all over': nothing of a retina can be seen
+    across: float = math.inf  # original pixels across the field
+    shown: float = 1.0  # share of the round field that the picture holds
 
 
 def read_photo(
@@ -89,23 +92,25 @@ def read_photo(
     need = 2 * side  # decoded pixels across the square
     squash = crop == "squash"
     upright = decode.decode(source, grey=grey, short_side=None if squash else need)
-    circle, seen = (None, "not searched in a slice") if grey else _search(upright, boxes)
-    cut = circle if crop == "field" else None
-    if cut is not None and upright.scale > 1 and 2 * cut[2] < need * upright.scale:
+    seen = whole(upright.size, "not searched in a slice") if grey else view(upright, boxes)
+    if crop == "field" and upright.scale > 1 and seen.across < need * upright.scale:
         # A small field in a large frame needs more pixels than the frame's size let expect.
-        short_side = math.ceil(need * min(upright.size) / (2 * cut[2]))
+        short_side = math.ceil(need * min(upright.size) / seen.across)
         upright = decode.decode(source, grey=grey, short_side=short_side)
     width, height = upright.size
-    x, y, radius = cut or (width / 2, height / 2, max(width, height) / 2)
-    square = (x - radius, y - radius, x + radius, y + radius)
+    half = max(width, height) / 2
+    square = seen.square
+    if crop != "field":
+        square = (width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
     black = erased(boxes, upright)
     if squash:
         square = (0.0, 0.0, float(width), float(height))
         image = squashed(upright, side, black, resample)
-        fov = frame_mask(side, upright.size, black, circle)
+        fov = frame_mask(side, upright.size, black, seen.inside)
     else:
         image = cropped(upright, square, side, black)
-        fov = mask(square, side, upright.size, black, circle)
+        fov = mask(square, side, upright.size, black, seen.inside)
+    one, image = _one_colour(image)
     if not fov.any():
         name = decode.name_of(source)
         raise problem(
@@ -118,8 +123,12 @@ def read_photo(
         fov=fov,
         box=square,
         size=upright.size,
-        field="frame" if circle is None else "circle",
-        meta={**upright.meta, "field": seen},
+        field="frame" if seen.circle is None else "circle",
+        meta={**upright.meta, "field": seen.seen, **({"colour": one} if one else {})},
+        scope=seen.scope,
+        empty=seen.empty,
+        across=seen.across,
+        shown=seen.shown,
     )
 
 
@@ -133,20 +142,13 @@ def _checked(box: Box) -> Box:
     return left, top, right, bottom
 
 
-def _search(upright: decode.Upright, boxes: Sequence[Box]) -> tuple[Circle | None, str]:
-    """The field, or None, and what was seen."""
-    step = max(1, round(max(upright.image.size) / SEARCH_SIDE))
-    small = np.asarray(upright.image.reduce(step) if step > 1 else upright.image)
-    scale = upright.scale * step
-    hidden = None
-    if boxes:
-        small = small.copy()
-        hidden = np.zeros(small.shape[:2], bool)
-        for box in erased(boxes, upright):
-            hidden[cover(box, upright.origin, scale, small.shape)] = True
-        small[hidden] = 0
-    field, seen = find_field(small, hidden)
-    if field is None:
-        return None, seen
-    x, y = field.x * scale + upright.origin[0], field.y * scale + upright.origin[1]
-    return (x, y, field.radius * scale), seen
+def _one_colour(image: np.ndarray) -> tuple[str, np.ndarray]:
+    """A picture whose light is all in one channel as grey, and a note of it."""
+    if image.shape[2] != 3:
+        return "", image
+    top = np.array([np.partition(image[..., c].ravel(), -50)[-50] for c in range(3)])
+    lit = int(top.argmax())
+    if top[lit] < 4 * DARK or np.delete(top, lit).max() > DARK:
+        return "", image
+    name = ("red", "green", "blue")[lit]
+    return f"{name} only, read as grey", np.repeat(image[..., lit : lit + 1], 3, axis=2)

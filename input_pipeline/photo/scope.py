@@ -108,10 +108,8 @@ def look(image: np.ndarray, field: Field) -> Scope:
 
 
 def terms(standard: np.ndarray) -> np.ndarray:
-    """What the regression weighs: features `[..., F]` and their products, `[..., F (F + 3) / 2]`."""
-    first, second = np.triu_indices(standard.shape[-1])
-    products = standard[..., first] * standard[..., second]
-    return np.concatenate([standard, products], axis=-1)
+    """What is weighed: features `[..., F]` and their squares, `[..., 2 F]`."""
+    return np.concatenate([standard, standard**2], axis=-1)
 
 
 def probability(features: np.ndarray) -> float:
@@ -171,6 +169,11 @@ def measure(image: np.ndarray, field: Field) -> Content | None:
     if inside.sum() < MIN_BLOCKS:
         return None
     colours = _blocks(image[box], step)
+    bright = _highest(colours) > LIGHT + (0 if field.inverted else field.surround)
+    lit_share = float(bright[inside].mean())
+    bright = ndimage.minimum_filter(bright, 5, mode="nearest") & inside
+    if bright.sum() >= MIN_BLOCKS:  # what is dark tells nothing, and its edge is no detail
+        inside = bright
     red, green, blue = part = colours[:, inside]
     high, low = _highest(part), np.minimum(np.minimum(red, green), blue)
     total = red + green + blue + 3
@@ -206,7 +209,6 @@ def measure(image: np.ndarray, field: Field) -> Content | None:
             light.std() / (light.mean() + LIGHT),
         ]
     )
-    lit_share = float(np.mean(high > field.surround + LIGHT))
     return Content(features, lit_share, float(np.mean(low > 235)), fine, edge, grey)
 
 

@@ -236,7 +236,16 @@ def _slice(rng: np.random.Generator, h: int, w: int) -> np.ndarray:
 
 def _room(rng: np.random.Generator, h: int, w: int) -> np.ndarray:
     """Out of focus and dark: lamps, doors, people."""
-    out = ndimage.gaussian_filter(_leaves(rng, h, w), (*[rng.uniform(1, 4)] * 2, 0))
+    out = ndimage.gaussian_filter(_leaves(rng, h, w), (*[rng.uniform(0.7, 4)] * 2, 0))
+    if rng.random() < 0.5:  # all but black, in the light of a lamp
+        light = rng.uniform((10, 2, 0), (70, 25, 20)) / max(float(out.mean()), 1)
+        out = out * light + _rough(rng, h, w, 0.3)[..., None] * rng.uniform(0, 4)
+        for _ in range(int(rng.integers(0, 4))):  # reflections of the flash
+            y, x = np.ogrid[:h, :w]
+            away = np.hypot(x - rng.uniform(0, w), y - rng.uniform(0, h))
+            spot = np.exp(-((away / rng.uniform(2, 8)) ** 2))[..., None]
+            out = out + spot * rng.uniform((60, 80, 110), (255, 255, 255))
+        return out
     return out * rng.uniform(0.1, 0.6) * rng.uniform((0.9, 0.7, 0.5), (1, 1, 1))
 
 
@@ -254,9 +263,16 @@ def _eyeball(rng: np.random.Generator, h: int, w: int) -> np.ndarray:
         pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
     for _ in range(int(rng.integers(5, 30))):
         a = x + rng.uniform(-2, 2) * size
-        pen.line([(a, y - size), (a + rng.normal(0, 8), y - 1.6 * size)], fill=(30, 20, 15), width=1)
-    out = np.asarray(image, np.float32)
-    return ndimage.gaussian_filter(out, (*[rng.uniform(0.3, 2)] * 2, 0))
+        pen.line(
+            [(a, y - size), (a + rng.normal(0, 8), y - 1.6 * size)], fill=(30, 20, 15), width=1
+        )
+    out = ndimage.gaussian_filter(np.asarray(image, np.float32), (*[rng.uniform(0.3, 4)] * 2, 0))
+    if rng.random() < 0.3:  # in the dark, lit by a slit
+        y, x = np.ogrid[:h, :w]
+        away = np.hypot((x - w / 2) / w, (y - h / 2) / h)
+        tint = rng.uniform((0.8, 0.5, 0.15), (1.2, 0.9, 0.6))
+        out = out * np.exp(-((away / rng.uniform(0.15, 0.4)) ** 2))[..., None] * tint
+    return out
 
 
 _DRAW = dict(

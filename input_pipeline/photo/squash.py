@@ -4,7 +4,7 @@ Pillow's resizing of all decoded pixels, so that weights trained by such a progr
 there: torchvision's `Resize((S, S))` is `bilinear`, the image processor of DINOv3 `bicubic`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -43,24 +43,23 @@ def frame_mask(
     side: int,
     size: tuple[int, int],
     boxes: Sequence[Sequence[float]],
-    circle: tuple[float, float, float] | None,
+    seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None,
 ) -> np.ndarray:
-    """1 where a pixel's centre lies in the circle, which became an ellipse, and off erased boxes.
+    """1 where a pixel's centre lies in the field, a circle become an ellipse, off erased boxes.
 
     Args:
       side: pixels S of the result.
       size: width and height of the original.
       boxes: erased, in original pixels; pixels that the filter mixes with them are 0, too.
-      circle: x, y, radius in original pixels; None for the whole frame.
+      seen: of columns `[W]` and rows `[H]` in original pixels, which are in the field `[H, W]`;
+        None for all.
 
     Returns:
       `[S, S] uint8`.
     """
     steps = size[0] / side, size[1] / side
     x, y = ((np.arange(side) + 0.5) * step for step in steps)
-    inside = np.ones((side, side), bool)
-    if circle is not None:
-        inside &= (x[None, :] - circle[0]) ** 2 + (y[:, None] - circle[1]) ** 2 <= circle[2] ** 2
+    inside = np.ones((side, side), bool) if seen is None else seen(x, y)
     for left, top, right, bottom in boxes:
         columns = (x > left - steps[0]) & (x < right + steps[0])
         inside[np.ix_((y > top - steps[1]) & (y < bottom + steps[1]), columns)] = False

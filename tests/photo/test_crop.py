@@ -8,6 +8,10 @@ from input_pipeline.photo.crop import cover, crop, erased, mask
 from input_pipeline.photo.decode import Upright
 
 
+def _disc(x, y, radius):
+    return lambda column, row: (column - x) ** 2 + (row[:, None] - y) ** 2 <= radius**2
+
+
 def _upright(array, scale=1, origin=(0, 0), size=None):
     height, width = array.shape[:2]
     size = size or (width * scale, height * scale)
@@ -67,14 +71,14 @@ def test_enlarging():
 
 def test_mask_is_circle_and_frame_without_boxes():
     square = (0, 0, 100, 100)
-    got = mask(square, 50, (100, 60), [], (50, 50, 50))
+    got = mask(square, 50, (100, 60), [], _disc(50, 50, 50))
     assert got.dtype == np.uint8
     # Area of the disc above y = 60, in pixels of 2 x 2: (r^2 (pi - acos(d/r)) + d sqrt(r^2-d^2)).
     r, d = 50, 10
     area = r**2 * (np.pi - np.arccos(d / r)) + d * np.sqrt(r**2 - d**2)
     assert got.sum() == pytest.approx(area / 4, rel=0.01)
     assert not got[30:].any()
-    holed = mask(square, 50, (100, 60), [(20, 20, 40, 30)], (50, 50, 50))
+    holed = mask(square, 50, (100, 60), [(20, 20, 40, 30)], _disc(50, 50, 50))
     # The box covers pixels 10..19 and 10..14; the filter reaches one further on each side.
     expected = got.copy()
     expected[9:16, 9:21] = 0

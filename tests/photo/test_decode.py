@@ -126,10 +126,46 @@ def test_one_bit():
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])
-def test_the_first_of_several_frames_counts(kind):
+def test_several_frames_of_one_size_are_said(kind):
     first, second = Image.new("RGB", (8, 6), (255, 0, 0)), Image.new("RGB", (8, 6), (0, 0, 255))
     data = pack(first, kind, save_all=True, append_images=[second])
-    np.testing.assert_allclose(pixels(data)[3, 4], [255, 0, 0], atol=8)
+    with pytest.raises(
+        PhotoError, match=r"2 pages or frames \(8 x 6, 8 x 6 pixels\).*each to a file"
+    ):
+        pixels(data)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_a_photograph_and_its_preview_the_photograph_is_read(first):
+    photo, preview = Image.new("RGB", (80, 60), (255, 0, 0)), Image.new("RGB", (16, 12), (0, 0, 9))
+    pages = [preview, photo] if first else [photo, preview]
+    got = decode.decode(pack(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    assert got.size == (80, 60)
+    np.testing.assert_array_equal(np.asarray(got.image)[30, 40], [255, 0, 0])
+    assert got.meta["pages"].startswith("2 pages of")
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_sensor_values_in_files_of_sixteen_bits_are_scaled_by_the_bits_in_use(bits):
+    values = np.random.default_rng(bits).integers(0, 2**bits, (9, 7, 3))
+    values[0, 0] = 2**bits - 1
+    expected = np.rint(values * 255 / (2**bits - 1))
+    got = decode.decode(png16(values))
+    np.testing.assert_array_equal(np.asarray(got.image), expected)
+    assert got.meta["bits"] == f"{bits}-bit values in a 16-bit file, scaled to their range"
+    grey = decode.decode(pack(Image.fromarray(values[..., 0].astype(np.uint16)), "TIFF"), grey=True)
+    np.testing.assert_array_equal(np.asarray(grey.image), expected[..., 0])
+    array = decode.decode(values.astype(np.uint16))
+    np.testing.assert_array_equal(np.asarray(array.image), expected)
+    assert grey.meta["bits"] == array.meta["bits"] == got.meta["bits"]
+
+
+@pytest.mark.parametrize("high", [20000, 40000, 65535, 5000])
+def test_other_ends_are_sixteen_bits(high):
+    values = np.full((4, 5, 3), high)
+    got = decode.decode(png16(values))
+    np.testing.assert_allclose(np.asarray(got.image), high / 257, atol=1)
+    assert "bits" not in got.meta
 
 
 # Stored rows and columns by the EXIF standard's words: 6 = "the 0th row is the visual right-hand

@@ -1,8 +1,5 @@
 """Decision, reasons and advice on photographs whose outcome is known by the written rules."""
 
-import math
-
-import numpy as np
 import pytest
 
 from fiqa_jax.predictions import advice
@@ -97,41 +94,42 @@ def test_every_known_defect_is_complete():
         assert advice.defect(name.title()) is record
 
 
-@pytest.mark.parametrize(
-    ("rows", "columns", "place"),
-    [
-        (slice(0, 3), slice(0, 3), "upper left"),
-        (slice(9, 12), slice(9, 12), "lower right"),
-        (slice(0, 2), slice(4, 8), "upper part"),
-        (slice(4, 8), slice(10, 12), "right"),
-        (slice(4, 8), slice(4, 8), "centre"),
-        (slice(0, 12), slice(0, 12), "all over"),
-        (slice(0, 0), slice(0, 0), ""),
-    ],
-)
-def test_where_the_bad_part_lies(rows, columns, place):
-    field = np.zeros((12, 12))
-    field[rows, columns] = 0.9
-    share, where = advice.bad_area(field, None, 0.5)
-    assert where == place
-    assert share == pytest.approx((field > 0).sum() / 144)
-
-
-def test_bad_area_counts_the_field_only():
-    quality_map = np.zeros((4, 4), np.float32)
-    quality_map[:2] = 1
-    fov = np.zeros((64, 64), np.uint8)
-    fov[:, 32:] = 1  # the right half: four bad cells of eight
-    fov[:16] = 0  # without its first row of cells: two of six
-    share, _ = advice.bad_area(quality_map, fov, 0.5)
-    assert share == pytest.approx(2 / 6)
-    share, where = advice.bad_area(quality_map, np.zeros_like(fov), 0.5)
-    assert math.isnan(share)
-    assert where == ""
-
-
 def test_small_bad_area_is_no_reason():
     for area, named in ((0.04, False), (0.34, True)):
         reasons, _ = advice.explain((), (), "accept", "good", Thresholds(), area, "upper left")
         assert ("upper left" in reasons) == named
     assert reasons == "map: 34% of the field bad, upper left"
+
+
+def test_no_finding_leaves_a_milder_decision_than_it_says():
+    few, blank = advice.too_few_pixels(96), advice.nothing_seen("white")
+    assert few.reason == "pixels: 96 across the field, too few to judge sharpness"
+    assert advice.settled("accept", [few]) == "review"
+    assert advice.settled("recapture", [few]) == "recapture"
+    assert advice.settled("accept", [few, blank]) == "recapture"
+    assert advice.settled("accept", []) == "accept"
+    reasons, todo = advice.explain((), (), "recapture", "", Thresholds(), findings=[few, blank])
+    assert reasons.split("; ") == [blank.reason, few.reason]
+    assert "full size" in todo
+
+
+@pytest.mark.parametrize(
+    ("finding", "below", "at", "least"),
+    [
+        (advice.too_few_pixels, 200, 199, "review"),
+        (advice.cut_field, 0.5, 0.49, "review"),
+        (advice.macula_lost, 0.49, 0.5, "review"),
+        (lambda area: advice.large_area(area, "rim"), 0.24, 0.25, "review"),
+        (lambda area: advice.large_area(area, "rim"), NAN, 0.5, "recapture"),
+    ],
+)
+def test_what_limits_a_decision(finding, below, at, least):
+    assert finding(below) is None
+    assert finding(at).least == least
+    assert finding(at).advice
+
+
+def test_the_bad_area_is_named_once():
+    wide = advice.large_area(0.51, "rim")
+    reasons, _ = advice.explain((), (), "recapture", "", Thresholds(), 0.51, "rim", findings=[wide])
+    assert reasons == "map: 51% of the field bad, rim"

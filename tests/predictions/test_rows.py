@@ -98,5 +98,6 @@ def test_failed_rows():
     assert row["error"] == "x.jpg is empty: copy it again"
     assert (row["decision"], row["p_good"], row["schema"]) == ("review", None, 1)
     row = judge.failed_row("x.jpg", "x", "out_of_scope", "no round field", "m")
-    assert (row["error"], row["reasons"]) == ("", "no round field")
+    assert row["error"] == "no round field"
+    assert row["reasons"] == "file: not a photograph of the inside of one eye"
     assert "--allow-frame" in row["advice"]
