@@ -34,13 +34,14 @@ from input_pipeline import atomic, lock, plain_text, progress
 from input_pipeline.photo.reader import Photo, PhotoError
 
 LOG, TABLE, RUN = inputs.JUDGED, "predictions.csv", "run.json"
+SKIPPED = "skipped.csv"  # what the folders held besides
 DECISION_WORDS = {
     "accept": "good enough to read",
     "review": "to be looked at by a person",
     "recapture": "to be taken again",
 }
 STATUS_WORDS = {
-    "out_of_scope": "not judged: no colour fundus photographs, as far as can be seen",
+    "out_of_scope": "not judged: no photograph of the inside of one eye",
     "error": "could not be read",
 }
 CAUSE_WORDS = {"map": "a part cannot be seen", "overall": "no single cause"}
@@ -123,6 +124,11 @@ def _rows(
     schema.write_csv(out / TABLE, rows, columns)
     if args.maps:
         map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
+    if passed := inputs.skipped(args.inputs, items):
+        atomic.write_csv(out / SKIPPED, ("path",), [(name,) for name in passed])
+        some = ", ".join(Path(name).name + "/" * name.endswith("/") for name in passed[:5])
+        more = ", ..." if len(passed) > 5 else ""
+        print(f"  {len(passed):6,}  passed over, not photographs by their names: {some}{more}")
     return rows, len(todo)
 
 

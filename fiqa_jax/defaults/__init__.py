@@ -48,7 +48,7 @@ def base() -> ConfigDict:
     # all (every photograph is for training).
     c.data.lists = ""
     c.data.counts = "published"  # data set: labels must have the published counts | any: noted
-    c.data.no_field = "frame"  # data set: no round field: frame (taken whole) | error (unreadable)
+    c.data.no_field = "frame"  # no round field: frame (taken whole) | error (unreadable)
     # Text file with the names of photographs to leave out, one a line; "?": has to be given.
     c.data.exclude = ""
     c.data.side = 128  # pixels; photographs become side x side squares

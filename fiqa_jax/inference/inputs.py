@@ -15,7 +15,8 @@ from pathlib import Path
 
 from input_pipeline import plain_text
 from input_pipeline.photo.file_type import SUFFIXES
-from input_pipeline.tables.columns import read_sheet
+from input_pipeline.tables import eyes
+from input_pipeline.tables.columns import COLUMNS, read_sheet
 from input_pipeline.tables.examples import TableError
 
 JUDGED = "predictions.jsonl"  # in a folder that predict wrote: its pictures are no photographs
@@ -53,8 +54,8 @@ def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> lis
     A file stands for itself, whatever it is called. A folder stands for the files in it (below it,
     too, if `recursive` or where it has none itself) with a photograph's suffix; names that start
     with a dot are passed over, and so is the output of an earlier run. A .csv or .tsv file is a
-    manifest: its column `path` counts (relative paths start from its folder), with `id` and
-    `patient` where it has them. A path that comes twice is taken once.
+    manifest: its column path, image or file counts (relative paths start from its folder), with
+    `id` and `patient` where it has them. A path that comes twice is taken once.
 
     Raises:
       InputError: an input that is not there, a folder without photographs, a manifest without
@@ -81,7 +82,13 @@ def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> lis
                 f"id {item.id!r} stands for {other.shown} and for {item.shown}; give each "
                 "photograph its own"
             )
-    return named
+    if any(item.patient for item in named):
+        return named
+    who, _ = eyes.patients([item.id for item in named])  # 13_left and 13_right
+    return [
+        item if name == item.id else dataclasses.replace(item, patient=name)
+        for item, name in zip(named, who, strict=True)
+    ]
 
 
 def _expanded(name: str | os.PathLike[str], where: str) -> Path:
@@ -132,6 +139,33 @@ def _with_folder(whole: str, name: str) -> str:
     return "/".join(parts[-have - 1 :]) if have + 1 < len(parts) else name
 
 
+def skipped(inputs: Sequence[str | os.PathLike[str]], items: Sequence[Item]) -> list[str]:
+    """Files in the folders among the inputs that were not taken, as `collect` walked them.
+
+    Names that start with a dot and outputs of earlier runs are none of them; of a folder that was
+    not gone into, its name with a slash.
+    """
+    taken = {os.path.abspath(item.path) for item in items}
+    folders = {os.path.dirname(path) for path in taken}
+    found: list[str] = []
+    for one in inputs:
+        root = _expanded(one, "skipped")
+        if not root.is_dir():
+            continue
+        for here, below, names in os.walk(root):
+            if WRITTEN & {*names}:
+                below.clear()
+                continue
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            deeper = [path for path in folders if path.startswith(os.path.abspath(here) + os.sep)]
+            files = [Path(here, name) for name in sorted(names) if not name.startswith(".")]
+            found += [as_text(str(f)) for f in files if os.path.abspath(f) not in taken]
+            if not deeper:
+                found += [as_text(str(Path(here, name))) + "/" for name in below]
+                below.clear()
+    return found
+
+
 def _folder(folder: Path, recursive: bool) -> list[Item]:
     files: list[Path] = []
     seen: set[str] = set()
@@ -167,9 +201,12 @@ def _manifest(file: Path) -> list[Item]:
     except TableError as error:
         text = str(error).replace("set --config.data.path to", "give")
         raise InputError(f"manifest {text}") from None
-    named = next((n for n in ("path", "image") if n in columns), "")
+    named = next((n for n in COLUMNS["path"] if n in columns), "")
     if not named:
-        raise InputError(f"manifest {file}: no column 'path' (or 'image'); there are {[*columns]}")
+        raise InputError(
+            f"manifest {file}: no column with paths, expected one of {list(COLUMNS['path'])}; "
+            f"there are {[*columns]}"
+        )
     empty = [""] * len(columns[named])
     items = []
     for path, name, patient in zip(

@@ -51,7 +51,8 @@ def join(
     """
     exact = exact or (bool(labels.id) and set(labels.id) <= set(found.id.tolist()))
     key = str if exact else stem
-    ours, theirs = _index(found.id.tolist(), key), _index(labels.id, key)
+    ours = _index(found.id.tolist(), key, "predictions", ())
+    theirs = _index(labels.id, key, labels.file or "labels", labels.lines)
     both = [name for name in ours if name in theirs]
     alone = [n for n in ours if n not in theirs], [n for n in theirs if n not in ours]
     missing = alone[1] if partly else alone[0] or alone[1]
@@ -103,14 +104,24 @@ def _patient(found: Predictions, row: int, labelled: str, pattern: str) -> str:
     return match.group(1) if match else ""
 
 
-def _index(ids: Sequence[str], key: Callable[[str], str]) -> dict[str, int]:
+def _index(
+    ids: Sequence[str], key: Callable[[str], str], file: str, lines: Sequence[int]
+) -> dict[str, int]:
+    """Place of each id by its key; `file` and `lines` of the ids are for messages."""
     place: dict[str, int] = {}
     for i, name in enumerate(ids):
         short = key(name)
         if short in place:
+            first = place[short]
+            where = [f"line {lines[k]}" if lines else f"row {k + 1}" for k in (first, i)]
+            told = f"{file}: {ids[first]!r} ({where[0]}) and {name!r} ({where[1]})"
+            if name == ids[first]:
+                raise LabelError(
+                    f"{told} are one id twice; each photograph stands once: delete one of the two"
+                )
             raise LabelError(
-                f"{ids[place[short]]!r} and {name!r} are both called {short!r}; ids must be unique "
-                "(--exact-ids compares them whole)"
+                f"{told} are both called {short!r}; ids must be unique (--exact-ids compares them "
+                "whole)"
             )
         place[short] = i
     return place

@@ -17,7 +17,7 @@ from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import DIAGNOSIS, GRADES, Predictions
 from input_pipeline.readers import eyeq
 from input_pipeline.tables import codes as words
-from input_pipeline.tables.columns import Sheet, header, read_sheet
+from input_pipeline.tables.columns import COLUMNS, Sheet, header, number, read_sheet
 from input_pipeline.tables.examples import TableError
 
 # What a message of the table reader asks for -> how to say it on this command line.
@@ -80,6 +80,8 @@ class Labels:
     truth: dict[str, NDArray[np.int64]]
     details: tuple[str, ...]
     notes: tuple[str, ...]
+    file: str = ""  # where they stand, for messages
+    lines: tuple[int, ...] = ()  # of the file, [N]
 
 
 def read_predictions(path: str | os.PathLike[str], how: Format) -> tuple[Predictions, list[str]]:
@@ -109,29 +111,28 @@ def read_predictions(path: str | os.PathLike[str], how: Format) -> tuple[Predict
     known = {name: name for name in sheet.columns if name in ("id", "patient", "score", *GRADES)}
     known |= {name: name for name in sheet.columns if name.startswith("p_")}
     names = known | {ours: _column(sheet, theirs, ours) for ours, theirs in given.items()}
-    if "id" not in names:
-        raise LabelError(f"{path}: no column 'id'; name it with --id; there are {[*sheet.columns]}")
+    notes = _take_id(sheet, names)
     if len(names) == 1:
         raise LabelError(
             f"{path}: no probabilities; name them with --prob-columns GOOD,USABLE,REJECT or "
             f"--columns p_ungradable=NAME,...; there are {[*sheet.columns]}"
         )
-    number = {
+    values = {
         ours: _numbers(sheet, theirs)
         for ours, theirs in names.items()
         if ours not in ("id", "patient")
     }
-    grades = [name for name in GRADES[:3] if name in number]
-    diagnosis = tuple(n.removeprefix(DIAGNOSIS) for n in number if n.startswith(DIAGNOSIS))
+    grades = [name for name in GRADES[:3] if name in values]
+    diagnosis = tuple(n.removeprefix(DIAGNOSIS) for n in values if n.startswith(DIAGNOSIS))
     taken = {*GRADES, "score", *(DIAGNOSIS + name for name in diagnosis)}
-    details = tuple(name[2:] for name in number if name not in taken)
+    details = tuple(name[2:] for name in values if name not in taken)
     outputs: dict[str, NDArray[np.float64]] = {}
-    notes: list[str] = []
     if 0 < len(grades) < 3:
         raise LabelError(f"{path}: only {grades} of p_good, p_usable, p_reject; name all or none")
     for key, parts in (("p_quality", grades), ("p_diagnosis", [DIAGNOSIS + n for n in diagnosis])):
         if parts:
-            raw = np.stack([number[part] for part in parts], -1)
+            raw = np.stack([values[part] for part in parts], -1)
+            _check_probabilities(sheet, raw, parts)
             try:
                 outputs[key] = calibration.normalise(raw)
             except ValueError as error:
@@ -141,10 +142,13 @@ def read_predictions(path: str | os.PathLike[str], how: Format) -> tuple[Predict
                 span = f"{total.min():.3f} ... {total.max():.3f}"
                 notes.append(f"rows of {key} sum to {span}: each divided by its sum")
     for name in ("p_ungradable", "score"):
-        if name in number:
-            outputs[name] = number[name]
+        if name in values:
+            outputs[name] = values[name]
+    alone = [f"p_{name}" for name in details] + ["p_ungradable"] * ("p_ungradable" in values)
+    for name in alone:
+        _check_probabilities(sheet, values[name][:, None], [name])
     if details:
-        outputs["p_details"] = np.stack([number[f"p_{name}"] for name in details], -1)
+        outputs["p_details"] = np.stack([values[f"p_{name}"] for name in details], -1)
     ids = sheet.columns[names["id"]]
     who = sheet.columns[names["patient"]] if "patient" in names else [""] * len(ids)
     return (
@@ -175,11 +179,9 @@ def read_labels(
     wanted += ["diagnosis"] if diagnosis else []
     names = {ours: header(ours) for ours in wanted if header(ours) in sheet.columns}
     names |= {ours: _column(sheet, theirs, ours) for ours, theirs in how.labels.items() if theirs}
-    if "id" not in names:
-        raise LabelError(f"{path}: no column 'id'; name it with --id; there are {[*sheet.columns]}")
+    notes = _take_id(sheet, names)
     cells = {ours: sheet.columns[theirs] for ours, theirs in names.items()}
     truth: dict[str, NDArray[np.int64]] = {}
-    notes: list[str] = []
     keep = np.ones(len(sheet.lines), bool)
     try:
         if "quality" in cells:
@@ -224,7 +226,8 @@ def read_labels(
     who = [cells["patient"][i] for i in kept] if "patient" in cells else [""] * len(ids)
     truth = {key: values[keep] for key, values in truth.items() if (values[keep] >= 0).any()}
     notes += _published(truth, how)
-    return Labels(ids, who, truth, tuple(details), tuple(notes))
+    lines = tuple(sheet.lines[i] for i in kept)
+    return Labels(ids, who, truth, tuple(details), tuple(notes), str(path), lines)
 
 
 def _published(truth: Mapping[str, NDArray[np.int64]], how: Format) -> list[str]:
@@ -236,6 +239,32 @@ def _published(truth: Mapping[str, NDArray[np.int64]], how: Format) -> list[str]
         if counts == seen:
             return [f"class counts are the published ones of '{split}': {text}"]
     return [f"class counts are not published ones ({text}): part of a split, or other labels"]
+
+
+def _take_id(sheet: Sheet, names: dict[str, str]) -> list[str]:
+    """Adds the column of ids to `names` where the file calls it otherwise; says which it took."""
+    if "id" in names:
+        return []
+    found = [name for name in COLUMNS["path"] if name in sheet.columns]
+    if not found:
+        raise LabelError(
+            f"{sheet.file}: no column 'id' (or {', '.join(COLUMNS['path'])}); name it with --id; "
+            f"there are {[*sheet.columns]}"
+        )
+    names["id"] = found[0]
+    return [f"ids of {sheet.file.name} from the column {found[0]!r}"]
+
+
+def _check_probabilities(sheet: Sheet, raw: NDArray[np.float64], names: Sequence[str]) -> None:
+    """Raises LabelError for values `[N, C]` that are logits; shares or percentages may pass."""
+    percent = raw.shape[-1] > 1 and np.abs(raw.sum(-1) - 100).max(initial=0) < 2
+    if percent or not (raw > 1 + 1e-6).any():
+        return
+    row = int(np.argmax(raw.max(-1)))
+    raise LabelError(
+        f"{sheet.file}, line {sheet.lines[row]}: values up to {raw.max():.4g} in "
+        f"{', '.join(names)} are no probabilities; give probabilities, not logits"
+    )
 
 
 def _sheet(path: str | os.PathLike[str]) -> Sheet:
@@ -257,7 +286,7 @@ def _numbers(sheet: Sheet, column: str) -> NDArray[np.float64]:
     out = np.empty(len(sheet.lines))
     for i, cell in enumerate(sheet.columns[column]):
         try:
-            out[i] = float(cell)
+            out[i] = number(cell)
         except ValueError:
             raise LabelError(
                 f"{sheet.file}, line {sheet.lines[i]}, column {column!r}: {cell!r} is no number"

@@ -13,7 +13,6 @@ schema; in evaluation files also true_quality (word), true_ungradable (0/1), tru
 1 = defect), true_diagnosis (name).
 """
 
-import csv
 import dataclasses
 import json
 import math
@@ -27,6 +26,8 @@ from numpy.typing import NDArray
 
 from fiqa_jax.evaluation.metrics import QUALITY
 from input_pipeline import atomic, plain_text
+from input_pipeline.tables import columns as tables
+from input_pipeline.tables.examples import TableError
 
 SCHEMA = 1
 STATUSES = ("ok", "error", "out_of_scope")
@@ -142,16 +143,17 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
     """
     rows: list[Row] = []
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            if os.fspath(path).endswith(".jsonl"):
+        if os.fspath(path).endswith(".jsonl"):
+            with open(path, encoding="utf-8-sig", newline="") as file:
                 for line, text in enumerate(file.read().split("\n"), 1):
                     try:
                         rows += [json.loads(text)] if text else []
                     except ValueError as error:
                         raise PredictionsError(f"{path}, line {line}: no JSON ({error})") from None
-            else:
-                rows = [_plain(row) for row in csv.DictReader(file, strict=True)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        else:
+            cells, _ = tables.read_cells(path, strip=False)
+            rows = [_plain(dict(zip(cells[0], row, strict=True))) for row in cells[1:]]
+    except (OSError, UnicodeDecodeError, TableError) as error:
         raise PredictionsError(f"{path}: cannot be read as predictions ({error})") from None
     for line, row in enumerate(rows, 1):
         missing = [
@@ -245,7 +247,7 @@ def _number(path: str | os.PathLike[str], row: Row, name: str) -> float:
     if value is None or value == "":
         return float("nan")
     try:
-        return float(value)
+        return tables.number(value) if isinstance(value, str) else float(value)
     except ValueError:
         where = f"{path}, id {row['id']!r}, column {name}"
         raise PredictionsError(f"{where}: {value!r} is no number") from None

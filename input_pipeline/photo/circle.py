@@ -12,6 +12,9 @@ from scipy import ndimage
 TRIPLES = 200  # RANSAC samples of 3 points; with half of the points wrong 25 of them are good
 MIN_STEP = 4.0  # grey levels between surround and field below which an edge is not seen
 MIN_SUPPORT = 0.85  # share of the edge seen that must lie on the circle
+# A halo about the field is an edge, too. So much of the edge seen on the circle will do where the
+# circle is met exactly (root mean square, pixels) along a long arc, or is in the frame's middle.
+HALO_SUPPORT, EXACT, LONG_ARC = 0.6, 0.6, 90.0
 MAX_LEAK = 0.12  # share of the circle that may run through light on both sides
 MIN_ARC = 5.0  # degrees of edge that must lie on the circle,
 MIN_SHARE = 0.15  # and their share of the circumference inside the frame
@@ -39,18 +42,19 @@ class Circle:
     leak: float  # share of the circumference in the frame with light on both sides, 0 to 1
     scatter: float  # root mean square of edge minus circle, pixels
     offset: float  # of the centre from the frame's, share of its width or height, the larger
+    drop: float = 1.0  # light lost across the edge, median share of the light inside
 
     @property
     def convincing(self) -> bool:
         """Whether to believe it."""
         if self.arc < SHORT_ARC and (self.scatter > MAX_SCATTER or self.offset > MAX_OFFSET):
             return False
-        return (
-            self.support >= MIN_SUPPORT
-            and self.leak <= MAX_LEAK
-            and self.arc >= MIN_ARC
-            and self.share >= MIN_SHARE
-        )
+        if self.leak > MAX_LEAK or self.share < MIN_SHARE or self.arc < MIN_ARC:
+            return False
+        long = self.arc >= LONG_ARC and self.scatter <= EXACT
+        middle = self.arc >= 20 and self.scatter <= EXACT / 2 and self.offset <= 0.03
+        needed = HALO_SUPPORT if long or middle else MIN_SUPPORT
+        return self.support >= needed and (self.share >= HALO_SUPPORT or needed == MIN_SUPPORT)
 
     @property
     def certain(self) -> bool:
@@ -136,6 +140,7 @@ def measure(level: np.ndarray, circle: np.ndarray, hidden: np.ndarray | None) ->
         leak=float((edge.leaky & ~good).mean()),
         scatter=float(np.sqrt(np.mean(off[good] ** 2))),
         offset=max(abs(x / w - 0.5), abs(y / h - 0.5)),
+        drop=float(np.median(edge.drop[good])),
     )
 
 
@@ -158,6 +163,7 @@ class _Edge:
     lit: np.ndarray  # [n] there is a step down from inside to outside
     sharp: np.ndarray  # [n] there is, and it is a step rather than a slope
     leaky: np.ndarray  # [n] there is light outside
+    drop: np.ndarray  # [n] light lost from inside to outside, share of that inside
 
 
 def _edge(level: np.ndarray, circle: np.ndarray, share: float, hidden: np.ndarray | None) -> _Edge:
@@ -201,6 +207,7 @@ def _edge(level: np.ndarray, circle: np.ndarray, share: float, hidden: np.ndarra
         lit=lit,
         sharp=lit & (width <= limit),
         leaky=clear & (outer > level.min() + 8) & (outer > 0.5 * inner),
+        drop=step / np.maximum(inner, 1),
     )
 
 

@@ -10,10 +10,9 @@ import io
 import math
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import (
@@ -30,14 +29,13 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from input_pipeline.photo import file_type
+from input_pipeline.photo import bit_depth, file_type
 from input_pipeline.photo.errors import PhotoError, problem
 
 Source = str | os.PathLike | bytes | np.ndarray
 
 MAX_PIXELS = 200_000_000  # larger pictures are refused from their header, before any is decoded
 MAX_PAGES = 64  # of a file that are looked at
-SENSORS = (8, 10, 12, 14)  # bits that are found in files of 16
 LARGE = 40_000_000  # pixels; larger pictures of any format are averaged to what is needed
 MIN_LONG_SIDE = 512  # scaled decoding leaves at least so much, for the search of the field
 
@@ -96,8 +94,8 @@ def decode(source: Source, *, grey: bool = False, short_side: int | None = None)
         name = name_of(source)
         image = Image.fromarray(from_array(source, name))
         meta = {"format": "array", "mode": f"{source.dtype} {list(source.shape)}"}
-        if source.dtype == np.uint16 and (bits := bits_in_use(source)) < 16:
-            meta["bits"] = _told(bits)
+        if source.dtype == np.uint16 and (bits := bit_depth.bits_in_use(source)) < 16:
+            meta["bits"] = bit_depth.told(bits)
         return Upright(_flatten(image, grey, name), image.size, 1, (0, 0), meta)
     with _opened(source) as (file, name):
         kind = file_type.kind(file, name)
@@ -135,7 +133,7 @@ def check_size(width: int, height: int, name: str) -> None:
 def from_array(array: np.ndarray, name: str) -> np.ndarray:
     """Any picture array as uint8, `[H, W]` or `[H, W, 3 | 4]`.
 
-    uint16 is scaled from the bits in use (`bits_in_use`), float in [0, 1] multiplied by 255, both
+    uint16 is scaled from the bits in use (`bit_depth`), float in [0, 1] multiplied by 255, both
     rounded.
 
     Raises:
@@ -150,7 +148,7 @@ def from_array(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype == np.uint16:
-        return _to_8_bits(array, bits_in_use(array))
+        return bit_depth.to_8_bits(array, bit_depth.bits_in_use(array))
     if not np.issubdtype(array.dtype, np.floating):
         raise problem(name, f"values of type {array.dtype}", expected)
     low, high = float(array.min()), float(array.max())
@@ -159,22 +157,6 @@ def from_array(array: np.ndarray, name: str) -> np.ndarray:
     if low < 0 or high > 1:
         raise problem(name, f"float values from {low:g} to {high:g}", expected)
     return np.rint(array * 255).astype(np.uint8)
-
-
-def bits_in_use(values: np.ndarray) -> int:
-    """Bits of what is stored in uint16: 8, 10, 12, 14 where the brightest lies near such an end.
-
-    Sensors of 10, 12 and 14 bits are saved into files of 16 without being scaled; taken for 16 bits
-    they would be black. Values whose brightest lies in the upper half of such a range are taken for
-    it; any others for 16 bits.
-    """
-    high = int(values.max())
-    return next((bits for bits in SENSORS if 2 ** (bits - 1) <= high < 2**bits), 16)
-
-
-def _to_8_bits(values: np.ndarray, bits: int) -> np.ndarray:
-    top = 2**bits - 1
-    return ((values.astype(np.uint32) * 255 + top // 2) // top).astype(np.uint8)
 
 
 @contextlib.contextmanager
@@ -218,9 +200,9 @@ def _decode_file(
         if pages:
             meta["pages"] = pages
         scale = 1
-        image, bits = _deep(image, file, kind)
+        image, bits = bit_depth.deep(image, file, READERS[kind])
         if bits < 16:
-            meta["bits"] = _told(bits)
+            meta["bits"] = bit_depth.told(bits)
         if kind == "JPEG" and short_side is not None:
             scale = _scale(width, height, short_side)
             image.draft(image.mode, (width // scale, height // scale))
@@ -237,10 +219,10 @@ def _decode_file(
                 image.info["transparency"] = clear
         elif image.width == width:
             scale = 1
-        if isinstance(values := _sixteen(image), np.ndarray):
-            if (used := bits_in_use(values)) < 16:
-                meta["bits"] = _told(used)
-            image = Image.fromarray(_to_8_bits(values, used))
+        if isinstance(values := bit_depth.sixteen(image), np.ndarray):
+            if (used := bit_depth.bits_in_use(values)) < 16:
+                meta["bits"] = bit_depth.told(used)
+            image = Image.fromarray(bit_depth.to_8_bits(values, used))
         flat = _flatten(image, grey, name)
     except PhotoError:
         raise
@@ -288,68 +270,6 @@ def _choose_page(image: ImageFile.ImageFile, name: str) -> str:
         )
     image.seek(order[-1])
     return f"{count} pages of {listed} pixels; the largest is read"
-
-
-def _deep(image: ImageFile.ImageFile, file: BinaryIO, kind: str) -> tuple[Image.Image, int]:
-    """Colour of 16 bits a channel, of which Pillow gives the upper byte, with the bits in use.
-
-    Returns:
-      The picture, of 8 bits a channel where it was of 16 with fewer in use; and those bits, 16
-      where nothing had to be done.
-    """
-    tiles = getattr(image, "tile", ())
-    modes = [_raw_mode(tile) for tile in tiles]
-    if not modes or any(";16" not in mode for mode in modes) or image.mode not in ("RGB", "RGBA"):
-        return image, 16
-    page = image.tell()
-    image.load()
-    upper = np.asarray(image)
-    if upper[..., :3].max(initial=0) >= 2 ** (max(SENSORS) - 8):
-        return image, 16
-    file.seek(0)
-    again = READERS[kind](file)
-    again.seek(page)
-    again.tile = [_with_raw_mode(tile, _other_byte(_raw_mode(tile))) for tile in again.tile]
-    again.load()
-    values = upper.astype(np.uint16) * 256 + np.asarray(again)
-    bits = bits_in_use(values[..., :3])
-    alpha = values[..., 3:] // 256
-    colour = _to_8_bits(values[..., :3], bits)
-    out = Image.fromarray(np.concatenate([colour, alpha.astype(np.uint8)], axis=2))
-    out.info.update(image.info)
-    return out, bits
-
-
-def _raw_mode(tile: Any) -> str:
-    """How a tile's bytes become pixels, in Pillow's words."""
-    args = tile[3]
-    return str(args[0] if isinstance(args, tuple) else args)
-
-
-def _with_raw_mode(tile: Any, mode: str) -> Any:
-    args = tile[3]
-    return tile._replace(args=(mode, *args[1:]) if isinstance(args, tuple) else mode)
-
-
-def _other_byte(mode: str) -> str:
-    """The raw mode that takes the lower byte where this one takes the upper."""
-    name, _, order = mode.partition(";16")
-    other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-    return f"{name};16{other[order[:1]]}"
-
-
-def _sixteen(image: Image.Image) -> np.ndarray | None:
-    """Grey values of 16 bits, uint16; None for any other picture."""
-    if not image.mode.startswith("I"):
-        return None
-    values = np.asarray(image)
-    if image.mode == "I" and (values.min() < 0 or values.max() > 65535):
-        return None
-    return values.astype(np.uint16)
-
-
-def _told(bits: int) -> str:
-    return f"{bits}-bit values in a 16-bit file, scaled to their range"
 
 
 def _scale(width: int, height: int, short_side: int) -> int:

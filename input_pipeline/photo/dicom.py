@@ -23,7 +23,7 @@ KEPT = {
 
 
 def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
-    """Reads the first frame.
+    """Reads the picture of an object that holds one.
 
     Grey values pass through the file's window or VOI table where it has one; otherwise the stored
     range becomes 0 to 255 (for signed values without a window, the range in the picture).
@@ -37,7 +37,7 @@ def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
       `[H, W] uint8` or `[H, W, 3] uint8`, and what is known of the camera (see KEPT).
 
     Raises:
-      PhotoError: pydicom or a decoder is not installed, no pixels, or damaged.
+      PhotoError: pydicom or a decoder is not installed, no pixels, several frames, or damaged.
     """
     try:
         import pydicom
@@ -62,6 +62,12 @@ def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
     for keyword, key in KEPT.items():
         if str(header.get(keyword) or ""):
             meta[key] = str(header.get(keyword))
+    if (frames := int(header.get("NumberOfFrames") or 1)) > 1:
+        raise problem(
+            name,
+            f"a DICOM object of {frames} frames, any of which may be the photograph",
+            "export each as an object of its own",
+        )
     try:
         return _pixels(header), meta
     except Exception as error:  # decoders raise nearly anything on damaged data

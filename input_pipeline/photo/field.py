@@ -18,6 +18,7 @@ from input_pipeline.photo import circle
 SEARCH_SIDE = 256  # pixels on the long side of a picture that is searched, at most
 STEPS = (3, 6, 12, 24, 48, 96)  # grey levels above the surround, tried until a circle is certain
 STRONG = 0.3  # of the brightness: the step tried first; halos of a bright field lie below
+STEEP = 0.6  # share of the light that is lost across an edge found so; a vignette loses less
 SMALLEST = 48  # pixels; a shorter side holds no field
 WHITE = 235  # grey levels; a border as bright as this throughout is paper, not a dark surround
 NEAR = 3.0  # pixels about the circle that belong to neither side of its edge
@@ -151,6 +152,8 @@ def _best(
         points = _scan(calm > surround + step, veil)
         for guess in circle.guess(points, level.shape):
             found = circle.measure(level, guess, veil)
+            if step == first and found is not None and found.drop < STEEP:
+                continue
             if found is not None and (best is None or found.rank > best.rank):
                 best = found
             if best is not None and best.certain:

@@ -15,7 +15,7 @@ from PIL import Image
 from input_pipeline.photo.errors import problem
 from input_pipeline.photo.reader import Photo, PhotoError
 from input_pipeline.sources import mask_drawing
-from input_pipeline.sources.photo_files import PhotoReader
+from input_pipeline.sources.photo_files import PhotoReader, no_round_field
 from input_pipeline.tables.examples import Arrays
 
 _VERSION = 1  # raised whenever the same files would give other annotations
@@ -54,8 +54,9 @@ class AnnotatedReader:
         path = str(item)
         try:
             photo = self.photo.open(path)
-            if self.no_field == "error" and self.photo.modality == "fundus":
-                _check_field(path, photo)
+            strict = self.no_field == "error" and self.photo.modality == "fundus"
+            if strict and photo.field != "circle":
+                raise no_round_field(path, photo)
         except PhotoError as error:
             if path in self.known:
                 raise PhotoError(f"{error} ({self.known[path]})") from None
@@ -68,6 +69,10 @@ class AnnotatedReader:
                 self.files[path], photo
             )
         return example
+
+    def look(self, item: Any) -> Photo:
+        """The photograph alone, whether or not it has a field. Raises: PhotoError."""
+        return self.photo.look(item)
 
     def settings(self) -> str:
         """See `table.Reader`."""
@@ -130,14 +135,6 @@ def read_codes(path: str) -> np.ndarray:
             "has lost them",
         )
     return codes
-
-
-def _check_field(path: str, photo: Photo) -> None:
-    if photo.field != "circle":
-        seen = photo.meta.get("field", "none was found")
-        raise problem(
-            path, f"no round field of view ({seen})", "set data.no_field=frame to take it whole"
-        )
 
 
 def shows_frame(fov: np.ndarray) -> bool:

@@ -12,20 +12,17 @@ from input_pipeline.sources import splits
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables import codes as words
 from input_pipeline.tables import columns as sheets
-from input_pipeline.tables.columns import COLUMNS
+from input_pipeline.tables import eyes
+from input_pipeline.tables.columns import COLUMNS, SPLIT_WORDS
 from input_pipeline.tables.examples import (
     GRADABLE,
     QUALITY,
-    SPLITS,
     Source,
     Table,
     TableError,
     strings,
 )
 from input_pipeline.tables.file_paths import check_files, local_path
-
-_SPLIT_WORDS = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
-_SPLIT_WORDS |= {name: name for name in (*SPLITS, "")}
 
 
 def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
@@ -206,13 +203,16 @@ def _table(
         first[name] = line
     given = cells.get("patient") or [_patient(patient, name) for name in ids]
     patients = [p or i for p, i in zip(given, ids, strict=True)]
+    if "patient" not in cells and not patient and not any(cells.get("split", ())):
+        patients, told = eyes.patients(ids)
+        notes = (*notes, told) if told else notes
     split = []
     for cell, line in zip(cells.get("split", [""] * len(ids)), lines, strict=True):
-        if cell.lower() not in _SPLIT_WORDS:
+        if cell and cell.lower() not in SPLIT_WORDS:
             raise TableError(
                 f"line {line}, column 'split': {cell!r}; expected train, val, test or empty"
             )
-        split.append(_SPLIT_WORDS[cell.lower()])
+        split.append(SPLIT_WORDS[cell.lower()] if cell else "")
     splits.check(strings(patients), strings(split), lines)
     return Table(
         id=strings(ids),

@@ -1,7 +1,7 @@
 """A folder of photographs as a source; subfolders may name the quality and the split."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ import numpy as np
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables import codes as words
+from input_pipeline.tables import eyes
+from input_pipeline.tables.columns import SPLIT_WORDS
 from input_pipeline.tables.examples import (
     GRADABLE,
     QUALITY,
-    SPLITS,
     Source,
     Table,
     TableError,
@@ -43,9 +44,10 @@ def folder_source(
     """Finds photographs in a folder and below.
 
     A photograph's quality is the nearest folder above it whose name is good, usable, reject, bad,
-    gradable, ungradable or a key of `quality_codes`, in any case. Where every photograph lies
-    in a first-level folder train, val or test, those are the splits. The id is the relative path,
-    and each photograph is its own patient: a CSV says otherwise.
+    gradable, ungradable or a key of `quality_codes`, in any case. Folders
+    train, val and test (training, valid, validation, dev, testing) anywhere above the photographs
+    are the splits. The id is the relative path. Names such as 13_left and 13_right make one patient
+    of both eyes; else each photograph is its own patient: a CSV says otherwise.
 
     Args:
       path: the root folder. Links are followed; names that start with a dot are passed over.
@@ -87,6 +89,7 @@ def folder_source(
         labels["ungradable"] = ungradable
         notes.append(note)
         others = {f[-2] for f, c in zip(parts, classed, strict=True) if len(f) > 1 and not c}
+        others = {name for name in others if name.casefold() not in SPLIT_WORDS}
         if others:
             notes.append(f"folders {sorted(others)} are no known grade: unlabelled")
     if require_labels and not any((values >= 0).any() for values in labels.values()):
@@ -96,13 +99,16 @@ def folder_source(
         )
     if not keep.any():
         raise TableError(f"{root}: data.quality_codes drops every photograph; nothing is left")
-    first = [folders[0].lower() if len(folders) > 1 else "" for folders in parts]
-    split = first if {*first} <= {*SPLITS} else [""] * len(found)
+    split = _splits(root, found)
     kept = np.flatnonzero(keep)
     ids = strings(found)[kept]
+    patients, told = ids.tolist(), ""
+    if not any(split):
+        patients, told = eyes.patients(ids.tolist())
+    notes += [told] if told else []
     table = Table(
         id=ids,
-        patient=ids,
+        patient=strings(patients),
         split=strings(split)[kept],
         labels={name: values[kept] for name, values in labels.items()},
         quality_names=QUALITY
@@ -117,6 +123,25 @@ def folder_source(
     )
     items = strings([os.path.abspath(root / name) for name in found])[kept]
     return Source(root.name or str(root), table, items, reader)
+
+
+def _splits(root: Path, found: Sequence[str]) -> list[str]:
+    """The split of each photograph by a folder above it, '' throughout where no folder is a split.
+
+    Raises:
+      TableError: folders of splits beside photographs that lie in none.
+    """
+    named = [
+        next((p for p in name.split("/")[:-1] if p.casefold() in SPLIT_WORDS), "") for name in found
+    ]
+    if any(named) and not all(named):
+        outside = [name for name, split in zip(found, named, strict=True) if not split]
+        raise TableError(
+            f"{root}: folders {sorted({*named} - {''})} are splits, but {len(outside)} of "
+            f"{len(found)} photographs lie in none, the first: {outside[0]}; put every photograph "
+            "into a folder train, val or test, rename the folders, or give a CSV"
+        )
+    return [SPLIT_WORDS[name.casefold()] if name else "" for name in named]
 
 
 def _walk(root: Path) -> tuple[list[str], int]:

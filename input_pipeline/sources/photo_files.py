@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from input_pipeline.photo.errors import PhotoError, problem
 from input_pipeline.photo.reader import READER_VERSION, Photo, read_photo
 
+NO_FIELD = ("frame", "error")
 _BLOCK = 16384  # bytes; three of them stand for a file's contents in its fingerprint
 
 
@@ -22,6 +24,8 @@ class PhotoReader:
       modality: 'fundus' | 'slice'.
       erase: boxes (left, top, right, bottom) in upright original pixels, painted black.
       crop, resample: see `photo.read_photo`.
+      no_field: 'frame': a fundus photograph without a round field is taken whole | 'error': it
+        counts as one that cannot be read.
     """
 
     side: int
@@ -29,20 +33,31 @@ class PhotoReader:
     erase: tuple[tuple[int, int, int, int], ...] = ()
     crop: str = "field"
     resample: str = "bilinear"
+    no_field: str = "frame"
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "PhotoReader":
         """The reader that a config's `data` section describes.
 
         Raises:
-          ValueError: a crop or filter that does not exist.
+          ValueError: a crop, a filter or a no_field that does not exist.
         """
         erase = tuple(map(tuple, data["erase"]))
         how = data.get("crop", "field"), data.get("resample", "bilinear")
-        return cls(data["side"], data["modality"], erase, *how)
+        no_field = data.get("no_field", "frame")
+        if no_field not in NO_FIELD:
+            raise ValueError(f"data.no_field is {no_field!r}, expected one of {NO_FIELD}")
+        return cls(data["side"], data["modality"], erase, *how, no_field)
 
     def open(self, item: Any) -> Photo:
-        """The photograph at a path. Raises: PhotoError."""
+        """The photograph at a path. Raises: PhotoError, also for what `no_field` refuses."""
+        photo = self.look(item)
+        if self.no_field == "error" and self.modality == "fundus" and photo.field != "circle":
+            raise no_round_field(str(item), photo)
+        return photo
+
+    def look(self, item: Any) -> Photo:
+        """The photograph at a path, whether or not it has a field. Raises: PhotoError."""
         return read_photo(
             str(item),
             self.side,
@@ -60,7 +75,8 @@ class PhotoReader:
     def settings(self) -> str:
         """See `table.Reader`."""
         how = "" if self.crop == "field" else f" {self.crop} {self.resample}"
-        return f"photo {READER_VERSION}: {self.side} {self.modality} {self.erase}{how}"
+        strict = " field" if self.no_field == "error" else ""
+        return f"photo {READER_VERSION}: {self.side} {self.modality} {self.erase}{how}{strict}"
 
     def key(self, item: Any) -> str:
         """See `table.Reader`. Raises: PhotoError."""
@@ -94,3 +110,11 @@ class PhotoReader:
         except OSError as error:
             return f"{type(error).__name__}"
         return h.hexdigest()
+
+
+def no_round_field(path: str, photo: Photo) -> PhotoError:
+    """The error about a photograph without a round field."""
+    seen = photo.meta.get("field", "none was found").removeprefix("no round field: ")
+    return problem(
+        path, f"no round field of view ({seen})", "set data.no_field=frame to take it whole"
+    )

@@ -13,7 +13,7 @@ from input_pipeline.tables.examples import TableError
 
 # What a column is for -> the names it may have; the first one found counts.
 COLUMNS = {
-    "path": ("path", "image"),
+    "path": ("path", "image", "file", "filename", "image_path", "file_name"),
     "id": ("id",),
     "patient": ("patient", "patient_id"),
     "split": ("split",),
@@ -21,6 +21,13 @@ COLUMNS = {
     "ungradable": ("ungradable",),
     "gradable": ("gradable",),
     "diagnosis": ("diagnosis",),
+}
+
+# How tables and folders call a split -> how it is called here.
+SPLIT_WORDS = {
+    **{"train": "train", "training": "train"},
+    **{"val": "val", "valid": "val", "validation": "val", "dev": "val"},
+    **{"test": "test", "testing": "test"},
 }
 
 
@@ -33,13 +40,14 @@ class Sheet:
     lines: list[int]
 
 
-def read_sheet(path: str | os.PathLike) -> Sheet:
-    """The cells of a CSV file as text, header names lower case with _ for blanks.
+def read_cells(path: str | os.PathLike, *, strip: bool = True) -> tuple[list[list[str]], list[int]]:
+    """Rows of a CSV file as text, the header first, and the line of the file each ends in.
 
-    A byte order mark, an Excel `sep=;` line and blank lines are passed over.
+    Commas, semicolons or tabs; a byte order mark, an Excel `sep=;` line and blank lines are passed
+    over. Every row is as long as the header. Blanks about a cell go, with `strip`.
 
     Raises:
-      TableError: no such file, no UTF-8, no header or no rows, a line of another length.
+      TableError: no such file, no UTF-8, no header, a line of another length.
     """
     file = Path(path).expanduser()
     if not str(path):
@@ -64,17 +72,28 @@ def read_sheet(path: str | os.PathLike) -> Sheet:
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                cells.append([cell.strip() for cell in row])
+                cells.append([cell.strip() for cell in row] if strip else row)
                 lines.append(reader.line_num + skipped)
     except csv.Error as error:
         raise TableError(f"{file}, line {reader.line_num + skipped}: {error}") from None
-    names = [header(cell) for cell in cells[0]]
     for row, line in zip(cells[1:], lines[1:], strict=True):
-        if len(row) != len(names):
+        if len(row) != len(cells[0]):
             raise TableError(
-                f"{file}, line {line}: {len(row)} cells, the header has {len(names)}; put quotes "
-                f"around cells that hold {delimiter!r}"
+                f"{file}, line {line}: {len(row)} cells, the header has {len(cells[0])}; put "
+                f"quotes around cells that hold {delimiter!r}"
             )
+    return cells, lines
+
+
+def read_sheet(path: str | os.PathLike) -> Sheet:
+    """The cells of a CSV file as text, header names lower case with _ for blanks; see `read_cells`.
+
+    Raises:
+      TableError: see `read_cells`; no rows, or one name for two columns.
+    """
+    cells, lines = read_cells(path)
+    file = Path(path).expanduser()
+    names = [header(cell) for cell in cells[0]]
     double = sorted({name for name in names if name and names.count(name) > 1})
     if double:
         raise TableError(f"{file}: columns {double} stand more than once in the header")
@@ -111,7 +130,7 @@ def find_columns(
         elif found := [name for name in choices if name in sheet.columns]:
             names[purpose] = found[0]
     if not names.get("path"):
-        raise _missing(sheet, "path", " (or 'image')")
+        raise _missing(sheet, "path", " (or one of " + ", ".join(purposes["path"][1:]) + ")")
     # A misspelt column must not pass for one that is not there: labels and patients would be lost.
     for purpose in purposes:
         if purpose not in names and (near := _near(purpose, sheet, {*names.values()})):
@@ -137,6 +156,13 @@ def _missing(sheet: Sheet, name: str, hint: str) -> TableError:
     return TableError(
         f"{sheet.file}: no column {name!r}{hint}; the columns are {[*sheet.columns]}{also}"
     )
+
+
+def number(cell: str) -> float:
+    """A number as text; a decimal comma, as some Excels write it, will do. Raises: ValueError."""
+    if re.fullmatch(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*", cell):
+        cell = cell.replace(",", ".")
+    return float(cell)
 
 
 def header(cell: str) -> str:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fiqa_jax.inference.inputs import InputError, as_text, collect
+from fiqa_jax.inference.inputs import InputError, as_text, collect, skipped
 
 
 def touch(folder, *names):
@@ -99,7 +99,7 @@ def test_links_in_a_circle_end(tmp_path):
     [
         (None, "there is no such file or folder"),
         ("", "in or below it"),
-        ("file\na.png\n", r"no column 'path' \(or 'image'\); there are \['file'\]"),
+        ("picture\na.png\n", r"no column with paths, expected one of.*there are \['picture'\]"),
         ("path\nC:\\photos\\1.jpg\n", "is an absolute Windows path"),
         ("path,id\na.png,1\n,2\n", "an empty path"),
         ("path,id\na.png,1\nb.png,1\n", "id '1' stands for"),
@@ -113,6 +113,30 @@ def test_wrong_inputs(tmp_path, content, match):
         one.mkdir()
     with pytest.raises(InputError, match=match):
         collect([one], recursive=False)
+
+
+def test_what_a_folder_held_besides_is_named(tmp_path):
+    touch(tmp_path, "a.png", "notes.txt", "letter.pdf", ".hidden", "sub/c.tif", "sub/d.doc")
+    flat = skipped([tmp_path], collect([tmp_path], recursive=False))
+    assert [os.path.relpath(f, tmp_path) for f in flat] == ["letter.pdf", "notes.txt", "sub"]
+    assert flat[-1].endswith("sub/")
+    deep = skipped([tmp_path], collect([tmp_path], recursive=True))
+    assert [os.path.relpath(f, tmp_path) for f in deep] == ["letter.pdf", "notes.txt", "sub/d.doc"]
+
+
+@pytest.mark.parametrize("column", ["path", "image", "file", "Filename"])
+def test_a_manifest_may_call_its_paths_as_tables_do(tmp_path, column):
+    touch(tmp_path, "a.png")
+    (tmp_path / "list.csv").write_text(f"\ufeff{column}\tquality\na.png\tgood\n", encoding="utf-8")
+    assert names(collect([tmp_path / "list.csv"], recursive=False), tmp_path) == ["a.png"]
+
+
+def test_a_tilde_that_is_no_user(tmp_path, monkeypatch):
+    touch(tmp_path, "~tmp.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert [item.path for item in collect(["~tmp.jpg"], recursive=False)] == ["~tmp.jpg"]
+    with pytest.raises(InputError, match=r"~nobody_is_called_so\.jpg: there is no such file"):
+        collect(["~nobody_is_called_so.jpg"], recursive=False)
 
 
 def test_names_that_are_no_text():

@@ -99,3 +99,14 @@ def test_short_arcs_must_fit_exactly_and_lie_in_the_middle():
     assert not short(0.9, 0.05)
     assert not short(0.3, 0.3)
     assert circle.Circle(0, 0, 1, 200, 1, 1, 0, 0.9, 0.3).convincing
+
+
+def test_an_exact_circle_is_believed_beside_a_halo():
+    def seen(arc, support, scatter, offset=0.1):
+        return circle.Circle(0, 0, 1, arc, 0.7, support, 0, scatter, offset).convincing
+
+    assert seen(120, 0.66, 0.3)
+    assert not seen(120, 0.66, 0.9)  # the edge is met, but not exactly
+    assert not seen(120, 0.5, 0.3)  # most of the edge lies elsewhere
+    assert not seen(70, 0.66, 0.2)
+    assert seen(36, 0.69, 0.2, offset=0.01)  # corners alone, in the middle of the frame

@@ -7,7 +7,7 @@ import pytest
 from fundus_disc import draw
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from input_pipeline.photo.field import find_field
+from input_pipeline.photo.field import find_field, lit
 
 # Frame width and height, centre, radius; tolerance in pixels for centre and radius.
 PLACES = {
@@ -24,9 +24,9 @@ PLACES = {
 
 
 def found(image, hidden=None):
-    field, seen = find_field(image, hidden)
-    assert field is not None, seen
-    return np.array([field.x, field.y, field.radius])
+    field = find_field(image, hidden)
+    assert field.circle is not None, field.seen
+    return np.array([field.circle.x, field.circle.y, field.circle.radius])
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
@@ -154,30 +154,84 @@ NOT_FIELDS = (_plain, _ramp, _snapshot, _square, _ellipse, _dark_disc, _noise, _
 
 @pytest.mark.parametrize("make", NOT_FIELDS, ids=lambda make: make.__name__)
 def test_no_field_where_there_is_none(make):
-    field, seen = find_field(make())
-    assert field is None
-    assert seen
+    field = find_field(make())
+    assert field.circle is None
+    assert field.seen
 
 
 @pytest.mark.parametrize("level", [0, 255])
 def test_an_even_picture_has_no_edge(level):
-    field, seen = find_field(np.full((300, 400, 3), level, np.uint8))
-    assert field is None
-    assert "no circular edge" in seen
+    field = find_field(np.full((300, 400, 3), level, np.uint8))
+    assert field.circle is None
+    assert "no circular edge" in field.seen
 
 
-def test_a_round_field_that_shows_something_else():
-    # The same round field; in it patches of many colours, none of them rare, as in a room.
-    image = draw(512, 400, 250, 200, 180)
-    rng = np.random.default_rng(3)
-    patches = rng.uniform(60, 240, (34, 43, 1)) * rng.uniform(0.8, 1.05, (34, 43, 3))
-    scene = np.clip(np.kron(patches, np.ones((12, 12, 1))), 0, 255).astype(np.uint8)[:400, :512]
-    _, y, x = _frame()
-    inside = np.hypot(x - 250, y - 200) < 178
-    image[inside] = scene[inside]
-    field, seen = find_field(image)
-    assert field is None
-    assert "not the inside of an eye" in seen
-    # Without colour nobody can tell: an angiogram shows as much.
-    grey = np.repeat(image.max(axis=-1, keepdims=True), 3, axis=-1)
-    np.testing.assert_allclose(found(grey), [250, 200, 180], atol=0.5)
+SIDES = {"top": (0, 40), "bottom": (1, 40), "left": (2, 40), "right": (3, 40)}
+
+
+@pytest.mark.parametrize(("side", "by"), SIDES.values(), ids=SIDES)
+def test_a_field_cut_on_any_side_and_padded_keeps_circle_and_frame(side, by):
+    whole = draw(256, 220, 128, 110, 100)
+    cut = [by if side == k else 0 for k in range(4)]
+    top, bottom, left, right = cut[0] and 10 + by, cut[1] and 10 + by, *cut[2:]
+    left, right = (n and 28 + n for n in (left, right))
+    part = whole[top : 220 - bottom, left : 256 - right]
+    padded = np.zeros_like(whole)
+    padded[top : 220 - bottom, left : 256 - right] = part
+    field = find_field(padded)
+    np.testing.assert_allclose(found(padded), [128, 110, 100], atol=0.6)
+    expected = [left, top, 256 - right, 220 - bottom]
+    for got, want, at in zip(field.frame, expected, (0, 1, 2, 3), strict=True):
+        if (at, bool(cut[(2, 0, 3, 1)[at]])) == (at, True):
+            assert abs(got - want) <= 1
+        else:
+            assert got == (0, 0, 256, 220)[at]
+
+
+def test_a_shadow_is_no_frame():
+    image = draw(256, 220, 128, 110, 100).astype(float)
+    image *= np.clip((np.arange(220) - 60) / 40, 0, 1)[:, None, None]
+    field = find_field(image.astype(np.uint8))
+    assert field.circle is not None
+    assert field.frame == (0, 0, 256, 220)
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_two_fields_in_one_picture(stacked):
+    eye = draw(128, 110, 64, 55, 50)
+    both = np.concatenate([eye, eye[:, ::-1]], axis=0 if stacked else 1)
+    field = find_field(both)
+    assert field.circle is not None
+    assert field.second is not None
+    centres = sorted([(field.circle.y, field.circle.x), (field.second.y, field.second.x)])
+    expected = [(55, 64), (165, 64)] if stacked else [(55, 64), (55, 192)]
+    np.testing.assert_allclose(centres, expected, atol=1)
+
+
+def test_one_field_has_no_second():
+    for place in PLACES.values():
+        assert find_field(draw(*place[:5])).second is None
+
+
+def test_a_white_surround_is_no_light():
+    image = draw(256, 220, 120, 108, 90)
+    y, x = np.mgrid[:220, :256]
+    image[np.hypot(x + 0.5 - 120, y + 0.5 - 108) > 90] = 255
+    field = find_field(image)
+    assert field.inverted
+    np.testing.assert_allclose(found(image), [120, 108, 90], atol=1)
+
+
+def test_what_is_lit_of_a_frame_without_a_circle():
+    image = np.zeros((120, 200, 3), np.uint8)
+    y, x = np.mgrid[:120, :200]
+    inside = ((x + 0.5 - 100) / 100) ** 2 + ((y + 0.5 - 60) / 60) ** 2 < 1
+    image[inside] = (190, 95, 35)
+    image[50:70, 90:110] = 0  # a black spot inside stays
+    got = lit(image, find_field(image))
+    assert got[60, 100]
+    assert not got[0, 0]
+    assert (got & inside).sum() > 0.97 * inside.sum()
+    assert (got & ~inside).sum() < 0.03 * inside.sum()
+    plain = np.full((80, 90, 3), 90, np.uint8)
+    assert lit(plain, find_field(plain)).all()

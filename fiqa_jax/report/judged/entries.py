@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fiqa_jax.predictions import eyes
 from fiqa_jax.predictions.schema import Row
 from fiqa_jax.report.judged import thumbnails
+from input_pipeline.tables import eyes
 
 EMBEDDED = 250  # photographs up to which the page holds its pictures itself
 NAMES = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fiqa_jax.predictions import eyes
+from input_pipeline.tables import eyes
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""What counts as a photograph of the inside of an eye, and what does not, on drawn pictures."""
+
+import numpy as np
+import pytest
+from fundus_disc import draw
+from PIL import Image
+
+from input_pipeline import synthetic
+from input_pipeline.photo import scope, scope_pictures
+from input_pipeline.photo.field import find_field
+from input_pipeline.photo.reader import read_photo
+
+
+def shown(image):
+    return scope.look(image, find_field(image))
+
+
+PLACES = {
+    "whole": (256, 220, 128, 110, 100),
+    "cut at top and bottom": (256, 171, 128, 85, 119),
+    "corners left": (256, 192, 128, 96, 150),
+    "inside the field": (120, 120, 60, 60, 300),
+    "small": (200, 200, 100, 100, 66),
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_a_drawn_retina_is_one_wherever_its_field_lies(place):
+    got = shown(draw(*place))
+    assert got.eye, got.why
+    assert not got.empty
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_synthetic_photograph_is_one_as_shot_cropped_and_grey(seed):
+    image = synthetic.draw(seed, 256, "abc"[seed % 3]).image
+    assert shown(image).eye
+    assert shown(np.ascontiguousarray(image[60:200, 60:200])).eye
+    grey = np.repeat(image[..., 1:2], 3, axis=2)
+    assert shown(grey).eye
+
+
+def test_other_pictures_are_refused():
+    rng = np.random.default_rng(100)
+    drawn = [scope_pictures.other_picture(rng) for _ in range(60)]
+    passed = [kind for kind, image in drawn if shown(image).eye and not shown(image).empty]
+    assert len(passed) <= 9, passed  # skin and dark rooms, mostly
+
+
+@pytest.mark.parametrize(
+    ("level", "what"), [(0, "black"), (255, "white"), (120, "blurred all over")]
+)
+def test_where_nothing_can_be_seen_it_is_no_matter_of_scope(level, what):
+    got = shown(np.full((180, 240, 3), level, np.uint8))
+    assert got.eye
+    assert got.empty == what
+
+
+def test_a_refusal_says_what_was_found():
+    page = Image.new("RGB", (240, 180), "white")
+    rows = np.array(page)
+    rows[20:160:12, 20:220] = 0
+    rows[21:160:12, 20:220] = 0
+    photo = read_photo(rows, 64)
+    assert photo.scope.startswith(
+        "not a photograph of the inside of an eye: no colour, and no round"
+    )
+    leaves = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype(np.uint8)
+    photo = read_photo(np.kron(leaves, np.ones((10, 10, 1), np.uint8)), 64)
+    assert "probability 0.0" in photo.scope
+    assert "many hues" in photo.scope
+
+
+def test_two_eyes_in_one_picture_are_said():
+    eye = draw(400, 340, 200, 170, 150)
+    photo = read_photo(np.concatenate([eye, eye], axis=1), 64)
+    assert photo.scope == (
+        "two round fields in one picture, 300 and 300 pixels across: cut it into one eye a file"
+    )
+    assert photo.field == "circle"
+
+
+def test_a_probability_is_the_regression_it_says():
+    features = np.array(scope.scope_weights.MEAN)
+    assert scope.probability(features) == pytest.approx(1 / (1 + np.exp(-scope.scope_weights.BIAS)))
+    far = features + 100 * np.array(scope.scope_weights.SPREAD)
+    near = features + scope.LIMIT * np.array(scope.scope_weights.SPREAD)
+    assert scope.probability(far) == pytest.approx(scope.probability(near))
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_light_in_one_channel_alone_is_read_as_grey(channel):
+    level = draw(256, 220, 128, 110, 100)[..., 0]
+    one = np.zeros((220, 256, 3), np.uint8)
+    one[..., channel] = level
+    got, grey = read_photo(one, 64), read_photo(np.repeat(level[..., None], 3, axis=2), 64)
+    np.testing.assert_array_equal(got.image, grey.image)
+    assert got.meta["colour"].endswith("only, read as grey")
+    assert got.scope == grey.scope == ""
+
+
+def test_padding_changes_neither_field_nor_pixels():
+    photo = draw(256, 171, 128.2, 85.4, 119.3)
+    padded = np.zeros((256, 300, 3), np.uint8)
+    padded[40:211, 30:286] = photo
+    want, got = read_photo(photo, 96), read_photo(padded, 96)
+    np.testing.assert_allclose(np.subtract(got.box, (30, 40, 30, 40)), want.box, atol=0.3)
+    both, either = (got.fov & want.fov).sum(), (got.fov | want.fov).sum()
+    assert both / either > 0.985
+    assert got.fov[48, 48] == 1
+    assert got.fov[0, 48] == 0  # beyond the frame, inside the circle
+    inside = (got.fov & want.fov) == 1
+    assert np.abs(got.image[inside].astype(int) - want.image[inside]).mean() < 1.5
+
+
+def test_a_crop_inside_the_field_is_taken_whole_and_a_squared_one_without_its_corners():
+    inside = read_photo(draw(120, 120, 60, 60, 300), 64)
+    assert inside.field == "frame"
+    assert inside.fov.all()
+    squeezed = Image.fromarray(draw(240, 240, 120, 120, 119)).resize((240, 170))
+    photo = read_photo(np.asarray(squeezed), 64)
+    height = round(64 * 170 / 240)
+    assert photo.fov.sum() == pytest.approx(np.pi / 4 * 64 * height, rel=0.06)
+
+
+def test_how_much_of_the_field_is_there():
+    half = draw(256, 220, 128, 110, 100)[:, 128:]
+    photo = read_photo(np.ascontiguousarray(half), 64)
+    assert photo.shown == pytest.approx(0.5, abs=0.02)
+    assert photo.across == pytest.approx(200, abs=2)
+    assert read_photo(draw(256, 220, 128, 110, 100), 64).shown == pytest.approx(1)
