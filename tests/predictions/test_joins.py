@@ -1,5 +1,7 @@
 """Joining by stem: what matches, whose patient counts, what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -74,11 +76,22 @@ def test_what_one_side_lacks():
 
 
 def test_ids_twice():
-    with pytest.raises(LabelError, match=r"'x/a.png' and 'y/a.png' are both called 'a'"):
+    with pytest.raises(
+        LabelError,
+        match=r"predictions: 'x/a.png' \(row 1\) and 'y/a.png' \(row 2\) are both called 'a'",
+    ):
         join(predicted(["x/a.png", "y/a.png"]), labelled(["a"]), Format())
     ids = ["x/a.png", "y/a.png"]
     got, _ = join(predicted(ids), labelled(ids), Format(), exact=True)
     assert len(got.id) == 2
+
+
+def test_one_id_twice_in_a_label_file_names_file_and_lines():
+    twice = dataclasses.replace(labelled(["a", "b", "a"]), file="l.csv", lines=(2, 3, 7))
+    with pytest.raises(
+        LabelError, match=r"l\.csv: 'a' \(line 2\) and 'a' \(line 7\) are one id twice"
+    ):
+        join(predicted(["a", "b"]), twice, Format())
 
 
 def test_grades_against_gradable_labels_use_p_reject():

@@ -39,7 +39,17 @@ def test_own_names_need_no_mapping(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "how", "match"),
     [
-        (["name,p_good", "a,1"], Format(), r"no column 'id'; name it with --id"),
+        (["name,p_good", "a,1"], Format(), r"no column 'id' \(or path, .*; name it with --id"),
+        (
+            ["id,p_good,p_usable,p_reject", "a,1,0,0", "b,9.5,8,6"],
+            Format(),
+            r"line 3: values up to 9\.5 in p_good, p_usable, p_reject are no probabilities; give",
+        ),
+        (
+            ["id,p_ungradable", "a,0.5", "b,2.5"],
+            Format(),
+            "line 3: values up to 2.5 in p_ungradable",
+        ),
         (["id,good", "a,1"], Format(), "no probabilities; name them with --prob-columns"),
         (["id,p_good", "a,1"], Format(), r"only \['p_good'\] of"),
         (["id,p_ungradable", "a,high"], Format(), "line 2, column 'p_ungradable': 'high' is no"),
@@ -88,7 +98,7 @@ def test_plain_label_file(tmp_path):
         (["id,clarity", "a,1"], "On this command line: --detail-code good"),
         (["id,quality", "a,fine"], "'fine'"),
         (["id,other", "a,0"], "no labels; name the column with --truth-column"),
-        (["image,quality", "a,good"], "no column 'id'"),
+        (["who,quality", "a,good"], "no column 'id'"),
         (["id,quality"], "no rows"),
     ],
 )
@@ -115,3 +125,20 @@ def test_published_counts_are_recognised(shared_data):
     assert any("the published ones of 'all'" in note for note in got.notes)
     # Good: 54, 121 and 105 of 160 (spec, 1.3).
     np.testing.assert_array_equal(160 - got.truth["details"].sum(0), [54, 121, 105])
+
+
+@pytest.mark.parametrize("column", ["image", "path", "file"])
+def test_ids_may_stand_in_a_column_of_paths(tmp_path, column):
+    (tmp_path / "l.csv").write_text(f"{column};quality\na.png;good\n", encoding="utf-8")
+    got = label_files.read_labels(tmp_path / "l.csv", Format())
+    assert got.id == ["a.png"]
+    assert f"ids of l.csv from the column '{column}'" in got.notes
+    assert got.lines == (2,)
+
+
+def test_percentages_and_decimal_commas_are_read(tmp_path):
+    (tmp_path / "p.csv").write_text(
+        "id;p_good;p_usable;p_reject\na;70,5;20;9,5\n", encoding="utf-8"
+    )
+    got, _ = label_files.read_predictions(tmp_path / "p.csv", Format())
+    np.testing.assert_allclose(got.outputs["p_quality"], [[0.705, 0.2, 0.095]])

@@ -148,9 +148,22 @@ def test_wrong_file_gives_one_error(tmp_path, made, match):
 
 
 def test_unreadable_files(tmp_path):
-    with pytest.raises(schema.PredictionsError, match="cannot be read"):
+    with pytest.raises(schema.PredictionsError, match="there is no such file"):
         schema.load(tmp_path / "none.csv")
     bad = tmp_path / "p.jsonl"
     bad.write_text(json.dumps(rows()[0]) + "\nnot json\n", encoding="utf-8")
     with pytest.raises(schema.PredictionsError, match="line 2: no JSON"):
         schema.load(bad)
+
+
+def test_a_table_that_excel_saved_with_semicolons_is_the_same(tmp_path):
+    save(tmp_path / "p.csv", rows())
+    want = schema.load(tmp_path / "p.csv")
+    with open(tmp_path / "p.csv", encoding="utf-8", newline="") as file:
+        cells = list(csv.reader(file))
+    with open(tmp_path / "e.csv", "w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, delimiter=";").writerows(cells)
+    got = schema.load(tmp_path / "e.csv")
+    assert got.rows == want.rows
+    for key, values in want.outputs.items():
+        np.testing.assert_array_equal(got.outputs[key], values)

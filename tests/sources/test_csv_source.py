@@ -147,7 +147,11 @@ GOOD = "path,quality\na.jpg,good\n"
 @pytest.mark.parametrize(
     ("text", "kwargs", "message"),
     [
-        ("file,quality\na.jpg,good\n", {}, r"no column 'path' \(or 'image'\); the columns are"),
+        (
+            "picture,quality\na.jpg,good\n",
+            {},
+            r"no column 'path' \(or one of image, .*; the columns are",
+        ),
         ("paths,quality\na.jpg,good\n", {}, r"nearest: \['paths'\]"),
         ("path,qualty\na.jpg,good\n", {}, r"no column 'quality', but 'qualty'"),
         ("path,patients\na.jpg,7\n", {}, r"no column 'patient', but 'patients'"),
@@ -177,7 +181,7 @@ GOOD = "path,quality\na.jpg,good\n"
             r"'p' in test \(line 4\), train \(line 2\)",
         ),
         (GOOD, {"diagnosis": ("no", "yes")}, "there is no column 'diagnosis'; the columns are"),
-        ("path,split\na.jpg,dev\n", {}, "line 2, column 'split': 'dev'"),
+        ("path,split\na.jpg,later\n", {}, "line 2, column 'split': 'later'"),
         (
             "path\nx.jpg\na.jpg\ny.jpg\nz.jpg\nw.jpg\n",
             {},

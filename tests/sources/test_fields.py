@@ -63,5 +63,5 @@ def test_no_field_can_be_an_error_for_every_source(folder):
     with pytest.raises(PhotoError, match=r"no round field of view .*data\.no_field=frame"):
         strict.open(folder / "b_inside.png")
     assert strict.settings() != PhotoReader(32, "fundus").settings()
-    with pytest.raises(ValueError, match="data.no_field is 'maybe'"):
+    with pytest.raises(ValueError, match=r"data\.no_field is 'maybe'"):
         PhotoReader.of({"side": 32, "modality": "fundus", "erase": (), "no_field": "maybe"})
