@@ -72,10 +72,10 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     p.add_argument("folders", nargs="+", type=Path)
     p.add_argument("--output", type=Path, required=True)
-    p.add_argument("--copies", type=int, default=16, help="of each photograph (%(default)s)")
-    p.add_argument("--drawn", type=int, default=40, help="synthetic fundus images (%(default)s)")
-    p.add_argument("--others", type=int, default=3000, help="other pictures (%(default)s)")
-    p.add_argument("--refused", type=float, default=0.03, help="of the eyes (%(default)s)")
+    p.add_argument("--copies", type=int, default=5, help="of each photograph (%(default)s)")
+    p.add_argument("--drawn", type=int, default=30, help="synthetic fundus images (%(default)s)")
+    p.add_argument("--others", type=int, default=1100, help="other pictures (%(default)s)")
+    p.add_argument("--refused", type=float, default=0.05, help="of the spoilt eyes (%(default)s)")
     args = p.parse_args()
     rng = np.random.default_rng(0)
     rows, truth, group = [], [], []
@@ -92,7 +92,13 @@ def main() -> None:
             rows.append(found)
             truth.append(0)
             group.append(number % 5)
-    x, y, part = np.array(rows), np.array(truth), np.array(group)
+    text = weights(np.array(rows), np.array(truth), np.array(group), args.refused)
+    args.output.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def weights(x: np.ndarray, y: np.ndarray, part: np.ndarray, refused: float) -> str:
+    """The module of weights from features [N, F], 1 for eyes [N], and parts 0 to 4 [N]."""
     mean, spread = x.mean(axis=0), x.std(axis=0)
     standard = np.clip((x - mean) / spread, -scope.LIMIT, scope.LIMIT)
     z = scope.terms(standard)
@@ -100,19 +106,23 @@ def main() -> None:
     for k in range(5):
         held[part == k] = fitted(z[part != k], y[part != k]).predict_proba(z[part == k])[:, 1]
     model = fitted(z, y)
-    cut = float(np.quantile(held[y == 1], args.refused))
-    told = {"eyes": int(y.sum()), "others": int((1 - y).sum())}
-    told |= {"refused": float(np.mean(held[y == 1] < cut))}
-    told |= {"passed": float(np.mean(held[y == 0] >= cut))}
+    cut = float(np.quantile(held[y == 1], refused))
 
     def line(values: np.ndarray) -> str:
         return ", ".join(f"{value:.4f}" for value in values)
 
-    numbers = {"mean": line(mean), "spread": line(spread), "weights": line(model.coef_[0])}
-    numbers |= {"eye": line(np.median(standard[y == 1], axis=0))}
-    text = TEMPLATE.format(bias=model.intercept_[0], cut=cut, **numbers, **told)
-    args.output.write_text(text, encoding="utf-8")
-    print(text)
+    return TEMPLATE.format(
+        eyes=int(y.sum()),
+        others=int((1 - y).sum()),
+        refused=float(np.mean(held[y == 1] < cut)),
+        passed=float(np.mean(held[y == 0] >= cut)),
+        mean=line(mean),
+        spread=line(spread),
+        eye=line(np.median(standard[y == 1], axis=0)),
+        weights=line(model.coef_[0]),
+        bias=model.intercept_[0],
+        cut=cut,
+    )
 
 
 def fitted(z: np.ndarray, y: np.ndarray) -> LogisticRegression:

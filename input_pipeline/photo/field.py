@@ -18,10 +18,12 @@ from input_pipeline.photo import circle
 SEARCH_SIDE = 256  # pixels on the long side of a picture that is searched, at most
 STEPS = (3, 6, 12, 24, 48, 96)  # grey levels above the surround, tried until a circle is certain
 STRONG = 0.3  # of the brightness: the step tried first; halos of a bright field lie below
+DARK = 40  # grey levels; a brighter border is no dark surround
 STEEP = 0.6  # share of the light that is lost across an edge found so; a vignette loses less
 SMALLEST = 48  # pixels; a shorter side holds no field
 WHITE = 235  # grey levels; a border as bright as this throughout is paper, not a dark surround
 NEAR = 3.0  # pixels about the circle that belong to neither side of its edge
+LONG_SIDE = 120.0  # degrees of arc that show a circle, wherever they lie
 SECOND_LIGHT = 0.2  # light outside the circle, share of its area, that asks for a second field
 
 Frame = tuple[float, float, float, float]  # left, top, right, bottom
@@ -54,6 +56,7 @@ def find_field(image: np.ndarray, hidden: np.ndarray | None = None) -> Field:
     level, inverted = _brightness(image)
     calm = _open5(level)
     surround = _surround(calm, hidden)
+    dark = surround if surround <= DARK else 0  # else the frame is lit to its border
     window = _uncut(calm > surround + STEPS[1])
     frame = _padding(calm, surround, window)
     veil = None
@@ -67,15 +70,15 @@ def find_field(image: np.ndarray, hidden: np.ndarray | None = None) -> Field:
             return Field(halves[0], frame, surround, halves[1], seen, inverted)
     if best is None:
         seen = "no circular edge against a dark surround"
-        return Field(None, frame, surround, None, seen, inverted)
+        return Field(None, frame, dark, None, seen, inverted)
     seen = f"edge along {best.share:.0%} of the circle in the frame, {best.arc:.0f} degrees"
-    if not best.convincing:
+    if not best.convincing or _one_sided(calm, surround, best):
         seen = (
             f"no convincing circle ({seen}; {best.support:.0%} of the edges seen lie on it, "
             f"{best.scatter:.1f} pixels off; light outside along {best.leak:.0%}; its centre "
             f"{best.offset:.0%} from the frame's)"
         )
-        return Field(None, frame, surround, None, seen, inverted)
+        return Field(None, frame, dark, None, seen, inverted)
     second = _beside(calm, level, surround, veil, best)
     return Field(best, frame, surround, second, seen, inverted)
 
@@ -159,6 +162,15 @@ def _best(
             if best is not None and best.certain:
                 return best
     return best
+
+
+def _one_sided(calm: np.ndarray, surround: int, found: circle.Circle) -> bool:
+    """Whether a circle known by an arc on one side holds much black: that of a squeezed field."""
+    if found.arc >= LONG_SIDE or found.offset <= circle.MAX_OFFSET:
+        return False
+    y, x = np.ogrid[: calm.shape[0], : calm.shape[1]]
+    inside = np.hypot(x + 0.5 - found.x, y + 0.5 - found.y) < found.radius - NEAR
+    return bool((calm[inside] > surround + STEPS[1]).mean() < 0.9)
 
 
 def _beside(

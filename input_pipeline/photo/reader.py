@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from input_pipeline.photo import decode
+from input_pipeline.photo.colour import as_grey
 from input_pipeline.photo.crop import Box, erased, mask
 from input_pipeline.photo.crop import crop as cropped
 from input_pipeline.photo.errors import PhotoError as PhotoError
@@ -21,7 +22,6 @@ from input_pipeline.photo.view import view, whole
 
 READER_VERSION = 2  # raised whenever the same file would give other pixels
 MODALITIES = ("fundus", "slice")
-DARK = 10  # grey levels; a channel that stays below holds nothing
 CROPS = ("field", "frame", "squash")
 
 
@@ -110,7 +110,7 @@ def read_photo(
     else:
         image = cropped(upright, square, side, black)
         fov = mask(square, side, upright.size, black, seen.inside)
-    one, image = _one_colour(image)
+    one, image = as_grey(image)
     if not fov.any():
         name = decode.name_of(source)
         raise problem(
@@ -140,15 +140,3 @@ def _checked(box: Box) -> Box:
             "upright original"
         )
     return left, top, right, bottom
-
-
-def _one_colour(image: np.ndarray) -> tuple[str, np.ndarray]:
-    """A picture whose light is all in one channel as grey, and a note of it."""
-    if image.shape[2] != 3:
-        return "", image
-    top = np.array([np.partition(image[..., c].ravel(), -50)[-50] for c in range(3)])
-    lit = int(top.argmax())
-    if top[lit] < 4 * DARK or np.delete(top, lit).max() > DARK:
-        return "", image
-    name = ("red", "green", "blue")[lit]
-    return f"{name} only, read as grey", np.repeat(image[..., lit : lit + 1], 3, axis=2)

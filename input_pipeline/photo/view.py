@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from input_pipeline.photo import scope
+from input_pipeline.photo.colour import as_grey
 from input_pipeline.photo.crop import Box, cover, erased
 from input_pipeline.photo.decode import Upright
 from input_pipeline.photo.field import SEARCH_SIDE, Frame, find_field, lit
@@ -101,6 +102,7 @@ def view(upright: Upright, boxes: Sequence[Box]) -> View:
         for box in erased(boxes, upright):
             hidden[cover(box, origin, scale, small.shape)] = True
         small[hidden] = 0
+    _, small = as_grey(small)
     field = find_field(small, hidden)
     shows = scope.look(small, field)
     circle = None
