@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa_jax.evaluation import calibration
-from fiqa_jax.inference import findings
+from fiqa_jax.inference import photo_limits
 from fiqa_jax.predictions import own_calibration
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions.advice import Thresholds
@@ -152,7 +152,7 @@ class Predictor:
             raw = self.model.predict({"image": image, "fov": fov, "field_px": field_px})
             raw = {key: np.asarray(value)[: len(fine)] for key, value in raw.items()}
             empty = np.array([bool(photo.empty) for photo in seen])
-            raw = findings.worst(raw, empty)
+            raw = photo_limits.worst(raw, empty)
             fitted = self.model.config["temperature"]
             outputs = calibration.apply(judge.with_score(raw), fitted, self.details)
             if self._probability and "p_ungradable" not in outputs and "p_quality" not in outputs:
@@ -170,7 +170,7 @@ class Predictor:
                 model=self.name,
                 fov=fov[: len(fine)],
                 findings=[
-                    findings.of(photo, outputs["map"][i] if "map" in outputs else None, limit)
+                    photo_limits.of(photo, outputs["map"][i] if "map" in outputs else None, limit)
                     for i, photo in enumerate(seen)
                 ],
             )

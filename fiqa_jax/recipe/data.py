@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax.training.method import DataSpec
 from input_pipeline.loading import batches, order
-from input_pipeline.sources import fields, opening, splits
+from input_pipeline.sources import field_survey, opening, splits
 from input_pipeline.tables.examples import Source, class_counts, summary
 
 log = logging.getLogger(__name__)
@@ -127,9 +127,9 @@ def open_data(section: ConfigDict, directory: Path, fold: int = 0, folds: int = 
     split = splits.assign(source.table, section.split, section.seed, folds, fold)
     log.info("%s", summary(source.name, dataclasses.replace(source.table, split=split)))
     if section.modality == "fundus":
-        told = fields.look(source, split, section.workers, directory).lines()
+        told = field_survey.look(source, split, section.workers, directory).lines()
         for line in told:
-            log.warning("%s: %s; see %s", source.name, line, directory / fields.LISTED)
+            log.warning("%s: %s; see %s", source.name, line, directory / field_survey.LISTED)
         if told:
             table = dataclasses.replace(source.table, notes=(*source.table.notes, *told))
             source = dataclasses.replace(source, table=table)

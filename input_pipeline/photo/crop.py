@@ -67,9 +67,10 @@ def crop(
     if boxes:
         picture = picture.copy()
         for box in boxes:
-            y, x = cover(box, upright.origin, scale, picture.size[::-1])
-            if x.stop > x.start and y.stop > y.start:
-                picture.paste((0,) * channels, (x.start, y.start, x.stop, y.stop))
+            down, across = cover(box, upright.origin, scale, picture.size[::-1])
+            if across.stop > across.start and down.stop > down.start:
+                where = (across.start, down.start, across.stop, down.stop)
+                picture.paste((0,) * channels, where)
     w, h = picture.size
     if left < 0 or top < 0 or right > w or bottom > h:
         picture, x, y = _with_border(picture, left, top, right, bottom, step / scale)

@@ -192,15 +192,16 @@ def _decode_file(
     file: BinaryIO, name: str, kind: str, grey: bool, short_side: int | None
 ) -> Upright:
     try:
-        image = READERS[kind](file)
-        pages = _choose_page(image, name)
+        opened = READERS[kind](file)
+        pages = _choose_page(opened, name)
+        image: Image.Image = opened
         width, height = image.size
         check_size(width, height, name)
         meta = {"format": kind, "mode": image.mode}
         if pages:
             meta["pages"] = pages
         scale = 1
-        image, bits = bit_depth.deep(image, file, READERS[kind])
+        image, bits = bit_depth.deep(opened, file, READERS[kind])
         if bits < 16:
             meta["bits"] = bit_depth.told(bits)
         if kind == "JPEG" and short_side is not None:

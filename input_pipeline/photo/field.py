@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from input_pipeline.photo import circle
+from input_pipeline.photo.circle import Circle
 
 SEARCH_SIDE = 256  # pixels on the long side of a picture that is searched, at most
 STEPS = (3, 6, 12, 24, 48, 96)  # grey levels above the surround, tried until a circle is certain
@@ -33,10 +34,10 @@ Frame = tuple[float, float, float, float]  # left, top, right, bottom
 class Field:
     """What was found in one picture, in its pixels (pixel i covers the interval i to i + 1)."""
 
-    circle: circle.Circle | None  # the round field; None where no circle convinces
+    circle: Circle | None  # the round field; None where no circle convinces
     frame: Frame  # the photograph inside padding that somebody added; the picture where none is
     surround: int  # grey level of the dark surround, 0 to 255
-    second: circle.Circle | None  # another round field beside the first
+    second: Circle | None  # another round field beside the first
     seen: str  # one line: what was seen
     inverted: bool  # the surround is white
 
@@ -189,10 +190,9 @@ def _beside(
     if light.sum() < SECOND_LIGHT * min(np.pi * first.radius**2, h * w - out.sum()):
         return None
     rows, columns = np.flatnonzero(light.any(axis=1)), np.flatnonzero(light.any(axis=0))
-    window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    window = tuple(
-        slice(max(0, part.start - 4), min(size, part.stop + 4))
-        for part, size in zip(window, (h, w), strict=True)
+    window = (
+        slice(max(0, rows[0] - 4), min(h, rows[-1] + 5)),
+        slice(max(0, columns[0] - 4), min(w, columns[-1] + 5)),
     )
     dimmed = np.where(out, level, surround).astype(np.uint8)
     found = _in_window(np.where(out, calm, surround), dimmed, surround, veil, window)

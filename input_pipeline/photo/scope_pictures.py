@@ -48,7 +48,7 @@ def spoilt(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     long_side = int(rng.integers(110, 257))
     scale = long_side / max(image.size)
     image = image.resize([max(96, round(n * scale)) for n in image.size], Image.Resampling.BILINEAR)
-    out = np.asarray(image, np.float32)
+    out: np.ndarray = np.asarray(image, np.float32)
     lit = ndimage.gaussian_filter((out.max(axis=2) > 12).astype(np.float32), 1)[..., None]
     h, w = out.shape[:2]
     out = 255 * (out / 255) ** rng.uniform(0.6, 1.5) * rng.uniform(0.35, 1.3)
@@ -268,8 +268,8 @@ def _eyeball(rng: np.random.Generator, h: int, w: int) -> np.ndarray:
         )
     out = ndimage.gaussian_filter(np.asarray(image, np.float32), (*[rng.uniform(0.3, 4)] * 2, 0))
     if rng.random() < 0.3:  # in the dark, lit by a slit
-        y, x = np.ogrid[:h, :w]
-        away = np.hypot((x - w / 2) / w, (y - h / 2) / h)
+        down, across = np.ogrid[:h, :w]
+        away = np.hypot((across - w / 2) / w, (down - h / 2) / h)
         tint = rng.uniform((0.8, 0.5, 0.15), (1.2, 0.9, 0.6))
         out = out * np.exp(-((away / rng.uniform(0.15, 0.4)) ** 2))[..., None] * tint
     return out

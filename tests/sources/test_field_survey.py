@@ -6,7 +6,7 @@ from fundus_disc import draw
 from PIL import Image
 
 from input_pipeline.photo.errors import PhotoError
-from input_pipeline.sources import fields
+from input_pipeline.sources import field_survey
 from input_pipeline.sources.folder_source import folder_source
 from input_pipeline.sources.photo_files import PhotoReader
 
@@ -27,7 +27,7 @@ def folder(tmp_path):
 def test_they_are_counted_by_split_and_listed(folder, tmp_path):
     source = folder_source(folder, reader=PhotoReader(32, "fundus"))
     split = np.array(["train", "train", "test", "val"])
-    found = fields.look(source, split, 1, tmp_path / "run")
+    found = field_survey.look(source, split, 1, tmp_path / "run")
     assert [row[:4] for row in found.rows] == [
         ("b_inside.png", "b_inside.png", "train", "frame"),
         ("c_print.png", "c_print.png", "test", "out_of_scope"),
@@ -36,25 +36,25 @@ def test_they_are_counted_by_split_and_listed(folder, tmp_path):
         "1 of 4 photographs have no round field of view: taken whole (train 1)",
         "1 of 4 photographs show no eye, and predict does not judge such pictures (test 1)",
     ]
-    assert (tmp_path / "run" / fields.LISTED).read_text().count("\n") == 4
+    assert (tmp_path / "run" / field_survey.LISTED).read_text().count("\n") == 4
 
 
 def test_the_same_source_is_looked_at_once(folder, tmp_path, monkeypatch):
     source = folder_source(folder, reader=PhotoReader(32, "fundus"))
     split = np.array([""] * 4)
-    first = fields.look(source, split, 1, tmp_path)
+    first = field_survey.look(source, split, 1, tmp_path)
     monkeypatch.setattr(PhotoReader, "look", None)
     with pytest.raises(TypeError):
         PhotoReader(32, "fundus").look("x")
     monkeypatch.setattr(PhotoReader, "look", lambda *_: pytest.fail("looked again"))
-    assert fields.look(source, split, 1, tmp_path) == first
+    assert field_survey.look(source, split, 1, tmp_path) == first
 
 
 def test_sources_of_other_things_have_nothing_to_look_at(tmp_path):
     class Drawn:
         reader = object()
 
-    assert fields.look(Drawn(), np.array([]), 1, tmp_path).lines() == []
+    assert field_survey.look(Drawn(), np.array([]), 1, tmp_path).lines() == []
 
 
 def test_no_field_can_be_an_error_for_every_source(folder):
