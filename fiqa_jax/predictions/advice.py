@@ -182,11 +182,14 @@ def nothing_seen(what: str) -> Finding | None:
     return Finding("recapture", f"overall: nothing of a retina can be seen, {what}", _GENERAL)
 
 
-def large_area(area: float, place: str) -> Finding | None:
-    """Of a map that calls so much of the field bad; NaN for no map."""
+def large_area(area: float, place: str, band: bool = False) -> Finding | None:
+    """Of a map that calls so much of the field bad; NaN for no map.
+
+    With a `band` fitted to the score, that decides what is taken again.
+    """
     if not area >= AREA_REVIEW:
         return None
-    least = "recapture" if area >= AREA_RECAPTURE else "review"
+    least = "recapture" if area >= AREA_RECAPTURE and not band else "review"
     return Finding(least, _area(area, place), _GENERAL)
 
 

@@ -154,7 +154,7 @@ def _judged(
         area, place = places.bad_area(one["map"], fov, thresholds.map)
         row["bad_area"] = area
     row["score"] = float(one.get("score", np.nan))
-    wide = advice.large_area(area, place)
+    wide = advice.large_area(area, place, thresholds.recapture is not None)
     limits = [*findings, *([wide] if wide else [])]
     by_model = advice.decide(row["score"], row["quality"], thresholds)
     row["decision"] = advice.settled(by_model, limits)

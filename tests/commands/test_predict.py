@@ -55,8 +55,9 @@ def fake_read(source, side, *, modality, erase, **crop):
         except OSError as error:
             raise PhotoError(f"{source}: no photograph\n({error})") from None
     pixels = np.asarray(image.resize((side, side)))
-    field = "frame" if "frame" in name else "circle"
-    return Photo(pixels, np.ones((side, side), np.uint8), (0, 0, 1, 1), image.size, field, {})
+    scope = "no eye: a page of print" if "frame" in name else ""
+    fov = np.ones((side, side), np.uint8)
+    return Photo(pixels, fov, (0, 0, 1, 1), image.size, "circle", {}, scope)
 
 
 @pytest.fixture
@@ -104,6 +105,7 @@ def test_a_folder_becomes_a_table(here, capsys):
     assert rows["broken.jpg"]["status"] == "error"
     assert "no photograph (" in rows["broken.jpg"]["error"]  # on one line
     assert rows["frame.png"]["status"] == "out_of_scope"
+    assert rows["frame.png"]["error"] == "no eye: a page of print"
     assert rows["frame.png"]["quality"] == ""
     # Two photographs of four were fit for the first batch, two of two for the second: always 4.
     assert set(seen) == {(4, SIDE, SIDE, 3)}
@@ -111,7 +113,7 @@ def test_a_folder_becomes_a_table(here, capsys):
     assert "6 files (6 new, " in text
     assert "     2  good enough to read\n" in text
     assert "     2  to be taken again: illumination 2, a part cannot be seen 2\n" in text
-    assert "     1  not judged: no colour fundus photographs" in text
+    assert "     1  not judged: no photograph of the inside of one eye" in text
     assert "     1  could not be read\n" in text
     assert "broken.jpg: no photograph" in text
     assert text.index("report ") < text.index(str(root / "out" / "report.html"))
