@@ -257,7 +257,9 @@ def summary(rows: Sequence[Row], new: int, seconds: float) -> str:
 def _causes(rows: Sequence[Row]) -> str:
     """': clarity 12, illumination 3', the reasons of these rows by how often they are named."""
     named = collections.Counter(
-        reason.split(":")[0] for row in rows for reason in (row["reasons"] or "").split("; ")
+        cause
+        for row in rows
+        for cause in dict.fromkeys(r.split(":")[0] for r in (row["reasons"] or "").split("; "))
     )
     text = ", ".join(
         f"{CAUSE_WORDS.get(name, name)} {n}" for name, n in named.most_common() if name
