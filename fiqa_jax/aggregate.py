@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fiqa_jax import command
-from fiqa_jax.predictions import exams, eyes, schema
+from fiqa_jax.predictions import exams, schema
 from fiqa_jax.predictions.exams import Part, Shown
 from input_pipeline import atomic
+from input_pipeline.tables import eyes
 
 TABLE = "exams.csv"
 _LINES = 30  # of what is missing, printed

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fiqa_jax.predictions import eyes
 from fiqa_jax.predictions.schema import Row
+from input_pipeline.tables import eyes
 
 COLUMNS = (
     *("patient", "eye", "view", "photographs", "good", "best", "best_score", "result", "says"),

@@ -15,7 +15,7 @@ from fiqa_jax.pretrained import hub
 from fiqa_jax.recipe.jobs import Job
 from input_pipeline import readers
 from input_pipeline.readers import READERS
-from input_pipeline.sources.exclude import ASK
+from input_pipeline.tables.exclude import ASK
 
 _WITHOUT_PATH = ("drawn", "stored")  # data.source of stages that need no path
 _FLAG = re.compile(r"--config\.(data\.\w+)")

@@ -10,8 +10,9 @@ import numpy as np
 
 from input_pipeline import atomic
 from input_pipeline.readers import READERS
-from input_pipeline.sources import exclude, scan
+from input_pipeline.sources import scan
 from input_pipeline.storage import cache
+from input_pipeline.tables import exclude
 from input_pipeline.tables.examples import Reader, Source, Table, TableError, summary, take
 
 __all__ = [
