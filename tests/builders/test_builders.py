@@ -169,11 +169,11 @@ def test_every_set_has_a_builder_with_its_instructions(name):
 
 def test_packing_and_reading_need_no_tensorflow(tmp_path):
     code = (
-        "import sys; sys.path.insert(0, 'tests/builders')\n"
+        "import sys; sys.path[:0] = ['tests', 'tests/builders']\n"
         "import pathlib, test_builders as t, tensorflow_datasets as tfds\n"
         "tfds.disable_progress_bar()\n"
         f"root, builder = t.packed('drimdb', pathlib.Path({str(tmp_path)!r}))\n"
-        "s = t.sources.make_source(t.settings('tfds', builder.data_dir, 'drimdb'))\n"
+        "s = t.opening.make_source(t.settings('tfds', builder.data_dir, 'drimdb'))\n"
         "s.read(0)\n"
         "print('tensorflow' in sys.modules)\n"
     )
