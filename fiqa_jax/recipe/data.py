@@ -11,8 +11,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from fiqa_jax.training.method import DataSpec
-from input_pipeline.loading import batches, order
-from input_pipeline.sources import field_survey, opening, splits
+from input_pipeline.loading import batches, field_survey, order
+from input_pipeline.sources import opening, splits
 from input_pipeline.tables.examples import Source, class_counts, summary
 
 log = logging.getLogger(__name__)

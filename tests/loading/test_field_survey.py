@@ -5,8 +5,8 @@ import pytest
 from fundus_disc import draw
 from PIL import Image
 
+from input_pipeline.loading import field_survey
 from input_pipeline.photo.errors import PhotoError
-from input_pipeline.sources import field_survey
 from input_pipeline.sources.folder_source import folder_source
 from input_pipeline.sources.photo_files import PhotoReader
 
