@@ -53,17 +53,24 @@ def _place(bad: NDArray[np.bool_], inside: NDArray[np.bool_]) -> str:
     x = ((np.arange(w) + 0.5) / w * 2 - 1)[None, :]
     centre = np.hypot(y, x) < CENTRE
     part = np.rint(np.arctan2(y, x) / (np.pi / 4)).astype(int) % 8
+    sizes = [int((inside & ~centre & (part == k)).sum()) for k in range(8)]
+    there = [size > 0.6 * max(sizes) for size in sizes]  # a field may be cut
     shares = [_share(bad, inside & ~centre & (part == k)) for k in range(8)]
     middle = _share(bad, inside & centre)
     limit = NAMED * max(*shares, middle)
     limit = max(limit, min(AT_LEAST, limit / NAMED))
     named = [share >= limit for share in shares]
-    if sum(named) >= 7:
+    if sum(named) >= max(sum(there) - 1, 4) and _opposite(named):
         return "all over" if middle >= limit else "rim"
     words = [PARTS[_middle(run)] for run in _runs(named)]
     if middle >= limit:
         words.insert(0, "centre")
     return " and ".join(words) if len(words) < 3 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _opposite(named: list[bool]) -> bool:
+    """Whether parts on both sides of the centre are named, in two directions at least."""
+    return sum(named[k] and named[k + 4] for k in range(4)) >= 2
 
 
 def _share(bad: NDArray[np.bool_], region: NDArray[np.bool_]) -> float:

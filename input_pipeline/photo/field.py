@@ -195,13 +195,31 @@ def _beside(
         slice(max(0, columns[0] - 4), min(w, columns[-1] + 5)),
     )
     dimmed = np.where(out, level, surround).astype(np.uint8)
-    found = _in_window(np.where(out, calm, surround), dimmed, surround, veil, window)
+    rest = np.where(out, calm, surround).astype(np.uint8)
+    found = _in_window(rest, dimmed, surround, veil, window)
     if found is None or not found.convincing or found.arc < circle.SHORT_ARC:
+        found = _blurred(rest, surround, window)
+    if found is None:
         return None
     if not 0.6 < found.radius / first.radius < 1.6:
         return None
     apart = np.hypot(found.x - first.x, found.y - first.y)
     return found if apart > 0.8 * (found.radius + first.radius) else None
+
+
+def _blurred(calm: np.ndarray, surround: int, window: tuple[slice, slice]) -> Circle | None:
+    """A field without a sharp edge, as that of a blurred photograph: its outline is round."""
+    part = calm[window]
+    points = _scan(
+        part > surround + max(STEPS[2], int(STRONG * float(np.quantile(part, 0.9)))), None
+    )
+    for x, y, radius in circle.guess(points, (part.shape[0], part.shape[1])):
+        off = np.abs(np.hypot(points[:, 0] - x, points[:, 1] - y) - radius)
+        near = float((off < NEAR).mean())
+        if len(points) >= 40 and near >= circle.MIN_SUPPORT:
+            left, top = window[1].start, window[0].start
+            return Circle(x + left, y + top, radius, 0.0, 0.0, near, 0.0, float(off.mean()), 0.0)
+    return None
 
 
 def _halves(

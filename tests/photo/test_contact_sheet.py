@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 def test_a_line_per_photograph_a_count_and_a_page(folder, tmp_path, capsys):
     sheet = tmp_path / "out.png"
-    assert contact_sheet.main([str(folder), "--sheet", str(sheet), "--side", "64"]) == 1
+    assert contact_sheet.main([str(folder), "--sheet", str(sheet), "--side", "64"]) == 3
     *lines, count, wrote = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["error", "circle", "frame"]
     assert "broken.JPG: a text file" in lines[0]
@@ -67,7 +67,7 @@ def test_nothing_to_show_and_wrong_boxes(tmp_path, capsys):
 
 
 def test_a_file_that_is_not_there_is_a_line(tmp_path, capsys):
-    assert contact_sheet.main([str(tmp_path / "none.jpg")]) == 1
+    assert contact_sheet.main([str(tmp_path / "none.jpg")]) == 4
     assert "no such file" in capsys.readouterr().out
 
 

@@ -235,3 +235,14 @@ def test_what_is_lit_of_a_frame_without_a_circle():
     assert (got & ~inside).sum() < 0.03 * inside.sum()
     plain = np.full((80, 90, 3), 90, np.uint8)
     assert lit(plain, find_field(plain)).all()
+
+
+def test_a_second_field_that_is_blurred_with_its_edge():
+    eye = Image.fromarray(draw(128, 86, 64, 43, 59))
+    both = np.concatenate(
+        [np.asarray(eye), np.asarray(eye.filter(ImageFilter.GaussianBlur(4)))], axis=1
+    )
+    for picture in (both, np.ascontiguousarray(both[:, ::-1])):
+        field = find_field(picture)
+        assert field.circle is not None
+        assert field.second is not None

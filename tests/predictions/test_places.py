@@ -72,3 +72,11 @@ def test_every_bad_region_is_named(bad, place):
     away, angle = _disc()
     _, where = places.bad_area(bad(away, angle).astype(float), (away < 1).astype(np.uint8), 0.5)
     assert where == place
+
+
+def test_the_rim_of_a_field_that_is_cut_above_and_below_is_the_rim():
+    away, _ = _disc()
+    fov = (away < 1).astype(np.uint8)
+    fov[:9], fov[-9:] = 0, 0
+    _, where = places.bad_area((away > 0.7).astype(float), fov, 0.5)
+    assert where == "rim"
