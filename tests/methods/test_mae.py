@@ -10,6 +10,7 @@ import recipes
 from equal import assert_equal_over_devices
 
 from fiqa_jax import defaults
+from fiqa_jax import encoders as encoder_command
 from fiqa_jax.methods import mae
 from fiqa_jax.models.mae import MaskedAutoencoder, random_order
 from fiqa_jax.models.vit import ViT, patchify
@@ -131,7 +132,7 @@ def test_recipe_and_the_encoder_it_leaves(tmp_path, capsys):
     facts = json.loads((tmp_path / "encoder" / "stage.json").read_text())["facts"]
     assert 0.1 < facts["test"]["masked_error"] < 5
     output = tmp_path / "encoder.safetensors"
-    assert encoders.main([str(tmp_path / "model"), str(output), "--dtype", "float16"]) == 0
+    assert encoder_command.main([str(tmp_path / "model"), str(output), "--dtype", "float16"]) == 0
     assert "cells of 8 px, 16 channels" in capsys.readouterr().out
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), dtype=np.uint8)
     whole = encoders.load(str(tmp_path / "model"))
