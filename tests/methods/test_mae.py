@@ -142,5 +142,5 @@ def test_recipe_and_the_encoder_it_leaves(tmp_path, capsys):
     assert small.digest != whole.digest
     encoders.save(whole, tmp_path / "copy.safetensors")
     assert encoders.load(str(tmp_path / "copy.safetensors")).digest == whole.digest
-    assert encoders.main([str(tmp_path / "nothing"), str(output)]) == 1
+    assert encoder_command.main([str(tmp_path / "nothing"), str(output)]) == 1
     assert "no encoder at" in capsys.readouterr().err
