@@ -10,9 +10,9 @@ from recipes import load
 
 from fiqa_jax.predictions import schema
 from fiqa_jax.recipe import jobs, runner
+from fiqa_jax.recipe.jobs import RecipeError
 from input_pipeline import synthetic
 from input_pipeline.sources import opening, splits
-from input_pipeline.tables.examples import TableError
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,9 @@ def test_the_external_test_leaves_outliers_out_and_paints_the_stamp(eyes):
 def test_a_path_that_is_not_given_is_asked_for(tmp_path):
     config = load("photos,tiny")
     config.data.path = "chase.csv"  # the teacher does not fall back on the students' photographs
-    with pytest.raises(TableError, match=r"data\.path is empty"):
+    with pytest.raises(
+        RecipeError, match=r"'teacher' .*give --config\.stage\.teacher\.data\.path="
+    ):
         runner.run(config, tmp_path)
 
 
