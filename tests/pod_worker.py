@@ -23,7 +23,8 @@ jax.config.update("jax_num_cpu_devices", 2 if processes else 4)
 if processes:
     jax.distributed.initialize(f"localhost:{port}", processes, process)
 
-sys.path.insert(0, str(Path(__file__).parent))
+TESTS = Path(__file__).parent
+sys.path[:0] = [str(TESTS), str(TESTS / "training"), str(TESTS / "methods")]
 from fiqa_jax import defaults
 from fiqa_jax.training import checkpoints, devices, loop
 from input_pipeline.loading import order

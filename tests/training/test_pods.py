@@ -20,7 +20,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def start(kind, directory, processes, steps, die_at, cache, module="test_parallel"):
+def start(kind, directory, processes, steps, die_at, cache, module="test_devices"):
     """Starts the workers together and returns their exit codes."""
     environment = {
         **os.environ,
@@ -48,7 +48,7 @@ def start(kind, directory, processes, steps, die_at, cache, module="test_paralle
     return [m.returncode for m in made], "\n".join(output)
 
 
-def run(kind, directory, processes, cache, steps=4, die_at=99, module="test_parallel"):
+def run(kind, directory, processes, cache, steps=4, die_at=99, module="test_devices"):
     codes, output = start(kind, directory, processes, steps, die_at, cache, module)
     assert codes == [0] * len(codes), output[-3000:]
     return dict(np.load(directory / "final.npz"))
