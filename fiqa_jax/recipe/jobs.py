@@ -180,6 +180,8 @@ def is_done(job: Job, jobs: Iterable[Job]) -> bool:
                 made = (read(path / DONE) or {}).get("result", "")
                 if finished["inputs"].get(str_key(path, job)) != made:
                     differences.append(f"input {name}: its result has changed")
+    if differences and not finished and not _kept(job.directory):
+        return False  # it stopped before it had anything to go on from
     if differences:
         after = downstream(jobs, job.stage)
         state = "finished" if finished else "begun"
@@ -190,6 +192,12 @@ def is_done(job: Job, jobs: Iterable[Job]) -> bool:
             + ", or another --workdir"
         )
     return finished is not None
+
+
+def _kept(directory: Path) -> bool:
+    """Whether a stage that was begun left work that the same settings would go on from."""
+    checkpoints = directory / "checkpoints"
+    return (checkpoints.is_dir() and any(checkpoints.iterdir())) or any(directory.glob("rows*.json"))
 
 
 def str_key(path: Path, job: Job) -> str:

@@ -19,6 +19,11 @@ from input_pipeline.photo import contact_sheet
 
 PERCENTILE, FEWEST = 70.0, 200
 BARE = 0.01  # of the field: hardly any vessel
+_INSTEAD = (
+    "inpainting is learned from the built-in synthetic photographs instead. About "
+    f"{round(FEWEST / (1 - PERCENTILE / 100)):,} photographs would do; fewer are better judged by "
+    "`python -m fiqa_jax.predict --model efiqa`, without training."
+)
 THUMBNAIL = 96
 SHEET = 96  # photographs on the contact sheet at most
 
@@ -42,6 +47,16 @@ class Chosen:
     def enough(self) -> bool:
         """Whether inpainting is learned from these photographs."""
         return int(self.kept.sum()) >= FEWEST
+
+
+def too_few(count: int) -> str:
+    """What to say at once of a folder of so many photographs that none may do; '' of others."""
+    most = count - 1 - int(PERCENTILE / 100 * (count - 1))  # above the percentile, without ties
+    if most >= FEWEST:
+        return ""
+    return (
+        f"of {count:,} photographs at most {most:,} will be kept, fewer than {FEWEST}: {_INSTEAD}"
+    )
 
 
 def measure(vessels: NDArray[np.uint8], fov: NDArray[np.uint8]) -> tuple[float, float, bool]:
@@ -80,12 +95,7 @@ def choose(density: Sequence[float], field: Sequence[float], framed: Sequence[bo
         "vessel density times field share."
     ]
     if count < FEWEST:
-        notes.append(
-            f"That is fewer than {FEWEST}: inpainting is learned from the built-in synthetic "
-            "photographs instead. About "
-            f"{int(FEWEST / (1 - PERCENTILE / 100)):,} photographs would do; fewer are better "
-            "judged by `python -m fiqa_jax.predict --model efiqa`, without training."
-        )
+        notes.append(f"That is fewer than {FEWEST}: {_INSTEAD}")
     frames, bare = sum(map(bool, framed)), int((d < BARE).sum())
     if frames:
         notes.append(

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax.defaults import resolved
 from fiqa_jax.inference import model_dir
-from fiqa_jax.recipe import asked, stages
+from fiqa_jax.recipe import asked, preflight, stages
 from fiqa_jax.recipe import jobs as plan
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.report import build, model_card
@@ -59,6 +59,7 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
     done = {job.title: plan.is_done(job, jobs) for job in jobs if not only or job.stage == only}
     if lacking := asked.missing(config, [j for j in jobs if done.get(j.title) is False]):
         raise RecipeError(lacking)
+    preflight.check(config, jobs, [j for j in jobs if done.get(j.title) is False])
     workdir.mkdir(parents=True, exist_ok=True)
     trust = frozenset(job.config.uses for job in jobs if job.kind == "train")
     context = stages.Context(parallel.make(config.parallel), workdir, config, trust=trust)

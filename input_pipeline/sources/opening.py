@@ -21,6 +21,7 @@ __all__ = [
     "Table",
     "TableError",
     "describe",
+    "listed",
     "make_source",
     "subset",
     "with_columns",
@@ -70,6 +71,30 @@ def subset(source: Source, rows: np.ndarray) -> Source:
     return dataclasses.replace(source, table=take(source.table, rows), items=source.items[rows])
 
 
+def listed(data: Mapping[str, Any], store: str = "", *, require_labels: bool = False) -> Source:
+    """The source that a config's `data` section describes, its table read and nothing prepared.
+
+    Args:
+      data, require_labels: see `make_source`.
+      store: folder of prepared examples, for sources that are made of them.
+
+    Raises:
+      TableError: a table, folder or setting that cannot be used.
+    """
+    if data["on_bad"] not in ("error", "skip"):
+        raise TableError(f"data.on_bad is {data['on_bad']!r}, expected 'error' or 'skip'")
+    if data["cache"] not in cache.MODES:
+        raise TableError(f"data.cache is {data['cache']!r}, expected one of {cache.MODES}")
+    kind = data["source"].partition("/")[0]
+    if kind not in SOURCES:
+        raise TableError(f"data.source is {data['source']!r}, expected one of {sorted(SOURCES)}")
+    make = importlib.import_module(SOURCES[kind]).make
+    source = make(data, store, require_labels)
+    if data.get("exclude"):
+        source = exclude.without(source, data["exclude"])
+    return source
+
+
 def make_source(
     data: Mapping[str, Any], directory: str | os.PathLike = "", *, require_labels: bool = False
 ) -> Source:
@@ -93,28 +118,18 @@ def make_source(
       PhotoError: a photograph that cannot be read, with `data.on_bad='error'`, where examples are
         prepared; otherwise it is raised when its turn comes.
     """
-    if data["on_bad"] not in ("error", "skip"):
-        raise TableError(f"data.on_bad is {data['on_bad']!r}, expected 'error' or 'skip'")
-    if data["cache"] not in cache.MODES:
-        raise TableError(f"data.cache is {data['cache']!r}, expected one of {cache.MODES}")
-    kind = data["source"].partition("/")[0]
-    if kind not in SOURCES:
-        raise TableError(f"data.source is {data['source']!r}, expected one of {sorted(SOURCES)}")
     folder = data["store"] or (os.path.join(directory, "prepared") if directory else "")
-    make = importlib.import_module(SOURCES[kind]).make
-    source = make(data, folder, require_labels)
-    if data.get("exclude"):
-        source = exclude.without(source, data["exclude"])
+    source = listed(data, folder, require_labels=require_labels)
     skip = data["on_bad"] == "skip"
     source, bad = cache.keep(source, data["cache"], folder, data["workers"], skip)
     if skip and bad is None:
         known = os.path.join(directory, "scan.json") if directory else ""
         bad = scan.scan(source, np.arange(len(source.table)), data["workers"], known)
-    listed = os.path.join(directory, LEFT_OUT) if directory else ""
+    list_file = os.path.join(directory, LEFT_OUT) if directory else ""
     if bad:
-        source = leave_out(source, bad, listed)
-    elif listed and os.path.exists(listed):
-        os.remove(listed)  # of an earlier run, whose files have been mended since
+        source = leave_out(source, bad, list_file)
+    elif list_file and os.path.exists(list_file):
+        os.remove(list_file)  # of an earlier run, whose files have been mended since
     return source
 
 

@@ -61,6 +61,11 @@ def assign(
             pair = want[:2] / want[:2].sum()
             split[rows] = np.array(SPLITS[:2])[_deal(table, rows, pair, seed)]
         return split
+    if folds > (patients := len(np.unique(table.patient))):
+        raise TableError(
+            f"{folds} folds were asked for, but there are {patients} patients; give more, or ask "
+            "for fewer folds"
+        )
     rows = np.arange(len(table))
     if folds == 1:
         return np.array(SPLITS, "<U5")[_deal(table, rows, want, seed)]

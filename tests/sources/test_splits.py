@@ -172,7 +172,7 @@ def test_a_patient_in_two_splits_is_named():
         ({"shares": (0.0, 0.5, 0.5)}, ValueError, "train above 0"),
         ({"shares": (0.5, 0.5)}, ValueError, "train, val, test"),
         ({"folds": 3, "fold": 3}, ValueError, "does not exist"),
-        ({"folds": 50}, TableError, "cannot fill 50 splits"),
+        ({"folds": 50}, TableError, "50 folds were asked for, but there are 20 patients"),
     ],
 )
 def test_errors(kwargs, error, message):
