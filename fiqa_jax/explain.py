@@ -28,8 +28,9 @@ from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.maps import attribution, map_files
 from input_pipeline import atomic, lock, plain_text, progress
 from input_pipeline.photo.reader import Photo, PhotoError
+from input_pipeline.tables import folders
 
-TABLE = "explanations.csv"
+TABLE = folders.EXPLAINED
 COLUMNS = (
     *("path", "id", "patient", "status", "error"),
     *("head", "way", "log_odds", "gap", "map", "model"),

@@ -22,7 +22,7 @@ from typing import Any
 from fiqa_jax import command
 from fiqa_jax.inference import inputs
 from fiqa_jax.inference import photos as photographs
-from fiqa_jax.inference.inputs import Item
+from fiqa_jax.inference.inputs import Found, Item
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Judged, Predictor
 from fiqa_jax.maps import map_files
@@ -32,9 +32,9 @@ from fiqa_jax.pretrained import shipped
 from fiqa_jax.report.judged import judged_page, thumbnails
 from input_pipeline import atomic, lock, plain_text, progress
 from input_pipeline.photo.reader import Photo, PhotoError
+from input_pipeline.tables import folders
 
-LOG, TABLE, RUN = inputs.JUDGED, "predictions.csv", "run.json"
-SKIPPED = "skipped.csv"  # what the folders held besides
+LOG, TABLE, RUN = folders.JUDGED, "predictions.csv", "run.json"
 DECISION_WORDS = {
     "accept": "good enough to read",
     "review": "to be looked at by a person",
@@ -43,7 +43,9 @@ DECISION_WORDS = {
 STATUS_WORDS = {
     "out_of_scope": "not judged: no photograph of the inside of one eye",
     "error": "could not be read",
+    "skipped": "passed over, no photographs",
 }
+NAMED = 5  # files of a kind that the summary names
 CAUSE_WORDS = {"map": "a part cannot be seen", "overall": "no single cause"}
 
 
@@ -81,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
         if args.output:
             raise RunError(f"{out / LOG} is there: go on with --resume, or give another --output")
         _same_inputs(out, args)
-    items = inputs.collect(args.inputs, recursive=args.recursive)
+    found = inputs.gather(args.inputs, recursive=args.recursive)
+    items = found.items
     began = time.monotonic()
     batch = min(args.batch, len(items))
     predictor = photographs.predictor_of(args, batch, args.calibration)
@@ -89,9 +92,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"{predictor.name}: {predictor.licence}", file=sys.stderr)
     with lock.held(out):
         atomic.clean(out)
-        rows, new = _rows(out, predictor, items, args)
+        rows, new = _rows(out, predictor, found, args)
         page = judged_page.write(out)
-    print(plain_text.printable(summary(rows, new, time.monotonic() - began)))
+    text = summary(rows, new, time.monotonic() - began, found.folders)
+    print(plain_text.printable(text))
     print(f"\nreport  {page}\ntable   {out / TABLE}")
     asked = {item.id for item in items}
     failed = sum(row["status"] == "error" for row in rows if row["id"] in asked)
@@ -99,9 +103,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rows(
-    out: Path, predictor: Predictor, items: Sequence[Item], args: argparse.Namespace
+    out: Path, predictor: Predictor, found: Found, args: argparse.Namespace
 ) -> tuple[list[Row], int]:
-    """All rows, those of the inputs first and in their order, and how many of them are new."""
+    """All rows, and how many of them are new.
+
+    Those of the inputs come first and in their order, then what their folders hold besides.
+    """
+    items = found.items
     done = _begin(out, predictor, args)
     todo = [item for item in items if item.id not in done]
     if len(todo) < len(items):
@@ -117,24 +125,22 @@ def _rows(
     ):
         schema.append_jsonl(out / LOG, rows)
         done |= {row["id"]: row for row in rows}
-    rows = [done[item.id] for item in items]
-    asked = {item.id for item in items}
+    if others := [predictor.skipped(one.shown, one.id, one.other) for one in found.others]:
+        schema.append_jsonl(out / LOG, others)
+        done |= {row["id"]: row for row in others}
+    asked = {item.id: item for item in (*items, *found.others)}
+    rows = [done[name] for name in asked]
     rows += [row for name, row in done.items() if name not in asked]
     columns = schema.columns(predictor.details, predictor.diagnosis)
     schema.write_csv(out / TABLE, rows, columns)
     if args.maps:
         map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
-    if passed := inputs.skipped(args.inputs, items):
-        atomic.write_csv(out / SKIPPED, ("path",), [(name,) for name in passed])
-        some = ", ".join(Path(name).name + "/" * name.endswith("/") for name in passed[:5])
-        more = ", ..." if len(passed) > 5 else ""
-        print(f"  {len(passed):6,}  passed over, not photographs by their names: {some}{more}")
     return rows, len(todo)
 
 
 def default_output(given: Sequence[str]) -> str:
     """`photos/` -> `photos-judged`: a folder of the working directory named after the inputs."""
-    first = Path(given[0]).expanduser().resolve()
+    first = inputs.expanded(given[0]).resolve()
     name = first.name if first.is_dir() else first.stem
     more = f"-and-{len(given) - 1}-more" if len(given) > 1 else ""
     return f"{name or 'photographs'}{more}-judged"
@@ -142,7 +148,7 @@ def default_output(given: Sequence[str]) -> str:
 
 def _asked(args: argparse.Namespace) -> dict[str, Any]:
     """What was asked to be judged, for run.json."""
-    named = [str(Path(one).expanduser().resolve()) for one in args.inputs]
+    named = [str(inputs.expanded(one).resolve()) for one in args.inputs]
     return {"inputs": named, "recursive": args.recursive}
 
 
@@ -160,7 +166,7 @@ def _same_inputs(out: Path, args: argparse.Namespace) -> None:
 
 
 def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[str, Row]:
-    """Rows of an earlier run by id, without those that failed to be read (they get a new try)."""
+    """Rows of an earlier run by id, without those of files not read, which get a new try."""
     now: dict[str, Any] = {"model": predictor.name, "allow_frame": args.allow_frame}
     now |= {"maps": args.maps, "ids": "below the input"}
     log = out / LOG
@@ -171,7 +177,7 @@ def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[st
         if changed:
             was = ", ".join(f"{key} was {before.get(key)!r}, is {now[key]!r}" for key in changed)
             raise RunError(f"{out} holds another run: {was}. Give another --output")
-    fine = [row for row in rows if row["status"] != "error"]
+    fine = [row for row in rows if row["status"] not in ("error", "skipped")]
     if len(fine) < len(rows):
         schema.write_jsonl(log, fine)
     now |= _asked(args) | {"began_in": os.getcwd()}
@@ -231,11 +237,14 @@ def _draw(
     )
 
 
-def summary(rows: Sequence[Row], new: int, seconds: float) -> str:
+def summary(
+    rows: Sequence[Row], new: int, seconds: float, closed: Sequence[folders.Other] = ()
+) -> str:
     """What the run found, for the end of the command: what is to be done, and why.
 
     Args:
       rows: every row of the run; `new`: how many were judged now, in `seconds`.
+      closed: folders that were not gone into.
     """
     judged = [row for row in rows if row["status"] == "ok"]
     speed = f", {new / max(seconds, 1e-9):.1f} a second" if new else ""
@@ -247,10 +256,16 @@ def summary(rows: Sequence[Row], new: int, seconds: float) -> str:
         those = [row for row in rows if row["status"] == status]
         if those:
             lines.append(f"  {len(those):6,}  {says}")
-            if status == "error":
-                lines += [f"          {row['error']}" for row in those[:5]]
-                more = [f"          and {len(those) - 5} more, see the report"]
-                lines += more if len(those) > 5 else []
+            named = [row["error"] for row in those]
+            if status == "skipped":
+                named = [f"{row['path']}: {row['error']}" for row in those]
+            if status != "out_of_scope":
+                lines += [f"          {text}" for text in named[:NAMED]]
+                more = [f"          and {len(those) - NAMED} more, see the report"]
+                lines += more if len(those) > NAMED else []
+    if closed:
+        lines.append(f"  {len(closed):6,}  folders not gone into; --recursive takes them")
+        lines += [f"          {one.path}: {one.what}" for one in closed[:NAMED]]
     return "\n".join(lines)
 
 

@@ -28,6 +28,7 @@ LAYERS = {
             "memory",
             "progress",
             "chunks",
+            "marked",
             "photo",
             "tables",
             "storage",
@@ -53,7 +54,7 @@ TOP = {
     "fiqa_jax": {*COMMANDS, "command"},
     "input_pipeline": {
         *("plain_text", "atomic", "sums", "lock", "exit_status"),
-        *("chunks", "memory", "prepare", "progress"),
+        *("chunks", "marked", "memory", "prepare", "progress"),
     },
 }
 MOST_MODULES = 20  # of a folder; networks may be more

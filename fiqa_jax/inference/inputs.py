@@ -14,13 +14,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from input_pipeline import plain_text
-from input_pipeline.photo.file_type import SUFFIXES
-from input_pipeline.tables import eyes
+from input_pipeline.tables import eyes, folders
 from input_pipeline.tables.columns import COLUMNS, read_sheet
 from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.folders import JUDGED, Other
 
-JUDGED = "predictions.jsonl"  # in a folder that predict wrote: its pictures are no photographs
-WRITTEN = {JUDGED, "explanations.csv"}
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -36,6 +34,7 @@ class Item:
     id: str  # UTF-8 text
     patient: str  # '' where not known
     said: bool = False  # the id stands in a manifest
+    other: str = ""  # what it is, of a file of a folder that is no photograph
 
     @property
     def shown(self) -> str:
@@ -48,24 +47,39 @@ def as_text(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> list[Item]:
-    """Photographs of all inputs, in the order given, folders in the order of their file names.
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """All inputs of a run, in the order given; of a folder in the order of its file names."""
 
-    A file stands for itself, whatever it is called. A folder stands for the files in it (below it,
-    too, if `recursive` or where it has none itself) with a photograph's suffix; names that start
-    with a dot are passed over, and so is the output of an earlier run. A .csv or .tsv file is a
-    manifest: its column path, image or file counts (relative paths start from its folder), with
-    `id` and `patient` where it has them. A path that comes twice is taken once.
+    items: tuple[Item, ...]  # photographs
+    others: tuple[Item, ...]  # files of folders that are none, `other` says what they are
+    folders: tuple[Other, ...]  # that were not gone into, and why
+
+
+def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> list[Item]:
+    """The photographs of all inputs, see `gather`."""
+    return list(gather(inputs, recursive=recursive).items)
+
+
+def gather(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> Found:
+    """Everything that the inputs name.
+
+    A file stands for itself, whatever it is called. A folder stands for what `folders.walk` finds
+    in it (below it, too, if `recursive` or where it has no photograph itself). A .csv or .tsv file
+    is a manifest: its column path, image or file counts (relative paths start from its folder),
+    with `id` and `patient` where it has them. A path that comes twice is taken once.
 
     Raises:
       InputError: an input that is not there, a folder without photographs, a manifest without
         paths, one id for two paths.
     """
     found: dict[str, Item] = {}
+    closed: list[Other] = []
     for one in inputs:
-        path = _expanded(one, "")
+        path = expanded(one)
         if path.is_dir():
-            items = _folder(path, recursive)
+            items, passed = _folder(path, recursive)
+            closed += passed
         elif path.suffix.lower() in (".csv", ".tsv"):
             items = _manifest(path)
         elif path.exists():
@@ -73,7 +87,9 @@ def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> lis
         else:
             raise InputError(f"{path}: there is no such file or folder")
         for item in items:
-            found.setdefault(os.path.abspath(item.path), item)
+            key = os.path.abspath(item.path)
+            if key not in found or (found[key].other and not item.other):  # named by itself, too
+                found[key] = item
     named = _told_apart(found)
     place: dict[str, Item] = {}
     for item in named:
@@ -82,6 +98,13 @@ def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> lis
                 f"id {item.id!r} stands for {other.shown} and for {item.shown}; give each "
                 "photograph its own"
             )
+    photographs = _with_patients([item for item in named if not item.other])
+    others = tuple(item for item in named if item.other)
+    return Found(tuple(photographs), others, tuple(closed))
+
+
+def _with_patients(named: list[Item]) -> list[Item]:
+    """The items with the patients that their names show, where nothing else says."""
     if any(item.patient for item in named):
         return named
     who, _ = eyes.patients([item.id for item in named])  # 13_left and 13_right
@@ -91,15 +114,19 @@ def collect(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> lis
     ]
 
 
-def _expanded(name: str | os.PathLike[str], where: str) -> Path:
-    """A path whose `~` and `~user` stand for home folders; `~tmp.jpg` may be a file's own name."""
+def expanded(name: str | os.PathLike[str], *, manifest: bool = False) -> Path:
+    """A path whose `~` and `~user` stand for home folders; `~tmp.jpg` may be a file's own name.
+
+    Raises:
+      InputError: neither a file nor a user; of a manifest it stays as it is, and its row says so.
+    """
     path = Path(name)
     try:
         return path if path.exists() else path.expanduser()
     except (OSError, ValueError):  # a name too long, or with a NUL: its row says so
         return path
     except RuntimeError:
-        if where:  # of a manifest: its row says so
+        if manifest:
             return path
         raise InputError(
             f"{path}: there is no such file, and no user whose home folder it could be; write "
@@ -139,60 +166,25 @@ def _with_folder(whole: str, name: str) -> str:
     return "/".join(parts[-have - 1 :]) if have + 1 < len(parts) else name
 
 
-def skipped(inputs: Sequence[str | os.PathLike[str]], items: Sequence[Item]) -> list[str]:
-    """Files in the folders among the inputs that were not taken, as `collect` walked them.
-
-    Names that start with a dot and outputs of earlier runs are none of them; of a folder that was
-    not gone into, its name with a slash.
-    """
-    taken = {os.path.abspath(item.path) for item in items}
-    folders = {os.path.dirname(path) for path in taken}
-    found: list[str] = []
-    for one in inputs:
-        root = _expanded(one, "skipped")
-        if not root.is_dir():
-            continue
-        for here, below, names in os.walk(root):
-            if WRITTEN & {*names}:
-                below.clear()
-                continue
-            below[:] = sorted(name for name in below if not name.startswith("."))
-            deeper = [path for path in folders if path.startswith(os.path.abspath(here) + os.sep)]
-            files = [Path(here, name) for name in sorted(names) if not name.startswith(".")]
-            found += [as_text(str(f)) for f in files if os.path.abspath(f) not in taken]
-            if not deeper:
-                found += [as_text(str(Path(here, name))) + "/" for name in below]
-                below.clear()
-    return found
-
-
-def _folder(folder: Path, recursive: bool) -> list[Item]:
-    files: list[Path] = []
-    seen: set[str] = set()
+def _folder(folder: Path, recursive: bool) -> tuple[list[Item], list[Other]]:
+    """The files of a folder, photographs first, and the folders in it that were not gone into."""
     if (folder / JUDGED).is_file():
         raise InputError(
             f"{folder} is the output of an earlier run, not photographs; `fiqa report` shows it"
         )
-    for root, below, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(root)
-        if real in seen:  # a link back up
-            below.clear()
-            continue
-        seen.add(real)
-        if WRITTEN & set(names):  # the output of an earlier run
-            below.clear()
-            continue
-        below[:] = sorted(name for name in below if not name.startswith(".")) if recursive else []
-        files += [
-            Path(root, name)
-            for name in sorted(names)
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-        ]
-    if not files and not recursive and any(one.is_dir() for one in folder.iterdir()):
-        return _folder(folder, True)
-    if not files:
-        raise InputError(f"{folder}: no file with a photograph's suffix in or below it")
-    return [Item(str(file), file.relative_to(folder).as_posix(), "") for file in files]
+    found = folders.walk(folder, recursive=recursive)
+    if not found.photographs and not recursive and found.folders:
+        found = folders.walk(folder)
+    if not found.photographs:
+        some = "; ".join(f"{one.path.name} is {one.what}" for one in found.files[:3])
+        raise InputError(
+            f"{folder}: no photograph in or below it ({len(found.files)} other files"
+            f"{': ' if some else ''}{some}); expected JPEG, PNG, TIFF, DICOM ..."
+        )
+    every = [(path, "") for path in found.photographs]
+    every += [(one.path, one.what) for one in found.files]
+    items = [Item(str(p), p.relative_to(folder).as_posix(), "", other=w) for p, w in every]
+    return items, list(found.folders)
 
 
 def _manifest(file: Path) -> list[Item]:
@@ -223,6 +215,6 @@ def _manifest(file: Path) -> list[Item]:
                 "the manifest's folder, or as this machine has them"
             )
         slashed = path.replace("\\", "/")
-        whole = file.parent / _expanded(slashed, "manifest")
+        whole = file.parent / expanded(slashed, manifest=True)
         items.append(Item(str(whole), name or slashed, patient, bool(name)))
     return items

@@ -204,6 +204,10 @@ class Predictor:
             patient,
         )
 
+    def skipped(self, path: str, id: str, what: str) -> Row:
+        """The row of a file of a folder that is no photograph."""
+        return judge.failed_row(path, id, "skipped", what, self.name, self.details, self.diagnosis)
+
 
 def unreadable(source: str | os.PathLike[str] | bytes | np.ndarray, error: Exception) -> PhotoError:
     """The error of a photograph for one that no reader foresaw."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fiqa_jax.maps import drawing, landmarks
-from input_pipeline import atomic
+from input_pipeline import atomic, marked
 from input_pipeline.photo.reader import Photo
 
 LARGEST = 4096  # pixels of an overlay's edge
@@ -138,6 +138,4 @@ def table(folder: Path, file: Path) -> int:
 
 
 def _save(image: Image.Image, file: Path) -> None:
-    data = io.BytesIO()
-    image.save(data, "PNG")
-    atomic.write(file, data.getvalue())
+    atomic.write(file, marked.png(image))

@@ -111,15 +111,19 @@ def failed_row(
     patient: str = "",
     reasons: str = "file: cannot be read",
 ) -> Row:
-    """Row of a file that could not be read (`error`) or is no fundus photograph (`out_of_scope`).
+    """Row of a file that is not judged: it could not be read (`error`), or is no fundus photograph.
 
     `reasons` is that of an error. Such a row holds no probabilities; its decision is `review`, so
-    that somebody looks.
+    that somebody looks. A file of a folder that is no picture at all is `skipped`, with nothing to
+    decide.
     """
     row: Row = dict.fromkeys(columns(details, diagnosis))
     out = status == "out_of_scope"
     row |= {"path": path, "id": id, "patient": patient or id, "status": status}
     row |= {"error": " ".join(reason.split()), "quality": ""}
+    if status == "skipped":
+        row |= {"reasons": "file: no photograph", "decision": "", "advice": ""}
+        return row | {"map": "", "model": model, "schema": SCHEMA}
     told = f"file: {advice.OUT_OF_SCOPE[0]}" if out else reasons
     row |= {"reasons": told, "decision": "review"}
     row |= {"advice": advice.OUT_OF_SCOPE[1] if out else advice.UNREADABLE}

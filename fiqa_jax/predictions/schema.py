@@ -5,7 +5,8 @@ the model has no such output or the label is absent. In CSV, text that a spreads
 a formula has an apostrophe in front, which `read_rows` takes away (`plain_text.cell`).
 Probabilities keep nine digits, enough to give every float32 back.
 
-Columns of schema 1, in order: path, id, patient, status (ok | error | out_of_scope), error,
+Columns of schema 1, in order: path, id, patient, status (ok | error | out_of_scope | skipped: a
+file of a folder that is no photograph, without a decision), error,
 quality (good | usable | reject, or gradable | ungradable), p_good, p_usable, p_reject,
 p_ungradable, p_<defect>..., diagnosis, p_diagnosis_<name>..., score (higher worse), bad_area,
 reasons, advice, decision (accept | review | recapture), map (file of the drawn map), model,
@@ -30,7 +31,7 @@ from input_pipeline.tables import columns as tables
 from input_pipeline.tables.examples import TableError
 
 SCHEMA = 1
-STATUSES = ("ok", "error", "out_of_scope")
+STATUSES = ("ok", "error", "out_of_scope", "skipped")
 _HEAD = ("path", "id", "patient", "status", "error", "quality")
 _TAIL = ("score", "bad_area", "reasons", "advice", "decision", "map", "model", "schema")
 GRADES = (*(f"p_{name}" for name in QUALITY), "p_ungradable")

@@ -22,6 +22,7 @@ from fiqa_jax.pretrained.torch_pickle import (
     builder,
     itemsize,
 )
+from input_pipeline.photo.file_type import looks_like
 
 _STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of the plain stream
 _STREAM_VERSION = 1001  # its second
@@ -48,7 +49,8 @@ def read(path: str | os.PathLike[str], key: str = "") -> dict[str, np.ndarray]:
         raise FileNotFoundError(f"no file at {path}")
     try:
         with open(path, "rb") as file:
-            start = file.read(9)
+            head = file.read(512)
+            start = head[:9]
             file.seek(0)
             if start[:4] == b"PK\x03\x04":
                 with zipfile.ZipFile(file) as archive:
@@ -59,7 +61,9 @@ def read(path: str | os.PathLike[str], key: str = "") -> dict[str, np.ndarray]:
                 return _select(safetensors.numpy.load_file(path), _widened, key)
             if start[:1] == b"\x80":
                 return _select(*_read_stream(file), key)
-        raise TorchFileError("begins like no .pth, .safetensors or .npz file")
+        seen = looks_like(head) if head else "an empty file"
+        hint = "; fetch the file itself: git lfs pull" if "Git LFS" in seen else ". Get it again"
+        raise TorchFileError(f"{seen}, expected a .pth, .safetensors or .npz file{hint}")
     except TorchFileError as error:
         raise TorchFileError(f"{path}: {error}") from error
     except Exception as error:  # a damaged file can raise nearly anything in the parsers

@@ -196,8 +196,7 @@ def is_done(job: Job, jobs: Iterable[Job]) -> bool:
 
 def _kept(directory: Path) -> bool:
     """Whether a stage that was begun left work that the same settings would go on from."""
-    checkpoints = directory / "checkpoints"
-    return (checkpoints.is_dir() and any(checkpoints.iterdir())) or any(directory.glob("rows*.json"))
+    return any(directory.glob("checkpoints/*")) or any(directory.glob("rows*.json"))
 
 
 def str_key(path: Path, job: Job) -> str:

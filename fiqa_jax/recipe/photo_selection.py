@@ -6,7 +6,6 @@ drawn good maps take its place.
 """
 
 import dataclasses
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from input_pipeline import atomic
+from input_pipeline import atomic, marked
 from input_pipeline.photo import contact_sheet
 
 PERCENTILE, FEWEST = 70.0, 200
@@ -136,6 +135,4 @@ def sheet(images: Sequence[NDArray[np.uint8]]) -> bytes:
     for page in pages[: -(-len(cells) // wide)]:
         whole.paste(page, (0, top))
         top += page.height
-    out = io.BytesIO()
-    whole.save(out, "PNG")
-    return out.getvalue()
+    return marked.png(whole)

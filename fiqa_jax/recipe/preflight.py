@@ -1,13 +1,12 @@
 """Whether a run can mean anything, as far as its tables tell: looked at before it begins.
 
 Only tables are read, no photographs, so that an answer comes at once and nothing is written: labels
-of one class, no labels, splits that are empty where something needs them, fewer patients than folds.
+of one class, no labels, splits that are empty where they are needed, fewer patients than folds.
 """
 
 import logging
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from ml_collections import ConfigDict
 
 from fiqa_jax.recipe import asked, photo_selection
@@ -49,16 +48,19 @@ def check(config: ConfigDict, jobs: Sequence[Job], todo: Sequence[Job]) -> None:
             continue
         if said := _refused(job, data, [one for one in jobs if job.stage in one.needs]):
             raise RecipeError(f"stage {job.title!r}: {asked.of_stage(said, config, job.stage)}")
-        if job.kind == "fit" and job.config.artefact == "select":
-            if told := photo_selection.too_few(len(data.source.table)):
-                log.warning("stage %r: %s", job.title, told)
+        told = photo_selection.too_few(len(data.source.table)) if _selects(job) else ""
+        if told:
+            log.warning("stage %r: %s", job.title, told)
+
+
+def _selects(job: Job) -> bool:
+    return job.kind == "fit" and job.config.artefact == "select"
 
 
 def _opened(config: ConfigDict, job: Job, opened: dict[str, Data]) -> Data | None:
     """A job's table with its splits, None for jobs without one; each is read once."""
     section = job.config.data
-    selects = job.kind == "fit" and job.config.artefact == "select"
-    if job.kind not in ("train", "apply") and not selects:
+    if job.kind not in ("train", "apply") and not _selects(job):
         return None
     if section.source.partition("/")[0] not in TABLES or not section.path:
         return None

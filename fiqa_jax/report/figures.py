@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa_jax.evaluation import reliability
+from input_pipeline import marked
 
 # Okabe and Ito's colours: told apart by colour-blind readers as well.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -186,5 +187,5 @@ def png(figure: Figure) -> bytes:
     """The bytes of a drawing's PNG file."""
     out = io.BytesIO()
     # Without matplotlib's version in it, equal drawings are equal files.
-    figure.savefig(out, format="png", facecolor="white", metadata={"Software": None})
+    figure.savefig(out, format="png", facecolor="white", metadata={"Software": marked.MARK})
     return out.getvalue()

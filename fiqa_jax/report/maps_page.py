@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fiqa_jax.maps import drawing, localisation
 from fiqa_jax.report import figures
 from fiqa_jax.report.page import Item, Picture, Section
+from input_pipeline import marked
 
 COLOURS = "magma"  # dark where nothing is wrong, bright where it is bad
 CUT = 0.5  # of a map: bad places are hatched from here on
@@ -64,7 +65,7 @@ def strip(row: Arrays, threshold: float) -> bytes:
     bar.ax.set_yticklabels(["seen", "", "bad"], fontsize=6.5)
     bar.outline.set_visible(False)
     out = io.BytesIO()
-    figure.savefig(out, format="png", facecolor="white", metadata={"Software": None})
+    figure.savefig(out, format="png", facecolor="white", metadata={"Software": marked.MARK})
     return out.getvalue()
 
 

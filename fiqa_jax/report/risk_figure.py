@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fiqa_jax.report.figures import COLOURS, DPI
+from input_pipeline import marked
 
 Curves = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 _INK, _GREY, _GRID = "#222222", "#6b6b6b", "#e3e3e3"
@@ -58,5 +59,5 @@ def draw(curves: Mapping[str, Curves], built_in: Sequence[str]) -> bytes:
     figure.legend(loc="outside lower center", ncols=columns, fontsize=7.5, frameon=False)
     out = io.BytesIO()
     # Without matplotlib's version in it, equal drawings are equal files.
-    figure.savefig(out, format="png", facecolor="white", metadata={"Software": None})
+    figure.savefig(out, format="png", facecolor="white", metadata={"Software": marked.MARK})
     return out.getvalue()

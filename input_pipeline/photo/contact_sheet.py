@@ -4,15 +4,14 @@
 """
 
 import argparse
-import io
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from input_pipeline import atomic, exit_status, plain_text
-from input_pipeline.photo import decode
+from input_pipeline import atomic, exit_status, marked, plain_text
+from input_pipeline.photo import decode, file_type
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.photo.reader import Photo, PhotoError, read_photo
 
@@ -71,9 +70,7 @@ def work(files: Sequence[Path], options: argparse.Namespace) -> int:
     )
     if options.sheet:
         for path, page in pages(cells, Path(options.sheet)):
-            buffer = io.BytesIO()
-            page.save(buffer, "PNG")
-            atomic.write(path, buffer.getvalue())
+            atomic.write(path, marked.png(page))
             print(f"wrote {path}")
     return exit_status.of_files(count["error"], len(files))
 
@@ -83,8 +80,8 @@ def find(paths: Sequence[str]) -> list[Path]:
     found = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = (f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
-            found.extend(sorted(inside))
+            inside = (f for f in path.rglob("*") if f.is_file() and f.name[0] != ".")
+            found += sorted(f for f in inside if not file_type.other_than_photograph(f))
         else:
             found.append(path)
     return found

@@ -4,7 +4,8 @@ import os
 import re
 from typing import BinaryIO
 
-from input_pipeline.photo.errors import problem
+from input_pipeline import marked
+from input_pipeline.photo.errors import PhotoError, problem
 
 # How the names of photographs end, for walking folders; opening goes by the contents alone.
 SUFFIXES = (
@@ -68,10 +69,34 @@ def kind(file: BinaryIO, name: str) -> str:
         return "BMP"
     if os.path.splitext(name)[1].lower() in (".dcm", ".dicom"):
         return "DICOM"
-    raise problem(name, f"{_looks_like(head)}, not a photograph", SUPPORTED)
+    raise problem(name, f"{looks_like(head)}, not a photograph", SUPPORTED)
 
 
-def _looks_like(head: bytes) -> str:
+def other_than_photograph(path: str | os.PathLike[str]) -> str:
+    """What a file of a folder is, in words; '' where it is to be opened as a photograph.
+
+    Those are files that end or begin like one, HEIC among them: why they cannot be opened is told
+    then. Drawings of this package are none.
+    """
+    name = os.fspath(path)
+    suffix = os.path.splitext(name)[1].lower()
+    try:
+        with open(path, "rb") as file:
+            head = file.read(marked.HEAD)
+            if marked.is_marked(head):
+                return "a picture that fiqa_jax drew"
+            file.seek(0)
+            if suffix in (*SUFFIXES, ".heic", ".heif") or kind(file, name):
+                return ""
+    except PhotoError:
+        return looks_like(head) if head else "an empty file"
+    except OSError as error:  # told when it is opened, if it is named like a photograph
+        return "" if suffix in SUFFIXES else f"cannot be opened ({error.strerror or error})"
+    return ""
+
+
+def looks_like(head: bytes) -> str:
+    """What a file is by its first bytes, none of a photograph that is read: 'a PDF document'."""
     for start, what in OTHERS:
         if head.startswith(start):
             return what

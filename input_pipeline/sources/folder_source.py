@@ -10,7 +10,7 @@ import numpy as np
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables import codes as words
-from input_pipeline.tables import eyes
+from input_pipeline.tables import eyes, folders
 from input_pipeline.tables.columns import SPLIT_WORDS
 from input_pipeline.tables.examples import (
     GRADABLE,
@@ -67,18 +67,19 @@ def folder_source(
         raise TableError("data.path is empty; set --config.data.path to the folder")
     if not root.is_dir():
         raise TableError(f"{root}: there is no such folder; set --config.data.path to a folder")
-    found, passed = _walk(root)
+    here = folders.walk(root)
+    found = sorted(path.relative_to(root).as_posix() for path in here.photographs)
     if not found:
         raise TableError(
-            f"{root}: no photographs in this folder or below ({passed} other files); expected "
-            f"files that end in {', '.join(SUFFIXES)}"
+            f"{root}: no photographs in this folder or below ({len(here.files)} other files); "
+            f"expected files that end in {', '.join(SUFFIXES)}"
         )
     codes = quality_codes or {}
     known = {*words.QUALITY_WORDS, *(raw.casefold() for raw in codes)}
     parts = [name.split("/") for name in found]
-    classed = [next((p for p in reversed(folders[:-1]) if p.casefold() in known), "")
-               for folders in parts]  # fmt: skip
-    notes = [f"{passed} files that are no photographs were passed over"] if passed else []
+    classed = [next((p for p in reversed(above[:-1]) if p.casefold() in known), "")
+               for above in parts]  # fmt: skip
+    notes = _passed(here, root)
     labels: dict[str, np.ndarray] = {}
     keep = np.ones(len(found), bool)
     if classes and any(classed):
@@ -125,6 +126,20 @@ def folder_source(
     return Source(root.name or str(root), table, items, reader)
 
 
+def _passed(here: folders.Found, root: Path) -> list[str]:
+    """Notes on what of a folder was not taken."""
+    out = []
+    if here.files:
+        some = ", ".join(
+            f"{one.path.relative_to(root).as_posix()} ({one.what})" for one in here.files[:3]
+        )
+        more = ", ..." if len(here.files) > 3 else ""
+        out.append(f"{len(here.files)} files passed over, no photographs: {some}{more}")
+    for one in here.folders:
+        out.append(f"{one.path.relative_to(root).as_posix()}/ passed over: {one.what}")
+    return out
+
+
 def _splits(root: Path, found: Sequence[str]) -> list[str]:
     """The split of each photograph by a folder above it, '' throughout where no folder is a split.
 
@@ -142,23 +157,3 @@ def _splits(root: Path, found: Sequence[str]) -> list[str]:
             "into a folder train, val or test, rename the folders, or give a CSV"
         )
     return [SPLIT_WORDS[name.casefold()] if name else "" for name in named]
-
-
-def _walk(root: Path) -> tuple[list[str], int]:
-    """Relative paths of photographs below `root` with /, sorted, and the count of other files."""
-    found, passed = [], 0
-    seen = {os.path.realpath(root)}
-    for folder, folders, files in os.walk(root, followlinks=True):
-        visible = sorted(name for name in folders if not name.startswith("."))
-        folders.clear()
-        for name in visible:  # a link to a folder above would otherwise be walked without end
-            real = os.path.realpath(os.path.join(folder, name))
-            if real not in seen:
-                seen.add(real)
-                folders.append(name)
-        for name in files:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                found.append(os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/"))
-            else:
-                passed += not name.startswith(".")
-    return sorted(found), passed

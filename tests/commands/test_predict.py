@@ -342,3 +342,27 @@ def test_help_loads_no_framework():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--allow-frame" in done.stdout
+
+
+def test_every_file_of_a_folder_has_its_row(here, capsys):
+    """What is no photograph is skipped by name; folders that are not gone into are said."""
+    photos = here[0] / "photos"
+    (photos / "letter.pdf").write_bytes(b"%PDF-1.7\n")
+    (photos / "notes.txt").write_text("hello\n")
+    arguments = ["--model", str(here[0] / "model"), "--output", str(here[0] / "out"), str(photos)]
+    assert predict.main(arguments) == 3  # broken.jpg
+    rows = {row["id"]: row for row in schema.read_rows(here[0] / "out" / "predictions.csv")}
+    assert {*rows} == {p.name for p in photos.iterdir() if p.is_file()}
+    assert (rows["letter.pdf"]["status"], rows["letter.pdf"]["error"]) == (
+        "skipped",
+        "a PDF document",
+    )
+    assert rows["notes.txt"]["decision"] == ""
+    text = capsys.readouterr().out
+    assert "2  passed over, no photographs" in text
+    assert f"{photos / 'notes.txt'}: a text file" in text
+    assert f"{photos / 'below'}: 1 file not looked at" in text
+    assert predict.main([*arguments, "--resume"]) == 3
+    log = schema.read_rows(here[0] / "out" / "predictions.jsonl")
+    assert len(log) == len(rows)
+    assert {row["id"] for row in log} == {*rows}

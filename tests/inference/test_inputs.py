@@ -3,8 +3,10 @@
 import os
 
 import pytest
+from PIL import Image
 
-from fiqa_jax.inference.inputs import InputError, as_text, collect, skipped
+from fiqa_jax.inference.inputs import InputError, as_text, collect, gather
+from input_pipeline import marked
 
 
 def touch(folder, *names):
@@ -115,13 +117,50 @@ def test_wrong_inputs(tmp_path, content, match):
         collect([one], recursive=False)
 
 
-def test_what_a_folder_held_besides_is_named(tmp_path):
-    touch(tmp_path, "a.png", "notes.txt", "letter.pdf", ".hidden", "sub/c.tif", "sub/d.doc")
-    flat = skipped([tmp_path], collect([tmp_path], recursive=False))
-    assert [os.path.relpath(f, tmp_path) for f in flat] == ["letter.pdf", "notes.txt", "sub"]
-    assert flat[-1].endswith("sub/")
-    deep = skipped([tmp_path], collect([tmp_path], recursive=True))
-    assert [os.path.relpath(f, tmp_path) for f in deep] == ["letter.pdf", "notes.txt", "sub/d.doc"]
+def test_what_a_folder_holds_besides_is_named(tmp_path):
+    touch(tmp_path, "a.png", ".hidden", "Thumbs.db", "sub/c.tif", "sub/d.doc")
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7\n")
+    (tmp_path / "notes.txt").write_text("two\n")
+    flat = gather([tmp_path], recursive=False)
+    assert names(flat.items, tmp_path) == ["a.png"]
+    assert [(one.id, one.other) for one in flat.others] == [
+        ("letter.pdf", "a PDF document"),
+        ("notes.txt", "a text file"),
+    ]
+    assert [(one.path.name, one.what) for one in flat.folders] == [("sub", "2 files not looked at")]
+    deep = gather([tmp_path], recursive=True)
+    assert names(deep.items, tmp_path) == ["a.png", "sub/c.tif"]
+    assert [one.id for one in deep.others] == ["letter.pdf", "notes.txt", "sub/d.doc"]
+    assert deep.folders == ()
+
+
+def test_photographs_are_found_by_their_first_bytes_too(tmp_path):
+    """Cameras and archives write names without an ending, or with one of their own."""
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "IM0001", "JPEG")
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "b.jpg_large", "PNG")
+    (tmp_path / "c").write_bytes(b"\0" * 128 + b"DICM")
+    (tmp_path / "d.jpg").write_bytes(b"%PDF-1.7\n")  # a row that says so
+    (tmp_path / "e.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    found = gather([tmp_path], recursive=False)
+    assert names(found.items, tmp_path) == ["IM0001", "b.jpg_large", "c", "d.jpg", "e.heic"]
+
+
+def test_what_the_package_drew_is_no_photograph(tmp_path):
+    """Wherever a map, a thumbnail or a sheet is copied to; no folder of results is gone into."""
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "a.jpg")
+    (tmp_path / "map.png").write_bytes(marked.png(Image.new("L", (8, 8))))
+    (tmp_path / "thumbnail.jpg").write_bytes(marked.jpeg(Image.new("RGB", (8, 8)), quality=80))
+    touch(tmp_path, "judged/predictions.jsonl", "judged/maps/b.png", "run/recipe.json", "run/c.png")
+    found = gather([tmp_path], recursive=True)
+    assert names(found.items, tmp_path) == ["a.jpg"]
+    drawn = "a picture that fiqa_jax drew"
+    assert [(one.id, one.other) for one in found.others] == [
+        ("map.png", drawn),
+        ("thumbnail.jpg", drawn),
+    ]
+    assert [one.path.name for one in found.folders] == ["judged", "run"]
+    named = gather([tmp_path / "map.png"], recursive=False)  # asked for by itself
+    assert names(named.items, tmp_path) == ["map.png"]
 
 
 @pytest.mark.parametrize("column", ["path", "image", "file", "Filename"])

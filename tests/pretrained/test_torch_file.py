@@ -211,8 +211,10 @@ def test_objects_in_an_npz_are_not_run(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "begins like no"),
-        (b"<!DOCTYPE html><html>", "begins like no"),
+        (b"", r"an empty file, expected a \.pth, \.safetensors or \.npz file"),
+        (b"<!DOCTYPE html><html>", r"a web page \(HTML; a failed download\?\), expected"),
+        (b"version https://git-lfs.github.com/spec/v1\n", r"a Git LFS pointer .*: git lfs pull"),
+        (b"hello\n", "a text file, expected"),
         (pickle.dumps({"w": 1}), "a pickle, but not one of torch.save"),
         (pickle.dumps(OrderedDict(w=1)), "a pickle, but not one of torch.save"),
         (b"\x10\0\0\0\0\0\0\0{'a': broken", "damaged or incomplete"),

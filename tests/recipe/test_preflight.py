@@ -1,4 +1,4 @@
-"""Runs that cannot mean anything are refused before anything is written; a second try needs no redo."""
+"""Runs that cannot mean anything are refused, nothing is written; a second try needs no redo."""
 
 import logging
 

@@ -58,3 +58,12 @@ def test_both_eyes_are_one_patient_where_names_show_it(tmp_path):
 def test_patients_of_given_splits_stay_as_they_are(tmp_path):
     table = made(tmp_path, "train/13_left.png", "test/13_right.png")
     assert table.patient.tolist() == table.id.tolist()
+
+
+def test_results_and_other_files_are_passed_over_and_named(tmp_path):
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "letter.pdf").write_bytes(b"%PDF-1.7\n")
+    table = made(tmp_path, "good/a.png", "judged/predictions.jsonl", "judged/maps/a.png")
+    assert table.id.tolist() == ["good/a.png"]
+    assert "1 files passed over, no photographs: good/letter.pdf (a PDF document)" in table.notes
+    assert "judged/ passed over: results of fiqa_jax, not photographs" in table.notes

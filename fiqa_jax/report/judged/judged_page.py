@@ -56,7 +56,7 @@ def again(out: Path) -> Path:
     lacking = [
         row
         for row in schema.read_rows(out / TABLE)
-        if row["status"] != "error"
+        if row["status"] not in ("error", "skipped")
         and row["path"]
         and not (out / thumbnails.FOLDER / f"{thumbnails.stem(row['id'])}.jpg").is_file()
     ]

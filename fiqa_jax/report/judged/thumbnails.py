@@ -5,7 +5,6 @@ show, hide or fade it. Both are named after the photograph's id, which may hold 
 """
 
 import hashlib
-import io
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiqa_jax.maps import drawing
-from input_pipeline import atomic
+from input_pipeline import atomic, marked
 from input_pipeline.photo.reader import Photo
 
 FOLDER = "report_files"
@@ -42,9 +41,9 @@ def save(out: Path, id: str, photo: Photo, quality: NDArray[np.floating] | None)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if image.width > SIDE:
         image = image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    _write(folder / f"{stem(id)}.jpg", image, "JPEG", quality=_JPEG)
+    _write(folder / f"{stem(id)}.jpg", marked.jpeg(image, quality=_JPEG))
     if quality is not None:
-        _write(folder / f"{stem(id)}.png", veil(quality, photo.fov), "PNG")
+        _write(folder / f"{stem(id)}.png", marked.png(veil(quality, photo.fov)))
 
 
 def veil(quality: NDArray[np.floating], fov: NDArray[np.uint8]) -> Image.Image:
@@ -64,7 +63,5 @@ def veil(quality: NDArray[np.floating], fov: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _write(file: Path, image: Image.Image, kind: str, **options: int) -> None:
-    data = io.BytesIO()
-    image.save(data, kind, **options)
-    atomic.write(file, data.getvalue(), sync=False)  # can be made again
+def _write(file: Path, picture: bytes) -> None:
+    atomic.write(file, picture, sync=False)  # can be made again

@@ -3,7 +3,7 @@
 const PAGE = 60;
 const WORDS = {
   accept: "good enough", review: "look at it", recapture: "retake",
-  out_of_scope: "not a fundus photograph", error: "could not be read",
+  out_of_scope: "not a fundus photograph", error: "could not be read", skipped: "no photograph",
 };
 const CAUSES = { map: "a part cannot be seen", overall: "no single cause" };
 const OWN = { good: "good enough", retake: "retake", unsure: "not sure" };
