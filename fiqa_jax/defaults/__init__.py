@@ -49,6 +49,8 @@ def base() -> ConfigDict:
     c.data.lists = ""
     c.data.counts = "published"  # data set: labels must have the published counts | any: noted
     c.data.no_field = "frame"  # no round field: frame (taken whole) | error (unreadable)
+    # Pictures that show no eye: False (left out, as in use) | True (kept; the model judges such)
+    c.data.allow_frame = False
     # Text file with the names of photographs to leave out, one a line; "?": has to be given.
     c.data.exclude = ""
     c.data.side = 128  # pixels; photographs become side x side squares

@@ -166,7 +166,7 @@ _DATA = v.record(
         "diagnosis_names": v.sequence(_NAME, 1000, distinct=True),
         "class_counts": v.table(v.sequence(v.whole(0, 1 << 50), 10**6), _NAME, 1000),
     },
-    {"features": v.sequence(v.whole(1, 1 << 16), 3)},
+    {"features": v.sequence(v.whole(1, 1 << 16), 3), "allow_frame": v.one_of(False, True)},
     more=True,
 )
 _SETTINGS = v.record(

@@ -88,6 +88,7 @@ def save(
             "resample": stage["data"]["resample"],
             "mean": list(data.mean),
             "std": list(data.std),
+            "allow_frame": stage["data"]["allow_frame"],
             "erase": [list(b) for b in stage["data"]["erase"]],
             "quality_names": list(data.quality_names),
             "detail_names": list(data.detail_names),

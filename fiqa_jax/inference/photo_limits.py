@@ -21,21 +21,43 @@ def of(photo: Photo, quality: NDArray[np.floating] | None, threshold: float) -> 
       quality: its map `[h, w]` in [0, 1], 1 = bad, or None.
       threshold: of the map; a place is bad from here on.
     """
-    macula = float("nan")
-    if quality is not None and photo.image.shape[-1] == 3 and not photo.empty:
-        side = len(photo.fov)
-        large = Image.fromarray(np.asarray(quality, np.float32)).resize(
-            (side, side), Image.Resampling.BILINEAR
-        )
-        found = landmarks.find(photo.image, photo.fov)
-        macula = landmarks.shares(np.asarray(large), photo.fov, found, threshold)["macula"]
+    found = of_field(photo.across, photo.shown, photo.empty)
+    if quality is not None and not photo.empty:
+        found += of_macula(photo.image, photo.fov, quality, threshold)
+    return found
+
+
+def of_field(across: float, shown: float, empty: str) -> list[Finding]:
+    """Findings about a field; the arguments are those of `Photo`."""
     every = (
-        advice.nothing_seen(photo.empty),
-        advice.too_few_pixels(photo.across),
-        advice.cut_field(photo.shown),
-        advice.macula_lost(macula),
+        advice.nothing_seen(empty),
+        advice.too_few_pixels(across),
+        advice.cut_field(shown),
     )
     return [finding for finding in every if finding is not None]
+
+
+def of_macula(
+    image: NDArray[np.uint8],
+    fov: NDArray[np.uint8],
+    quality: NDArray[np.floating],
+    threshold: float,
+) -> list[Finding]:
+    """A finding where too much of the macula is bad.
+
+    Args:
+      image: `[S, S, C]` uint8; only a photograph in colour shows where its macula is.
+      fov: `[S, S]` uint8, 1 inside; `quality`, `threshold`: see `of`.
+    """
+    if image.shape[-1] != 3:
+        return []
+    side = len(fov)
+    large = Image.fromarray(np.asarray(quality, np.float32)).resize(
+        (side, side), Image.Resampling.BILINEAR
+    )
+    share = landmarks.shares(np.asarray(large), fov, landmarks.find(image, fov), threshold)
+    lost = advice.macula_lost(share["macula"])
+    return [lost] if lost else []
 
 
 def worst(outputs: Mapping[str, NDArray[Any]], empty: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:

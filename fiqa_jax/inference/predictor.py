@@ -82,7 +82,8 @@ class Predictor:
         self.diagnosis = tuple(data["diagnosis_names"])
         self.thresholds = Thresholds.from_dict(config["thresholds"])
         self.licence = str(config.get("licence", ""))  # what a user must know of it, in a line
-        self.allow_frame = allow_frame or data["modality"] != "fundus"
+        judges_any = data["modality"] != "fundus" or data.get("allow_frame", False)
+        self.allow_frame = allow_frame or judges_any
         self.batch = batch
         self._probability: dict[str, float] = {}  # of being bad, from the score
         if calibration:

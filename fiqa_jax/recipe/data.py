@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from fiqa_jax.training.method import DataSpec
 from input_pipeline.loading import batches, field_survey, order
 from input_pipeline.sources import opening, splits
-from input_pipeline.tables.examples import Source, class_counts, summary
+from input_pipeline.tables.examples import Source, TableError, class_counts, summary
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +26,15 @@ class Data:
       source: photographs and labels.
       split: `[N] str` train | val | test | ''.
       section: the stage's `data` section.
+      fields: id -> what its field is like, of photographs where that may limit a decision.
+      photographs: where the photographs themselves are, of rows that read something stored, too.
     """
 
     source: Source
     split: np.ndarray
     section: ConfigDict
+    fields: Mapping[str, field_survey.Seen] = dataclasses.field(default_factory=dict)
+    photographs: Source | None = None
 
     def rows(self, name: str) -> np.ndarray:
         """Rows `[n] int64` of a split; 'all' for every row; training rows obey `data.limit`."""
@@ -113,7 +117,9 @@ class Data:
 
 
 def open_data(section: ConfigDict, directory: Path, fold: int = 0, folds: int = 1) -> Data:
-    """Opens a source, leaves out what cannot be read if asked to, and assigns splits.
+    """Opens a source, assigns splits, and leaves out pictures that show no eye, as use does.
+
+    What cannot be read is left out if `data.on_bad` says so.
 
     Args:
       section: the stage's `data` section.
@@ -126,11 +132,23 @@ def open_data(section: ConfigDict, directory: Path, fold: int = 0, folds: int = 
     source = opening.make_source(section, directory)
     split = splits.assign(source.table, section.split, section.seed, folds, fold)
     log.info("%s", summary(source.name, dataclasses.replace(source.table, split=split)))
-    if section.modality == "fundus":
-        told = field_survey.look(source, split, section.workers, directory).lines()
+    if section.modality != "fundus":
+        return Data(source, split, section)
+    found = field_survey.look(source, split, section.workers, directory)
+    fields = {str(source.table.id[row]): one for row, one in found.fields.items()}
+    if told := found.lines(kept=section.allow_frame):
         for line in told:
-            log.warning("%s: %s; see %s", source.name, line, directory / field_survey.LISTED)
-        if told:
-            table = dataclasses.replace(source.table, notes=(*source.table.notes, *told))
-            source = dataclasses.replace(source, table=table)
-    return Data(source, split, section)
+            log.warning("%s: %s", source.name, line)
+        table = dataclasses.replace(source.table, notes=(*source.table.notes, *told))
+        source = dataclasses.replace(source, table=table)
+    no_eye = found.out_of_scope()
+    if len(no_eye) and not section.allow_frame:
+        keep = np.setdiff1d(np.arange(len(split)), no_eye)
+        if not len(keep):
+            raise TableError(
+                f"{source.name}: none of {len(split)} photographs shows the inside of an eye, the "
+                f"first: {found.fields[int(no_eye[0])].seen}; give others, or set "
+                "--config.data.allow_frame=True to train on them all the same"
+            )
+        source, split = opening.subset(source, keep), split[keep]
+    return Data(source, split, section, fields, source)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqa_jax.evaluation import metrics
+from fiqa_jax.inference import photo_limits
 from fiqa_jax.predictions import advice, schema
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.recipe.data import Data
@@ -16,6 +18,7 @@ from input_pipeline import atomic
 def scores(outputs: Mapping[str, np.ndarray], data: Data, spec: DataSpec) -> dict[str, float]:
     """Metrics of gathered outputs against the labels of their rows, float64, on the host."""
     truth = data.labels(outputs["index"])
+    outputs = as_used(outputs, data)
     heads = metrics.head_scores(truth, outputs, spec.detail_names, spec.diagnosis_names)
     found = metrics.summary(heads, spec.detail_names)
     for name in (n for n in outputs if n.startswith("row_")):
@@ -23,6 +26,49 @@ def scores(outputs: Mapping[str, np.ndarray], data: Data, spec: DataSpec) -> dic
         known = values[np.isfinite(values)]
         found[name.removeprefix("row_")] = float(known.mean()) if len(known) else float("nan")
     return found
+
+
+def as_used(outputs: Mapping[str, np.ndarray], data: Data) -> dict[str, np.ndarray]:
+    """Outputs as `predict` takes them: the worst where nothing of a retina can be seen."""
+    fields = [data.fields.get(name) for name in _ids(outputs, data)]
+    empty = np.array([one is not None and bool(one.empty) for one in fields], bool)
+    return photo_limits.worst(outputs, empty)
+
+
+def limits(
+    outputs: Mapping[str, np.ndarray], data: Data, threshold: float
+) -> tuple[list[list[advice.Finding]], NDArray[np.uint8] | None]:
+    """What limits the decision on each row, as in `predict`, and the fields of view of rows.
+
+    Args:
+      outputs: gathered ones, with `index`; where they hold maps, photographs are read for them.
+      threshold: of the map.
+
+    Returns:
+      Findings of N rows; `[N, S, S] uint8`, 1 inside the field, None without maps.
+    """
+    names = _ids(outputs, data)
+    found: list[list[advice.Finding]] = []
+    for name in names:
+        one = data.fields.get(name)
+        found.append(photo_limits.of_field(one.across, one.shown, one.empty) if one else [])
+    photographs = data.photographs
+    if photographs is None or "map" not in outputs:
+        return found, None
+    place = {name: row for row, name in enumerate(photographs.table.id.tolist())}
+    fields = []
+    for i, name in enumerate(names):
+        photo = photographs.read(place[name])
+        fields.append(photo["fov"])
+        seen = data.fields.get(name)
+        if not (seen and seen.empty):
+            quality = outputs["map"][i]
+            found[i] += photo_limits.of_macula(photo["image"], photo["fov"], quality, threshold)
+    return found, np.stack(fields)
+
+
+def _ids(outputs: Mapping[str, np.ndarray], data: Data) -> list[str]:
+    return data.source.table.id[outputs["index"]].tolist()
 
 
 def write(
@@ -43,6 +89,8 @@ def write(
         atomic.write_csv(directory / f"rows_{split}.csv", header, cells)
     if not any(name == "score" or name.startswith("p_") for name in outputs):
         return
+    outputs = as_used(outputs, data)
+    findings, fov = limits(outputs, data, thresholds.map)
     made = judge.rows_from_outputs(
         {k: v for k, v in outputs.items() if k != "index" and not k.startswith("row_")},
         path=table.path[rows].tolist(),
@@ -52,7 +100,9 @@ def write(
         diagnosis=spec.diagnosis_names,
         thresholds=thresholds,
         model=model,
+        fov=fov,
         truth=data.labels(rows),
+        findings=findings,
     )
     names = schema.columns(spec.detail_names, spec.diagnosis_names, truth=True)
     schema.write_csv(directory / f"predictions_{split}.csv", made, names)

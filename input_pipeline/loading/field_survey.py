@@ -1,14 +1,16 @@
-"""Which photographs of a source show no round field of view, or no eye: looked at once, and listed.
+"""What the fields of a source's photographs are like: looked at once, listed, and told in a line.
 
-Training takes both as they are, so that labels such as "reject" keep their photographs; but a run
-says how many there are, since `predict` does not judge what shows no eye.
+Training, evaluation and use decide alike: a picture that shows no eye is left out of training as
+`predict` leaves it out, and what limits a decision on a photograph (too few pixels, little of the
+field, nothing to be seen) limits it in a stage's predictions, too.
 """
 
 import concurrent.futures
 import csv
 import dataclasses
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +21,62 @@ from input_pipeline.photo.errors import PhotoError
 from input_pipeline.photo.reader import Photo
 from input_pipeline.tables.examples import Source
 
-LISTED = "no_field.csv"
-COLUMNS = ("id", "path", "split", "what", "seen")
+COLUMNS = ("id", "path", "split", "what", "seen", "across", "shown", "empty")
+FRAME, OUT_OF_SCOPE, CIRCLE = "frame", "out_of_scope", "circle"
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """A photograph's field; see `photo.reader.Photo`."""
+
+    what: str  # circle | frame (none was found) | out_of_scope
+    seen: str  # of the field, or what the picture shows
+    across: float
+    shown: float
+    empty: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing to say of it: a whole round field of very many pixels."""
+        return self.what == CIRCLE and self.shown >= 1 and not self.empty and self.across >= 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """Photographs without a round field."""
+    """What was seen.
 
-    rows: tuple[tuple[str, ...], ...]  # COLUMNS of each; what: 'frame' | 'out_of_scope'
-    of: int  # photographs looked at
+    Attributes:
+      fields: row of the source -> its field, of those that are not plain.
+      split: `[N] str` of each row.
+    """
 
-    def lines(self) -> list[str]:
-        """What to tell a person; nothing where every photograph has its field."""
+    fields: Mapping[int, Seen]
+    split: np.ndarray
+    file: str = ""  # where they are listed
+
+    def out_of_scope(self) -> np.ndarray:
+        """Rows `[n] int64` of pictures that show no eye."""
+        found = [row for row, one in self.fields.items() if one.what == OUT_OF_SCOPE]
+        return np.array(sorted(found), np.int64)
+
+    def lines(self, *, kept: bool = False) -> list[str]:
+        """What to tell a person; nothing where every photograph has its field.
+
+        Args:
+          kept: pictures that show no eye are trained on.
+        """
         out = []
+        no_eye = "kept, and judged in use" if kept else "left out, as in use"
         for what, says in (
-            ("frame", "have no round field of view: taken whole"),
-            ("out_of_scope", "show no eye, and predict does not judge such pictures"),
+            (FRAME, "have no round field of view: taken whole"),
+            (OUT_OF_SCOPE, f"show no eye: {no_eye}"),
         ):
-            splits = [row[2] or "no split" for row in self.rows if row[3] == what]
+            rows = [row for row, one in sorted(self.fields.items()) if one.what == what]
+            splits = [str(self.split[row]) or "no split" for row in rows]
             if splits:
                 parts = ", ".join(f"{s} {splits.count(s)}" for s in dict.fromkeys(splits))
-                out.append(f"{len(splits)} of {self.of} photographs {says} ({parts})")
+                line = f"{len(splits)} of {len(self.split)} photographs {says} ({parts})"
+                out.append(line + (f", listed in {self.file}" if self.file else ""))
         return out
 
 
@@ -51,47 +87,60 @@ def look(source: Source, split: np.ndarray, workers: int, directory: str | os.Pa
       source: where the photographs are.
       split: `[N] str`, of each.
       workers: photographs read at a time.
-      directory: where LISTED is written; it is read there where it belongs to the same source.
+      directory: where the list is written, and read where it is there; '' for no list.
     """
     opened: Callable[[Any], Photo] | None = getattr(source.reader, "look", None)
     if opened is None:
-        return Found((), 0)
-    file, stamp = Path(directory) / LISTED, f"# {source.digest}"
-    known = _known(file, stamp)
+        return Found({}, split)
+    file = Path(directory) / f"fields_{source.digest[:12]}.csv" if directory else None
+    known = _known(file) if file else None
     if known is None:
         with concurrent.futures.ThreadPoolExecutor(workers, "fields") as pool:
             seen = pool.map(lambda item: _seen(opened, item), source.items.tolist())
             bar = progress.bar(len(source.items), "image", f"fields of {source.name}", seen)
-            known = {row: what for row, what in enumerate(bar) if what is not None}
-    table = source.table
-    rows = tuple(
-        (str(table.id[row]), str(table.path[row]), str(split[row]), *what)
-        for row, what in sorted(known.items())
-    )
-    if directory:
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        text = [(*row, str(number)) for row, number in zip(rows, sorted(known), strict=True)]
-        atomic.write_csv(file, (*COLUMNS, "row"), [*text, (stamp, "", "", "", "", "")])
-    return Found(rows, len(source.items))
+            known = {row: one for row, one in enumerate(bar) if one is not None and not one.plain}
+    if file:
+        _write(file, source, split, known)
+    return Found(known, split, str(file or ""))
 
 
-def _seen(opened: Callable[[Any], Photo], item: Any) -> tuple[str, str] | None:
+def _seen(opened: Callable[[Any], Photo], item: Any) -> Seen | None:
     try:
         photo = opened(item)
     except PhotoError:
         return None  # told elsewhere
-    if photo.scope:
-        return "out_of_scope", photo.scope
-    return None if photo.field == "circle" else ("frame", photo.meta.get("field", ""))
+    what = OUT_OF_SCOPE if photo.scope else CIRCLE if photo.field == CIRCLE else FRAME
+    told = photo.scope or photo.meta.get("field", "")
+    return Seen(what, told, float(photo.across), float(photo.shown), photo.empty)
 
 
-def _known(file: Path, stamp: str) -> dict[int, tuple[str, str]] | None:
-    """What was found before in the same source, None where nobody looked."""
+def _write(file: Path, source: Source, split: np.ndarray, known: Mapping[int, Seen]) -> None:
+    """The list, with the row's number behind the columns."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    table, rows = source.table, []
+    for row, one in sorted(known.items()):
+        about = (str(table.id[row]), str(table.path[row]), str(split[row]), one.what, one.seen)
+        rows.append((*about, f"{one.across:.1f}", f"{one.shown:.4f}", one.empty, str(row)))
+    atomic.write_csv(file, (*COLUMNS, "row"), rows)
+
+
+def _known(file: Path) -> dict[int, Seen] | None:
+    """What was found before in the same source, None where nobody looked or the list is damaged."""
     try:
         with file.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.reader(lines))
-    except OSError:
+            rows = list(csv.DictReader(lines))
+        return {
+            int(r["row"]): Seen(
+                r["what"], r["seen"], _number(r["across"]), _number(r["shown"]), r["empty"]
+            )
+            for r in rows
+        }
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    if len(rows) < 2 or rows[-1][0] != stamp:
-        return None
-    return {int(row[5]): (row[3], row[4]) for row in rows[1:-1]}
+
+
+def _number(cell: str) -> float:
+    value = float(cell)
+    if math.isnan(value):
+        raise ValueError(cell)
+    return value

@@ -28,26 +28,32 @@ def test_they_are_counted_by_split_and_listed(folder, tmp_path):
     source = folder_source(folder, reader=PhotoReader(32, "fundus"))
     split = np.array(["train", "train", "test", "val"])
     found = field_survey.look(source, split, 1, tmp_path / "run")
-    assert [row[:4] for row in found.rows] == [
-        ("b_inside.png", "b_inside.png", "train", "frame"),
-        ("c_print.png", "c_print.png", "test", "out_of_scope"),
-    ]
+    assert {row: one.what for row, one in found.fields.items()} == {
+        0: "circle",
+        1: "frame",
+        2: "out_of_scope",
+    }
+    assert found.fields[0].across == pytest.approx(100, abs=1)
+    assert found.out_of_scope().tolist() == [2]
+    (file,) = (tmp_path / "run").glob("fields_*.csv")
     assert found.lines() == [
-        "1 of 4 photographs have no round field of view: taken whole (train 1)",
-        "1 of 4 photographs show no eye, and predict does not judge such pictures (test 1)",
+        f"1 of 4 photographs have no round field of view: taken whole (train 1), listed in {file}",
+        f"1 of 4 photographs show no eye: left out, as in use (test 1), listed in {file}",
     ]
-    assert (tmp_path / "run" / field_survey.LISTED).read_text().count("\n") == 4
+    assert "kept, and judged in use" in found.lines(kept=True)[1]
+    assert file.read_text().count("\n") == 4
 
 
 def test_the_same_source_is_looked_at_once(folder, tmp_path, monkeypatch):
     source = folder_source(folder, reader=PhotoReader(32, "fundus"))
     split = np.array([""] * 4)
     first = field_survey.look(source, split, 1, tmp_path)
-    monkeypatch.setattr(PhotoReader, "look", None)
-    with pytest.raises(TypeError):
-        PhotoReader(32, "fundus").look("x")
     monkeypatch.setattr(PhotoReader, "look", lambda *_: pytest.fail("looked again"))
-    assert field_survey.look(source, split, 1, tmp_path) == first
+    again = field_survey.look(source, split, 1, tmp_path)
+    assert {k: v.what for k, v in again.fields.items()} == {
+        k: v.what for k, v in first.fields.items()
+    }
+    assert again.fields[0].across == pytest.approx(first.fields[0].across, abs=0.1)
 
 
 def test_sources_of_other_things_have_nothing_to_look_at(tmp_path):
