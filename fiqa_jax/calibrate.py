@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     """
     if not args.predictions and not args.folder:
         raise LabelError("nothing to calibrate: give the folder that fiqa predict wrote")
-    args.predictions = args.predictions or str(Path(args.folder) / "predictions.csv")
+    args.predictions = label_flags.table_of(args.predictions or args.folder)
     if args.model:
         return _into_model(args)
     if not (args.output or args.folder):
@@ -145,8 +145,9 @@ def _into_model(args: argparse.Namespace) -> None:
     directory = Path(args.model)
     config = model_dir.read_config(directory)
     name = model_name(directory)
-    others = {str(row["model"]) for row in schema.read_rows(args.predictions)} - {name}
-    if others:
+    before = config.get("calibrated_from")  # the same weights without the calibration so far
+    found_in = {str(row["model"]) for row in schema.read_rows(args.predictions)}
+    if others := found_in - {before if before in found_in else name}:
         raise LabelError(
             f"{args.predictions} was predicted by {', '.join(sorted(others))}, {directory} holds "
             f"{name}: run fiqa predict with that model again"
@@ -154,8 +155,13 @@ def _into_model(args: argparse.Namespace) -> None:
     found, notes = label_flags.read(args.predictions, args, label_flags.format_of(args))
     got = fit(found, sensitivity=args.sensitivity, specificity=args.specificity, seed=args.seed)
     print("\n".join(f"- {note}" for note in (*notes, *got.notes)))
-    # The predictions carry the calibration so far; the new one comes on top of it.
-    config["temperature"] = calibration.compose(config["temperature"], got.temperature)
+    if not got.temperature and not got.thresholds:
+        print(f"nothing was fitted: {directory / model_dir.CONFIG} stays as it is")
+        return
+    if before in found_in:
+        config["temperature"] = {**config["temperature"], **got.temperature}
+    else:  # the predictions carry the calibration so far; the new one comes on top of it
+        config["temperature"] = calibration.compose(config["temperature"], got.temperature)
     config["thresholds"] = {**config["thresholds"], **got.thresholds}
     config["calibration"] = {
         "photographs": len(found.id),

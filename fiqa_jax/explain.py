@@ -145,7 +145,8 @@ def summary(rows: Sequence[Row], out: Path) -> str:
     lines += [f"  not read  {row['error']}" for row in failed[:5]]
     if len(failed) > 5:
         lines.append(f"  not read  {len(failed) - 5} more, see the column 'error'")
-    return "\n".join([*lines, f"  written   {out / TABLE}, {out / photographs.MAPS}"])
+    made = f", {out / photographs.MAPS}" if fine else ""
+    return "\n".join([*lines, f"  written   {out / TABLE}{made}"])
 
 
 if __name__ == "__main__":

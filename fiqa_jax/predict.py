@@ -34,7 +34,7 @@ from input_pipeline import atomic, lock, plain_text, progress
 from input_pipeline.photo.reader import Photo, PhotoError
 from input_pipeline.tables import folders
 
-LOG, TABLE, RUN = folders.JUDGED, "predictions.csv", "run.json"
+LOG, TABLE, RUN = folders.JUDGED, "predictions.csv", inputs.RUN
 DECISION_WORDS = {
     "accept": "good enough to read",
     "review": "to be looked at by a person",

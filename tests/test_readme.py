@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 from recipes import LOADS, run_main
 
 from fiqa_jax import cli, predict
 from fiqa_jax.predictions import schema
 from fiqa_jax.recipe import command_line
+from input_pipeline import synthetic
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -104,6 +106,66 @@ def test_what_predict_is_shown_to_print_is_what_it_prints():
     mask = re.compile(r"[\d.]+ a second")
     expected, seen = (mask.sub("N a second", one) for one in (text, shown))
     assert seen.startswith(expected)
+
+
+def eyes(folder: Path) -> list[str]:
+    """19 synthetic eyes, sharp and blurred, beside a broken file, a page and a PDF; a decision each."""
+    folder.mkdir()
+    lines = ["id,patient,decision,gradable"]
+    for seed in range(19):
+        drawn = Image.fromarray(synthetic.draw(seed, 128, "abc"[seed % 3]).image)
+        for side, image in (
+            ("left", drawn),
+            ("right", drawn.filter(ImageFilter.GaussianBlur(6)).point(lambda v: v // 2)),
+        ):
+            image.save(folder / f"{seed}_{side}.png")
+            lines.append(f"{seed}_{side}.png,{seed}," + ("retake,0", "good,1")[side == "left"])
+    page = np.full((200, 240, 3), 250, np.uint8)
+    page[10:190:8, 10:230] = 0
+    Image.fromarray(page).save(folder / "page.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff and no more")
+    (folder / "letter.pdf").write_bytes(b"%PDF-1.7\n")
+    return [*lines, "page.png,,retake,0", "broken.jpg,,unsure,", "letter.pdf,,retake,0"]
+
+
+def test_the_commands_of_the_readme_one_after_the_other(tmp_path, monkeypatch, capsys):
+    """Judge, calibrate, evaluate, judge with the limits; then each command on another's files."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "decisions.csv").write_text("\n".join(eyes(tmp_path / "photos")) + "\n")
+    shown = [words[1:] for words in commands(README) if words[0] == "fiqa"]
+    todo = shown[: 1 + next(i for i, words in enumerate(shown) if "--calibration" in words)]
+    assert [words[0] for words in todo] == ["predict", "calibrate", "evaluate", "predict"]
+    more = tmp_path / "more"
+    more.mkdir()
+    for name in ("0_left.png", "0_right.png"):
+        (more / name).write_bytes((tmp_path / "photos" / name).read_bytes())
+    status = [cli.main(words) for words in todo]
+    assert status == [3, 0, 0, 0]  # a file could not be read
+    text = capsys.readouterr().out
+    assert "19 bad and 19 other photographs" in text
+    assert "left out: 3 labels of files that were not judged" in text
+    rows = schema.read_rows(tmp_path / "photos-judged" / "predictions.csv")
+    assert {row["id"]: row["status"] for row in rows if row["status"] != "ok"} == {
+        "page.png": "out_of_scope",
+        "broken.jpg": "error",
+        "letter.pdf": "skipped",
+    }
+    made = {
+        row["id"]: row for row in schema.read_rows(tmp_path / "more-judged" / "predictions.csv")
+    }
+    before = {row["id"]: row for row in rows}
+    assert all(made[name]["score"] == before[name]["score"] for name in made)
+    assert all("+" in row["model"] and row["p_ungradable"] for row in made.values())
+    # The table of one run is the list of another; its paths start where that one ran.
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    again = ["predict", "../more-judged/predictions.csv", "--output", "out"]
+    assert cli.main(again) == 0
+    assert cli.main(["aggregate", "out"]) == 0
+    assert cli.main(["report", "out"]) == 0
+    assert cli.main(["explain", "--model", "efiqa", "--head", "x", "--output", "why", ".."]) == 1
+    assert "predict --maps" in capsys.readouterr().err
+    assert not (tmp_path / "below" / "why").exists()
 
 
 def test_the_readme_is_short():

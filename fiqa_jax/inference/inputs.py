@@ -8,6 +8,7 @@ as many folders in front as tell them apart.
 import collections
 import dataclasses
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from input_pipeline.tables.columns import COLUMNS, read_sheet
 from input_pipeline.tables.examples import TableError
 from input_pipeline.tables.folders import JUDGED, Other
 
+RUN = "run.json"  # what predict says of a run, beside its table
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -200,13 +202,19 @@ def _manifest(file: Path) -> list[Item]:
             f"there are {[*columns]}"
         )
     empty = [""] * len(columns[named])
+    base, status = file.parent, columns.get("status", empty)
+    if {"schema", "status"} <= columns.keys():  # of predict: paths start where it ran
+        base = Path(_began_in(file) or base)
     items = []
-    for path, name, patient in zip(
+    for path, name, patient, kind in zip(
         columns[named],
         columns.get("id", empty),
         columns.get("patient", columns.get("patient_id", empty)),
+        status,
         strict=True,
     ):
+        if kind == "skipped":
+            continue
         if not path:
             raise InputError(f"manifest {file}: an empty path")
         if _WINDOWS.match(path) and os.name != "nt":
@@ -215,6 +223,14 @@ def _manifest(file: Path) -> list[Item]:
                 "the manifest's folder, or as this machine has them"
             )
         slashed = path.replace("\\", "/")
-        whole = file.parent / expanded(slashed, manifest=True)
+        whole = base / expanded(slashed, manifest=True)
         items.append(Item(str(whole), name or slashed, patient, bool(name)))
     return items
+
+
+def _began_in(table: Path) -> str:
+    """The working directory of the run that wrote a table, '' where that is not known."""
+    try:
+        return str(json.loads((table.parent / RUN).read_bytes())["began_in"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -33,7 +33,8 @@ def join(
     """Predictions with the labels of the same photographs.
 
     The patient is the label file's, else the prediction file's, else what `how.patient` finds in
-    the id, else the photograph itself. Where only gradable / ungradable is labelled and the model
+    the id, else the photograph itself. Labels of files that predict did not judge (`refused`) are
+    left out. Where only gradable / ungradable is labelled and the model
     grades, P(reject) is the probability of ungradable.
 
     Args:
@@ -49,10 +50,14 @@ def join(
     Raises:
       LabelError: an id twice on one side, or on one side only.
     """
-    exact = exact or (bool(labels.id) and set(labels.id) <= set(found.id.tolist()))
+    known = {*found.id.tolist(), *found.refused}
+    exact = exact or (bool(labels.id) and set(labels.id) <= known)
     key = str if exact else stem
     ours = _index(found.id.tolist(), key, "predictions", ())
     theirs = _index(labels.id, key, labels.file or "labels", labels.lines)
+    refused = {key(name) for name in found.refused} - {*ours}
+    unjudged = [name for name in theirs if name in refused]
+    theirs = {name: row for name, row in theirs.items() if name not in refused}
     both = [name for name in ours if name in theirs]
     alone = [n for n in ours if n not in theirs], [n for n in theirs if n not in ours]
     missing = alone[1] if partly else alone[0] or alone[1]
@@ -67,6 +72,8 @@ def join(
             "or leave them out with --allow-missing"
         )
     notes = [f"{len(both):,} photographs joined by {'id' if exact else 'file stem'}"]
+    if unjudged:
+        notes.append(f"left out: {len(unjudged):,} labels of files that were not judged")
     notes += [
         f"left out: {len(names):,} {what}"
         for names, what in zip(alone, _SIDES, strict=True)

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from fiqa_jax.predictions import label_files
 from fiqa_jax.predictions.joins import join
@@ -24,7 +25,8 @@ def add_arguments(p: argparse.ArgumentParser, predictions: bool = True) -> None:
       predictions: whether --predictions has to be given.
     """
     formats = "; ".join(f"{name}: {how.says}" for name, how in FORMATS.items())
-    p.add_argument("--predictions", required=predictions, metavar="FILE", help=".csv or .jsonl")
+    told = ".csv or .jsonl, or the folder that fiqa predict wrote"
+    p.add_argument("--predictions", required=predictions, metavar="FILE", help=told)
     p.add_argument("--labels", metavar="FILE", help="CSV; not needed for our evaluation files")
     g = p.add_argument_group("how the files are to be read")
     g.add_argument("--format", "--dataset", choices=sorted(FORMATS), help=formats)
@@ -77,6 +79,12 @@ def _pairs(text: str | None, flag: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in parts}
 
 
+def table_of(path: str) -> str:
+    """The table of a folder that fiqa predict wrote; any other path is the file itself."""
+    inside = Path(path) / "predictions.csv"
+    return str(inside) if inside.is_file() else path
+
+
 def read(
     path: str, args: argparse.Namespace, how: Format, *, partly: bool = False
 ) -> tuple[Predictions, list[str]]:
@@ -89,6 +97,7 @@ def read(
     Raises:
       LabelError, PredictionsError: files that do not fit.
     """
+    path = table_of(path)
     found, notes = label_files.read_predictions(path, how)
     notes = [f"{path}: {len(found.id):,} predictions", *notes]
     notes += [
@@ -101,7 +110,7 @@ def read(
             *(found, labels, how),
             exact=args.exact_ids,
             allow_missing=args.allow_missing,
-            partly=partly,
+            partly=partly or (bool(found.rows) and not found.truth),  # what predict wrote
         )
         notes += [f"{args.labels}: {len(labels.id):,} labels", *labels.notes, *joined]
     elif not found.truth:

@@ -189,6 +189,7 @@ class Predictions:
     details: tuple[str, ...]
     diagnosis: tuple[str, ...]
     left_out: dict[str, int]  # how many rows with another status
+    refused: tuple[str, ...] = ()  # ids of these rows
 
 
 def load(path: str | os.PathLike[str]) -> Predictions:
@@ -230,7 +231,8 @@ def load(path: str | os.PathLike[str]) -> Predictions:
     if len(set(ids)) < len(ids):
         first = next(name for name in ids if ids.count(name) > 1)
         raise PredictionsError(f"{path}: id {first!r} stands in more than one row")
-    statuses = [row["status"] for row in every if row["status"] != "ok"]
+    others = [row for row in every if row["status"] != "ok"]
+    statuses = [row["status"] for row in others]
     return Predictions(
         tuple(rows),
         np.array(ids, np.str_),
@@ -240,6 +242,7 @@ def load(path: str | os.PathLike[str]) -> Predictions:
         details,
         diagnosis,
         {status: statuses.count(status) for status in STATUSES[1:] if status in statuses},
+        tuple(str(row["id"]) for row in others),
     )
 
 

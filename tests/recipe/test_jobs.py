@@ -89,6 +89,8 @@ def test_a_stage_that_was_only_begun_is_checked_too(tmp_path):
     c = recipe()
     c.data.side = 999
     other = plan.unfold(c, tmp_path)
+    assert not plan.is_done(other[0], other)  # nothing was made yet: it begins anew
+    (jobs[0].directory / "checkpoints" / "8").mkdir(parents=True)
     with pytest.raises(RecipeError, match=r"was begun .* data\.side: 128 -> 999"):
         plan.is_done(other[0], other)
 

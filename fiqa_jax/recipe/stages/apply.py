@@ -9,7 +9,7 @@ import numpy as np
 
 from fiqa_jax.inference import model_dir
 from fiqa_jax.predictions import advice
-from fiqa_jax.pretrained import encoders
+from fiqa_jax.pretrained import encoders, shipped
 from fiqa_jax.recipe import (
     earlier,
     features,
@@ -63,7 +63,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
                 data,
                 spec,
                 advice.Thresholds.from_dict(model.config["thresholds"]),
-                job.config.of,
+                shipped.model_name(earlier.only(job) / "model"),
             )
     return {"rows": len(rows), "data": data.source.digest}
 

@@ -9,6 +9,7 @@ import jax
 
 from fiqa_jax.inference import model_dir
 from fiqa_jax.predictions import calibration_fit, schema
+from fiqa_jax.pretrained import shipped
 from fiqa_jax.recipe import (
     earlier,
     fit_coreset,
@@ -39,6 +40,7 @@ def calibrate_fit(job: Job, of: Path, data: fit_maps.Opened) -> dict[str, Any]:
     fitted = calibration_fit.fit(found)
     config = model_dir.read_config(of / "model")
     config |= {"temperature": fitted.temperature, "thresholds": fitted.thresholds}
+    config |= {"calibrated_from": shipped.model_name(of / "model")}
     model_dir.copy(of / "model", job.directory / "model", config)
     return dataclasses.asdict(fitted)
 

@@ -12,6 +12,7 @@ from fiqa_jax import methods
 from fiqa_jax.defaults import resolved
 from fiqa_jax.inference import model_dir
 from fiqa_jax.predictions import advice
+from fiqa_jax.pretrained import shipped
 from fiqa_jax.recipe import (
     earlier,
     outcomes,
@@ -79,13 +80,16 @@ def run(job: Job, context: Context) -> dict[str, Any]:
         model_dir.save(
             job.directory / "model", job.title, config.uses, stage, spec, to_host(weights), {}
         )
+    called = ""
+    if jax.process_index() == 0:  # as predict calls it, so that predictions tell their model
+        called = shipped.model_name(job.directory / "model")
     for name in ("val", "test"):
         if len(data.rows(name)):
             outputs = predict_split(predict, weights, data, name, job, context)
             facts[name] = outcomes.scores(outputs, data, spec)
             if jax.process_index() == 0:
                 thresholds = advice.Thresholds()
-                outcomes.write(job.directory, name, outputs, data, spec, thresholds, job.title)
+                outcomes.write(job.directory, name, outputs, data, spec, thresholds, called)
     return facts
 
 
