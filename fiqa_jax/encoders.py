@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fiqa_jax import command
-from fiqa_jax.pretrained.encoders import load, save
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     def work() -> None:
+        from fiqa_jax.pretrained.encoders import load, save  # JAX, which --help does without
+
         save(load(args.model), args.output, args.dtype)
         found = load(args.output)
         size = Path(args.output).stat().st_size / 1e6

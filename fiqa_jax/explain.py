@@ -16,19 +16,22 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fiqa_jax import command
-from fiqa_jax.inference import explainer, inputs
+from fiqa_jax.inference import inputs
 from fiqa_jax.inference import photos as photographs
-from fiqa_jax.inference.explainer import Explainer, Settings
 from fiqa_jax.inference.inputs import Item
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Predictor
-from fiqa_jax.maps import attribution, map_files
+from fiqa_jax.maps import attribution_settings, map_files
+from fiqa_jax.maps.attribution_settings import Settings
 from input_pipeline import atomic, lock, plain_text, progress
 from input_pipeline.photo.reader import Photo, PhotoError
 from input_pipeline.tables import folders
+
+if TYPE_CHECKING:
+    from fiqa_jax.inference.explainer import Explainer
 
 TABLE = folders.EXPLAINED
 COLUMNS = (
@@ -46,10 +49,12 @@ def parser() -> argparse.ArgumentParser:
     photographs.add_arguments(p)
     default = Settings()
     p.add_argument("--head", required=True, metavar="NAME", help="what is to be explained")
-    p.add_argument("--way", choices=explainer.WAYS, default=default.way, help="(%(default)s)")
+    p.add_argument(
+        "--way", choices=attribution_settings.WAYS, default=default.way, help="(%(default)s)"
+    )
     p.add_argument("--stage", default="", help="grad_cam: stage1, ... (the last)")
     g = p.add_argument_group("integrated_gradients")
-    g.add_argument("--baseline", choices=attribution.BASELINES, default=default.baseline)
+    g.add_argument("--baseline", choices=attribution_settings.BASELINES, default=default.baseline)
     g.add_argument("--steps", type=int, default=default.steps, help="gradients (%(default)s)")
     g.add_argument("--cells", type=int, default=default.cells, help="along an edge (%(default)s)")
     return p
@@ -70,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
       RunError, InputError, ExplainError, model_dir.ModelError: nothing was written.
     """
+    from fiqa_jax.inference import explainer  # JAX, which --help does without
+
     photographs.check(args)
     out = Path(args.output)
     if (out / TABLE).exists():
@@ -95,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _explained(
     predictor: Predictor,
-    explain: Explainer,
+    explain: "Explainer",
     group: Sequence[Item],
     photos: Sequence[Photo | PhotoError],
     out: Path,

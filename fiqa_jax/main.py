@@ -65,8 +65,18 @@ def default_workdir(config_path: str) -> str:
     return os.path.join("runs", Path(path).stem + (f"-{clean}" if clean else ""))
 
 
+def usage() -> str:
+    """What `fiqa train --help` prints."""
+    known = (_CONFIG, _WORKDIR, _STAGE, _REDO, _DISTRIBUTED)
+    lines = [f"  --{one.name:12}  {flags.FLAGS[one.name].help}" for one in known]
+    return "\n".join(["usage: fiqa train --config FILE.py[:ARGUMENT] ...", "", __doc__, *lines])
+
+
 def run() -> None:
     """Entry point of `fiqa train`."""
+    if {"--help", "-h"} & {*sys.argv[1:]}:
+        print(usage())
+        return
     sys.argv = command_line.found(sys.argv)  # ml_collections looks there for what is set
     app.run(main, argv=sys.argv, flags_parser=command_line.parse)
 

@@ -157,7 +157,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     about = "Crops photographs once, into a folder that every later run reads from."
     name = next((a for a in argv if a.partition("/")[0] in readers.READERS), "")
     parser = argparse.ArgumentParser(
-        prog="python -m input_pipeline.prepare",
+        prog="fiqa prepare",
         description=_described(name) if name else about,
         epilog=None
         if name

@@ -20,9 +20,10 @@ BENCHMARKS = {
 def main(argv: Sequence[str]) -> int:
     """Runs the benchmark named first with the rest of the arguments; returns the exit status."""
     if not argv or argv[0] not in BENCHMARKS:
-        names = "\n  ".join(BENCHMARKS)
-        print(f"usage: python -m fiqa_jax.benchmark NAME ...\n  {names}", file=sys.stderr)
-        return command.USAGE
+        text = "\n  ".join(["usage: fiqa benchmark NAME ...", *BENCHMARKS])
+        asked = bool(argv) and argv[0] in ("-h", "--help")
+        print(text, file=sys.stdout if asked else sys.stderr)
+        return command.DONE if asked else command.USAGE
     found = importlib.import_module(BENCHMARKS[argv[0]])
     return command.run(f"benchmark {argv[0]}", lambda: int(found.main(argv[1:])))
 

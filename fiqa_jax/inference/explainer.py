@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 
 from fiqa_jax.inference import model_dir
 from fiqa_jax.maps import attribution
+from fiqa_jax.maps.attribution_settings import BASELINES, WAYS
+from fiqa_jax.maps.attribution_settings import Settings as Settings
 from fiqa_jax.training import method as base
 
-WAYS = ("grad_cam", "integrated_gradients")
 TRUNK = ("trunk",)  # where classifiers keep it; its intermediates are called stage1, stage2, ...
 
 Logits = dict[str, jax.Array]
@@ -37,26 +38,6 @@ Target = Callable[[Logits], jax.Array]
 
 class ExplainError(ValueError):
     """A head, stage or setting that this model does not have; says which there are."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How a map is made.
-
-    Attributes:
-      way: grad_cam or integrated_gradients.
-      stage: grad_cam: whose map is weighted, 'stage1' ...; '' is the last (of a VGG: after the
-        last block's pooling).
-      baseline: integrated_gradients: one of `attribution.BASELINES`.
-      steps: integrated_gradients: gradients along the path.
-      cells: integrated_gradients: of the map along an edge; divides the model's side.
-    """
-
-    way: str = "grad_cam"
-    stage: str = ""
-    baseline: str = "mean"
-    steps: int = 32
-    cells: int = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,8 +219,8 @@ def _check(settings: Settings, stages: list[str], side: int) -> None:
         if settings.stage and settings.stage not in stages:
             raise ExplainError(f"stage {settings.stage!r} is none of {sorted(stages)}")
         return
-    if settings.baseline not in attribution.BASELINES:
-        raise ExplainError(f"baseline {settings.baseline!r} is none of {attribution.BASELINES}")
+    if settings.baseline not in BASELINES:
+        raise ExplainError(f"baseline {settings.baseline!r} is none of {BASELINES}")
     if settings.steps < 1:
         raise ExplainError(f"steps {settings.steps}: expected 1 or more")
     if settings.cells < 1 or side % settings.cells:

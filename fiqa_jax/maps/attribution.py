@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa_jax.maps import landmarks
+from fiqa_jax.maps.attribution_settings import BASELINES
 
-BASELINES = ("mean", "black", "blurred")
 WIDE = 16  # the blurred baseline: deviation of the Gaussian is the side divided by this
 
 

@@ -25,7 +25,7 @@ COLOURS = {"circle": (70, 230, 200), "frame": (255, 170, 60), "error": (255, 90,
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints a line per photograph and writes the pages; returns 1 if one could not be read."""
     parser = argparse.ArgumentParser(
-        prog="python -m input_pipeline.photo",
+        prog="fiqa fields",
         description="Shows where the field of view is found in photographs.",
     )
     parser.add_argument("paths", nargs="+", help="photographs, or folders searched for them")

@@ -33,11 +33,22 @@ def test_help_and_version_load_nothing_heavy(flag):
     assert "predict" in text if flag == "--help" else text.startswith("fiqa_jax 0.1.0, model ")
 
 
-@pytest.mark.parametrize("name", ["calibrate", "evaluate", "report", "convert"])
-def test_help_of_a_command_is_light(name):
-    text, end = fresh(name, "--help")
-    assert end == "[] status 0\n"
-    assert text.startswith(f"usage: fiqa {name}")
+def test_help_of_every_command_is_light():
+    """In one process: none of them may load what another brought in before."""
+    code = (
+        "import sys\n"
+        "from fiqa_jax import cli\n"
+        "for name in cli.COMMANDS:\n"
+        "    try: status = cli.main([name, '--help'])\n"
+        "    except SystemExit as end: status = end.code or 0\n"
+        f"    print('loaded', name, sorted(set({HEAVY!r}) & set(sys.modules)), status)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("loaded ")]
+    assert lines == [f"loaded {name} [] 0" for name in cli.COMMANDS]
+    for name in cli.COMMANDS:
+        assert f"usage: fiqa {name}" in done.stdout, name
 
 
 def test_importing_the_package_loads_nothing_and_names_are_there():
