@@ -45,6 +45,7 @@ STATUS_WORDS = {
     "error": "could not be read",
     "skipped": "passed over, no photographs",
 }
+LONGEST = 200  # bytes of an input's name in that of the output folder
 NAMED = 5  # files of a kind that the summary names
 CAUSE_WORDS = {"map": "a part cannot be seen", "overall": "no single cause"}
 
@@ -142,6 +143,7 @@ def default_output(given: Sequence[str]) -> str:
     """`photos/` -> `photos-judged`: a folder of the working directory named after the inputs."""
     first = inputs.expanded(given[0]).resolve()
     name = first.name if first.is_dir() else first.stem
+    name = os.fsencode(name)[:LONGEST].decode("utf-8", "ignore")  # what follows must fit, too
     more = f"-and-{len(given) - 1}-more" if len(given) > 1 else ""
     return f"{name or 'photographs'}{more}-judged"
 

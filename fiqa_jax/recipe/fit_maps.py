@@ -19,6 +19,7 @@ from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.report import maps_page, page
 from input_pipeline import atomic
 from input_pipeline.storage import shards
+from input_pipeline.tables.file_paths import expanded
 
 log = logging.getLogger(__name__)
 SHOWN = 8  # photographs in the report
@@ -117,7 +118,7 @@ def model_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     flag = f"--config.stage.{job.stage}.path"
     if not job.config.path:
         raise RecipeError(f"stage {job.title!r} takes a model that is there: give {flag}=DIRECTORY")
-    given = shipped.find(Path(job.config.path).expanduser())
+    given = shipped.find(expanded(job.config.path))
     try:
         if given.is_file():
             return _segmentor(given, job.directory / "model")

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from input_pipeline.builders.crops import crops, drawings
+from input_pipeline.tables.file_paths import expanded
 
 
 def pack(name: str, data_dir: str, *, side: int, manual_dir: str, **settings: Any) -> Path:
@@ -29,7 +30,7 @@ def pack(name: str, data_dir: str, *, side: int, manual_dir: str, **settings: An
     module = importlib.import_module(f"input_pipeline.builders.{first}")
     builder = module.BUILDER(data_dir=data_dir, config=crops(name, side, **settings))
     builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=Path(manual_dir).expanduser())
+        download_config=tfds.download.DownloadConfig(manual_dir=expanded(manual_dir))
     )
     return Path(builder.data_dir)
 

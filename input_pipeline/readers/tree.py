@@ -14,6 +14,7 @@ from pathlib import Path
 
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.file_paths import expanded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,7 @@ def tree(root: str | os.PathLike) -> Tree:
     Raises:
       TableError: no such folder.
     """
-    folder = Path(root).expanduser()
+    folder = expanded(root)
     if not str(root):
         raise TableError("no folder of the data set is given; set --config.data.path to it")
     if not folder.is_dir():

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from input_pipeline.tables.examples import (
     TableError,
     strings,
 )
-from input_pipeline.tables.file_paths import check_files, local_path
+from input_pipeline.tables.file_paths import check_files, expanded, local_path
 
 
 def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
@@ -113,8 +112,8 @@ def csv_source(
         cells = {purpose: [values[i] for i in kept] for purpose, values in cells.items()}
         labels = {name: values[kept] for name, values in labels.items()}
         table = _table(cells, lines, labels, details, diagnosis, notes, patient)
-        base = Path(root).expanduser() if root else sheet.file.parent
-        items = strings([os.path.abspath(base / Path(p).expanduser()) for p in table.path])
+        base = expanded(root) if root else sheet.file.parent
+        items = strings([os.path.abspath(base / expanded(p)) for p in table.path])
         if require_files:
             check_files(items.tolist(), lines, base)
     except TableError as error:

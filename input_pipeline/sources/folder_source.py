@@ -20,6 +20,7 @@ from input_pipeline.tables.examples import (
     TableError,
     strings,
 )
+from input_pipeline.tables.file_paths import expanded
 
 
 def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
@@ -62,7 +63,7 @@ def folder_source(
     Raises:
       TableError: no such folder, no photographs in it, or no labels where they are required.
     """
-    root = Path(path).expanduser()
+    root = expanded(path)
     if not str(path):
         raise TableError("data.path is empty; set --config.data.path to the folder")
     if not root.is_dir():

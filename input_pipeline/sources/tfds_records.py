@@ -18,6 +18,7 @@ import tensorflow_datasets as tfds
 from input_pipeline import atomic
 from input_pipeline.readers import Labels
 from input_pipeline.tables.examples import Arrays, TableError
+from input_pipeline.tables.file_paths import expanded
 
 TABLE = "table.json"
 UNSPLIT = "unsplit"  # TFDS's name for photographs that the set puts into no split
@@ -62,7 +63,7 @@ def read_table(directory: str | os.PathLike) -> dict[str, Any]:
     Raises:
       TableError: no prepared builder, or of another version.
     """
-    path = Path(directory).expanduser() / TABLE
+    path = expanded(directory) / TABLE
     if not path.is_file():
         raise TableError(
             f"{path}: there is no such file; set --config.data.path to one version of a prepared "

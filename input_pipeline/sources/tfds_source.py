@@ -4,13 +4,13 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from input_pipeline.sources.dataset_source import asked_for
 from input_pipeline.tables.examples import Arrays, Source, Table, TableError, strings
+from input_pipeline.tables.file_paths import expanded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
 
     if not data["path"]:
         raise TableError("data.path is empty; set it to one version of a prepared builder")
-    directory = os.path.abspath(Path(data["path"]).expanduser())
+    directory = os.path.abspath(expanded(data["path"]))
     content = tfds_records.read_table(directory)
     for field in ("side", "modality"):
         if data[field] != content[field]:

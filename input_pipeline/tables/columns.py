@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.file_paths import expanded
 
 # What a column is for -> the names it may have; the first one found counts.
 COLUMNS = {
@@ -49,7 +50,7 @@ def read_cells(path: str | os.PathLike, *, strip: bool = True) -> tuple[list[lis
     Raises:
       TableError: no such file, no UTF-8, no header, a line of another length.
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     if not str(path):
         raise TableError("data.path is empty; set --config.data.path to the CSV table")
     if not file.is_file():
@@ -92,7 +93,7 @@ def read_sheet(path: str | os.PathLike) -> Sheet:
       TableError: see `read_cells`; no rows, or one name for two columns.
     """
     cells, lines = read_cells(path)
-    file = Path(path).expanduser()
+    file = expanded(path)
     names = [header(cell) for cell in cells[0]]
     double = sorted({name for name in names if name and names.count(name) > 1})
     if double:

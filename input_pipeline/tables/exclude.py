@@ -2,11 +2,11 @@
 
 import dataclasses
 import os
-from pathlib import Path
 
 import numpy as np
 
 from input_pipeline.tables.examples import Source, TableError, take
+from input_pipeline.tables.file_paths import expanded
 
 ASK = "?"  # of data.exclude: a list has to be given
 
@@ -27,7 +27,7 @@ def without(source: Source, file: str | os.PathLike[str]) -> Source:
             "a list of photographs to leave out is asked for; set --config.data.exclude=FILE (one "
             "name a line), or --config.data.exclude= for none"
         )
-    path = Path(file).expanduser()
+    path = expanded(file)
     if not path.is_file():
         raise TableError(
             f"{path}: there is no such list; set --config.data.exclude to a text file with one "

@@ -31,3 +31,15 @@ def check_files(items: Sequence[str], lines: Sequence[int], base: Path) -> None:
             f"start from {base}; set --config.data.root to another folder, or "
             "--config.data.on_bad=skip to go on without them"
         )
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path whose `~` stands for a home folder; `~tmp.csv` may be a file's own name.
+
+    What is there goes by its own name; a user who is not known stays as written.
+    """
+    own = Path(path)
+    try:
+        return own if own.exists() else Path(os.path.expanduser(own))
+    except (OSError, ValueError):  # a name too long, or with a NUL: opening it says so
+        return own

@@ -5,7 +5,6 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.tables import columns as sheets
@@ -43,7 +42,7 @@ def in_column(
     names = sheets.find_columns(sheet, purposes, columns or {})
     if "vessels" not in names:
         return [""] * len(paths)
-    base = Path(root).expanduser() if root else sheet.file.parent
+    base = file_paths.expanded(root) if root else sheet.file.parent
     cells = zip(
         sheet.columns[names["path"]], sheet.columns[names["vessels"]], sheet.lines, strict=True
     )
@@ -51,7 +50,7 @@ def in_column(
     try:
         for path, mask, line in cells:
             if mask:
-                file = base / Path(file_paths.local_path(mask, line)).expanduser()
+                file = base / file_paths.expanded(file_paths.local_path(mask, line))
                 found[file_paths.local_path(path, line)] = os.path.abspath(file), line
         there = [found[path] for path in paths if path in found]
         if require_files:
@@ -77,7 +76,7 @@ def in_folder(paths: Sequence[str], folder: str | os.PathLike) -> list[str]:
     Raises:
       TableError: no such folder, no mask for any photograph, several for one, or one for several.
     """
-    root = Path(folder).expanduser()
+    root = file_paths.expanded(folder)
     if not root.is_dir():
         raise TableError(f"{root}: there is no such folder; set --config.data.vessels to a folder")
     exact: dict[str, list[str]] = collections.defaultdict(list)

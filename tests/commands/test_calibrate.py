@@ -1,6 +1,7 @@
 """Fitting a whole prediction file, and the command that changes a model's config."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -215,3 +216,30 @@ def test_labels_of_other_photographs_are_an_error(tmp_path, capsys):
     argv = [str(tmp_path), "--labels", str(tmp_path / "decisions.csv")]
     assert calibrate.main(argv) == 1
     assert "labels have no prediction" in capsys.readouterr().err
+
+
+def test_a_runs_own_predictions_refit_its_delivered_model(model, capsys):
+    """A recipe delivers a calibrated copy; its predictions are of the stage before calibration."""
+    delivered = model / "delivered"
+    shutil.copytree(model / "model", delivered)
+    config = json.loads((delivered / "config.json").read_text())
+    config |= {"calibrated_from": model_name(model / "model"), "thresholds": {"ungradable": 0.3}}
+    (delivered / "config.json").write_text(json.dumps(config))
+    argv = ["--model", str(delivered), "--predictions", str(model / "p.csv")]
+    argv += ["--labels", str(model / "l.csv"), "--sensitivity", "0.9", "--specificity", "0.9"]
+    found, whole = fitted_alone(model)
+    for _ in range(2):  # again: they are still predictions of that stage
+        assert calibrate.main(argv) == 0
+        after = json.loads((delivered / "config.json").read_text())
+        assert after["temperature"]["ungradable"] == pytest.approx(found)  # replaced, not on top
+        assert after["thresholds"] == pytest.approx({"ungradable": 0.3} | whole.thresholds)
+
+
+def test_nothing_is_called_written_where_nothing_was_fitted(model, capsys):
+    (model / "l.csv").write_text("id,gradable\n" + "".join(f"{i},{i % 2}\n" for i in range(6)))
+    before = (model / "model" / "config.json").read_bytes()
+    assert run(model) == 0
+    text = capsys.readouterr().out
+    assert "nothing was fitted" in text
+    assert "written to" not in text
+    assert (model / "model" / "config.json").read_bytes() == before

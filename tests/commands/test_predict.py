@@ -366,3 +366,28 @@ def test_every_file_of_a_folder_has_its_row(here, capsys):
     log = schema.read_rows(here[0] / "out" / "predictions.jsonl")
     assert len(log) == len(rows)
     assert {row["id"] for row in log} == {*rows}
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "目"])
+def test_a_long_name_gives_an_output_folder_and_a_map(here, letter, monkeypatch):
+    """Names of 255 bytes are as long as a file system takes them."""
+    root, _ = here
+    monkeypatch.chdir(root)
+    folder = root / (letter * (255 // len(letter.encode())))
+    folder.mkdir()
+    photo = letter * (250 // len(letter.encode())) + ".png"
+    Image.new("RGB", (32, 32), (200,) * 3).save(folder / photo)
+    Image.new("RGB", (32, 32), (10,) * 3).save(folder / ("x" + photo[1:]))  # the same end
+    assert predict.main(["--model", str(root / "model"), "--maps", str(folder)]) == 0
+    out = root / predict.default_output([str(folder)])
+    rows = schema.read_rows(out / "predictions.csv")
+    assert sorted(row["status"] for row in rows) == ["ok", "ok"]
+    assert all((out / row["map"]).is_file() for row in rows)
+
+
+def test_a_file_called_like_a_home_folder(here, monkeypatch):
+    root, _ = here
+    monkeypatch.chdir(root)
+    Image.new("RGB", (32, 32), (200,) * 3).save(root / "~nobody.png")
+    assert predict.main(["--model", str(root / "model"), "~nobody.png"]) == 0
+    assert (root / "~nobody-judged" / "report.html").is_file()
