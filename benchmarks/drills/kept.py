@@ -10,14 +10,12 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from drills import seeds
 
-from fiqa_jax import defaults
+from drills import seeds
 from fiqa_jax.inference import model_dir
 from fiqa_jax.pretrained import shipped
 from fiqa_jax.recipe import stage_files
-from fiqa_jax.training import checkpoints, devices, run_log
-from fiqa_jax.training.state import TrainState
+from fiqa_jax.training import checkpoints, devices, run_log, state
 from input_pipeline import sums
 from input_pipeline.sources import folder_source
 from input_pipeline.sources.photo_files import PhotoReader
@@ -120,15 +118,14 @@ def checkpoint(root: Path) -> Thing:
     logging.getLogger("fiqa_jax.training.checkpoints").propagate = False
     place = devices.make("jit", jax.devices()[:1])
 
-    def fresh() -> TrainState:
-        params = {"w": jnp.arange(64.0).reshape(8, 8)}
-        return TrainState(jnp.zeros((), jnp.int32), params, {}, {}, None)
+    def fresh() -> state.TrainState:
+        return state.create({"w": jnp.zeros((8, 8))}, {}, {}, ema=False)
 
     saved = checkpoints.Checkpoints(folder, 3, place)
+    weights = jnp.arange(64.0).reshape(8, 8)
     for step in (4, 8):
-        params = {"w": jnp.arange(64.0).reshape(8, 8) * step}
-        state = dataclasses.replace(fresh(), step=jnp.asarray(step), params=params)
-        saved.save(step, place.place(state), None)
+        made = state.create({"w": weights * step}, {}, {}, ema=False)
+        saved.save(step, place.place(made), None)
     saved.close()
     shutil.copytree(folder, whole)
 
@@ -140,8 +137,8 @@ def checkpoint(root: Path) -> Thing:
         finally:
             open_.close()
         assert found is not None
-        step, state = found
-        same = np.array_equal(state.params["w"], np.arange(64.0).reshape(8, 8) * step)
+        step, its = found
+        same = np.array_equal(its.params["w"], weights * step)
         if step == 4 and same and told.heard:
             raise ValueError("the older checkpoint is used, and that was said")
         return step, same
@@ -151,7 +148,7 @@ def checkpoint(root: Path) -> Thing:
         shutil.rmtree(root / checkpoints.ASIDE, ignore_errors=True)
         shutil.copytree(whole, folder)
 
-    return Thing(lambda: [f for f in _files(folder / "8") if f.stat().st_size], read, again)
+    return Thing(lambda: [*_files(folder / "8"), folder / sums.FILE], read, again)
 
 
 class _Told(logging.Handler):

@@ -1,8 +1,8 @@
 """Mutated pictures of 24 formats through the reader: what is uncaught, slow, large or deadly.
 
-Every third goes through the whole reader, the others through decoding alone. Both happen in a worker
-process that is looked at from outside, so that a case that hangs or kills its process is counted,
-and the next one goes on.
+Every tenth goes through the whole reader, the others through decoding alone. Both happen in a
+worker process that is watched from outside: a case that hangs or kills its process is counted, and
+another process goes on with the next.
 """
 
 import faulthandler
@@ -15,7 +15,6 @@ from pathlib import Path
 
 from drills import mutation, seeds
 from drills.outcomes import Counts, say
-
 from input_pipeline.photo.decode import decode
 from input_pipeline.photo.errors import PhotoError
 from input_pipeline.photo.reader import read_photo
@@ -23,8 +22,9 @@ from input_pipeline.photo.reader import read_photo
 SLOW = 10.0  # seconds that a picture may take
 LARGE = 1.2 * 2**30  # bytes that a process may reach over it
 SIDE = 64
-WHOLE = 3
-FROM_FILE = 5  # every so many cases the picture is read from a file rather than from bytes
+WHOLE, FROM_FILE = 10, 7  # every so many cases: the whole reader; a file rather than bytes
+PART = 5000  # cases of one worker
+LIST = "outcomes"  # a worker's lines 'outcome MiB', one a case
 
 
 def run(cases: int, root: Path, note: Callable[[Counts], None]) -> Counts:
@@ -34,34 +34,49 @@ def run(cases: int, root: Path, note: Callable[[Counts], None]) -> Counts:
     done = 0
     context = multiprocessing.get_context("fork")
     while done < cases:
+        (root / LIST).write_text("")
+        first = done
         ours, its = context.Pipe(duplex=False)
         worker = context.Process(target=_worker, args=(files, done, cases, root, its), daemon=True)
         worker.start()
         its.close()
-        while done < cases:
-            try:
-                found = ours.recv() if ours.poll(SLOW) else "slow"
-            except EOFError:
-                found = "crashed"
-            if isinstance(found, str):
-                out[found] += 1
-                say(f"{found}: picture {done} ({_format(files, done)})")
-                worker.kill()
-                done += 1
-                break
-            outcome, peak = found
-            out[outcome] += 1
-            out["peak MiB"] = max(out["peak MiB"], peak >> 20)
-            if peak > LARGE:
-                out["large"] += 1
-                say(f"large: picture {done} ({_format(files, done)}), {peak >> 20} MiB")
-            done += 1
-            if done % 2000 == 0:
-                note(Counts({**out, "cases": done}))
+        ended = _watched(ours, root / LIST)
+        worker.kill()
         worker.join()
-    out["cases"] = done
-    note(out)
+        for line in (root / LIST).read_text().split("\n")[:-1]:
+            outcome, peak = line.split()
+            out[outcome] += 1
+            out["peak MiB"] = max(out["peak MiB"], int(peak))
+            if int(peak) << 20 > LARGE:
+                out["large"] += 1
+                say(f"large: picture {done} ({_format(files, done)}), {peak} MiB")
+            done += 1
+        if ended and done < cases:
+            out[ended] += 1
+            say(f"{ended}: picture {done} ({_format(files, done)})")
+            done += 1
+        if done == first:
+            raise RuntimeError("the worker ends before its first picture")
+        out["cases"] = done
+        note(out)
     return out
+
+
+def _watched(ours: Connection, file: Path) -> str:
+    """Waits while a worker goes on: '' where it came to its end, else what happened to it."""
+    size, since = -1, time.monotonic()
+    while True:
+        try:
+            if ours.poll(1.0):
+                ours.recv()
+                return ""
+        except EOFError:
+            return "crashed"
+        now = file.stat().st_size
+        if now != size:
+            size, since = now, time.monotonic()
+        elif time.monotonic() - since > SLOW:
+            return "slow"
 
 
 def _format(files: dict[str, bytes], case: int) -> str:
@@ -70,29 +85,36 @@ def _format(files: dict[str, bytes], case: int) -> str:
 
 def _worker(files: dict[str, bytes], first: int, end: int, root: Path, its: Connection) -> None:
     faulthandler.enable()
-    for case in range(first, end):
-        rng = random.Random(f"picture {case}")
-        data = mutation.mutated(rng, files[_format(files, case)], files)
-        source: bytes | Path = data
-        if case % FROM_FILE == 0:
-            source = root / "picture.dcm"
-            source.write_bytes(data)
-        _forget_peak()
-        began = time.monotonic()
-        try:
-            if case % WHOLE == 0:
-                read_photo(source, SIDE)
-            else:
-                decode(source)
-            outcome = "read"
-        except PhotoError as error:
-            outcome = "refused" if len(str(error)) < 600 else "uncaught"
-        except Exception as error:
-            outcome = "uncaught"
-            say(f"uncaught: picture {case} ({_format(files, case)}): {error!r}")
-        if time.monotonic() - began > SLOW:
-            outcome = "slow"
-        its.send((outcome, _peak()))
+    with (root / LIST).open("w", buffering=1) as told:
+        for case in range(first, min(end, first + PART)):
+            told.write("{} {}\n".format(*_one(files, case, root)))
+    its.send("end")
+
+
+def _one(files: dict[str, bytes], case: int, root: Path) -> tuple[str, int]:
+    """What comes of one picture, and the MiB that the process reached over it."""
+    rng = random.Random(f"picture {case}")
+    data = mutation.mutated(rng, files[_format(files, case)], files)
+    source: bytes | Path = data
+    if case % FROM_FILE == 0:
+        source = root / "picture.dcm"
+        source.write_bytes(data)
+    _forget_peak()
+    began = time.monotonic()
+    try:
+        if case % WHOLE == 0:
+            read_photo(source, SIDE)
+        else:
+            decode(source)
+        outcome = "read"
+    except PhotoError as error:
+        outcome = "refused" if str(error) else "uncaught"
+    except Exception as error:
+        outcome = "uncaught"
+        say(f"uncaught: picture {case} ({_format(files, case)}): {error!r}")
+    if time.monotonic() - began > SLOW:
+        outcome = "slow"
+    return outcome, _peak() >> 20
 
 
 def _forget_peak() -> None:

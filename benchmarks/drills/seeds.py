@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
 
 from input_pipeline import synthetic
 
-SIDE = 180  # pixels
+SIDE = 120  # pixels
 PHOTOGRAPHY = "1.2.840.10008.5.1.4.1.1.77.1.5.1"  # Ophthalmic Photography 8 Bit Image Storage
 # A patient who does not exist, to look for where nothing of a patient may be.
 PERSON = {
