@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from input_pipeline.photo.errors import problem
+from input_pipeline.photo.errors import PhotoError, problem
 
 EXTRA = "pip install 'fiqa-jax[dicom]'"
 # Attributes kept, by their DICOM keyword. None names a patient, a visit, a place or a day.
@@ -44,7 +44,6 @@ def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
         from pydicom.errors import InvalidDicomError
     except ImportError:
         raise problem(name, "a DICOM file, and pydicom is not installed", EXTRA) from None
-    from input_pipeline.photo.decode import check_size
 
     try:
         header = pydicom.dcmread(file)
@@ -54,6 +53,27 @@ def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
         ) from None
     except Exception as error:
         raise problem(name, f"a damaged DICOM file ({error})", "export it again") from error
+    try:
+        meta = _described(header, name)
+    except PhotoError:
+        raise
+    except Exception as error:  # values are read as they are asked for, and may be anything
+        raise problem(name, f"a damaged DICOM header ({error})", "export it again") from error
+    try:
+        return _pixels(header), meta
+    except Exception as error:  # decoders raise nearly anything on damaged data
+        if "plugin" in str(error):
+            syntax = getattr(header.file_meta.get("TransferSyntaxUID"), "name", "unknown")
+            raise problem(name, f"no decoder for its compression, {syntax}", EXTRA) from error
+        raise problem(
+            name, f"DICOM pixels that cannot be decoded ({error})", "export it again"
+        ) from error
+
+
+def _described(header: Any, name: str) -> dict[str, str]:
+    """What is known of the camera, of an object that holds one picture of a size that can be."""
+    from input_pipeline.photo.decode import check_size
+
     if "PixelData" not in header:
         what = getattr(header.get("SOPClassUID"), "name", "unknown")
         raise problem(name, f"a DICOM file without pixels ({what})", "choose the image object")
@@ -68,15 +88,7 @@ def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
             f"a DICOM object of {frames} frames, any of which may be the photograph",
             "export each as an object of its own",
         )
-    try:
-        return _pixels(header), meta
-    except Exception as error:  # decoders raise nearly anything on damaged data
-        if "plugin" in str(error):
-            syntax = header.file_meta.TransferSyntaxUID.name
-            raise problem(name, f"no decoder for its compression, {syntax}", EXTRA) from error
-        raise problem(
-            name, f"DICOM pixels that cannot be decoded ({error})", "export it again"
-        ) from error
+    return meta
 
 
 def _pixels(header: Any) -> np.ndarray:

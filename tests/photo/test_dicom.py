@@ -206,6 +206,18 @@ def test_damaged_objects(tmp_path):
         decode.decode(path)
 
 
+@pytest.mark.parametrize("tag", ["08001600", "28000400", "28001000"])
+def test_a_header_with_an_unknown_kind_of_value(tag):
+    """The class, the colour model, the rows: pydicom raises where the value is asked for."""
+    ds = dataset(PICTURE, "RGB")
+    if tag == "08001600":
+        del ds.PixelData  # only then the class is looked at
+    data = packed(ds)
+    place = data.rindex(bytes.fromhex(tag)) + 4
+    with pytest.raises(PhotoError, match="a damaged DICOM"):
+        decode.decode(data[:place] + b"UK" + data[place + 2 :])
+
+
 def test_enormous_objects_are_refused_from_their_header():
     ds = dataset(PICTURE, "RGB", Rows=60000, Columns=60000)
     with pytest.raises(PhotoError, match="more than 200 million"):
