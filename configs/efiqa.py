@@ -31,6 +31,10 @@ a model of configs/vessels.py. What is not given is asked for:
         --config.stage.good.data.exclude=Messidor_NSFS.txt \
         --config.stage.segmentor.path=bv.safetensors
 
+`paper,grades` also learns EyeQ's three grades as published: a linear classifier on the same features
+and the same adapter's maps, 120 epochs, with EyeQ's own lists of training and test photographs
+(--config.stage.eyeq_features.data.path=EYEQ; its features take 15 GB).
+
 Vessel maps of 1,408 x 1,408 pixels take 6 MB a photograph, 13 GB in all; a model directory has a
 side of its own, which --config.stage.good.data.side=256 tells all stages. The threshold of anomaly
 calls 9.45 % of MSHF's cells bad, as published ones are. Released weights, converted, take the place
@@ -207,7 +211,9 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
         own = {"labels": "known", "pos_weight": 1.0}
         _adapter(c, args, (read[0], *read[2:]), "_known", **own)
         c.deliver = "maps_known"
-    if args.grades:
+    if args.grades and args.paper:
+        _eyeq(c, args.tiny)
+    elif args.grades:
         _grades(c, read[0], tuple(read), args.tiny)
 
 
@@ -248,6 +254,31 @@ def _grades(c: ConfigDict, features: tuple[str, str, str], read: tuple, tiny: bo
         train={"steps": 3} if tiny else {"epochs": 60.0},
     )
     defaults.add_stage(c, "graded", "fit", of="grades", artefact="map", inputs=(features,))
+    c.deliver = "graded"
+
+
+def _eyeq(c: ConfigDict, tiny: bool) -> None:
+    """The grades as published: of EyeQ's photographs, on the same encoder and the same adapter."""
+    data = {"source": "eyeq", "path": "", "classes": 3, "lists": ""}
+    defaults.add_stage(c, "eyeq_features", "apply", features=True, split="all", data=data)
+    c.stage.eyeq_features.encoder = c.stage.features.get_oneway_ref("encoder")
+    read = (("features", "eyeq_features", "features"),)
+    defaults.add_stage(
+        c, "eyeq_maps", "apply", of="adapter", split="all", data=data, inputs=read, store=("map",)
+    )
+    learned = {"steps": 3} if tiny else {"epochs": 120.0, "batch": 32}
+    defaults.add_stage(
+        c,
+        "grades",
+        "train",
+        uses="cell_grades",
+        data=data,
+        inputs=(*read, ("target_map", "eyeq_maps", "map")),
+        train=learned,
+    )
+    for name in ("eyeq_maps", "grades"):
+        c.stage[name].data.path = c.stage.eyeq_features.data.get_oneway_ref("path")
+    defaults.add_stage(c, "graded", "fit", of="grades", artefact="map", inputs=read)
     c.deliver = "graded"
 
 

@@ -143,6 +143,24 @@ def adapter(epochs: float, source: str) -> tuple[Row, ...]:
     )
 
 
+GRADES = (
+    Row("stage.grades.data.source", "eyeq", "P", "of the photographs at hand"),
+    Row("stage.grades.data.classes", 3, "P"),
+    Row("stage.eyeq_features.data.crop", "squash", "C: of the other sets", SQUASH),
+    Row(
+        "stage.eyeq_features.encoder",
+        "facebook/dinov3-vitl16-pretrain-lvd1689m",
+        "P: the same frozen features",
+        "gated and large: the default takes the shipped segmentor's features",
+    ),
+    Row("stage.grades.method.map", NOT_PUBLISHED, "-", "cross-entropy and pull count alike", 1.0),
+    *adamw("grades", reason=FEW),
+    Row("stage.grades.train.batch", 32, "P", SPEED),
+    Row("stage.grades.train.epochs", 120.0, "P", FEW),
+    Row("stage.grades.train.select", "", "C: the last epoch, of its other networks"),
+)
+
+
 def network(stage: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """EFIQA-CP's network and its training; `rows` are those of the risk."""
     at = f"stage.{stage}.method."
@@ -312,6 +330,7 @@ def head(name: str) -> str:
 
 METHODS = (
     Method("EFIQA", "efiqa", "paper", "", VUAD + FEATURES + adapter(20.0, "P, README")),
+    Method("EFIQA, grades of EyeQ", "efiqa", "paper,grades", "grades", GRADES),
     Method(
         "EFIQA-CP",
         "efiqa_cp",

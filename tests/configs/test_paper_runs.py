@@ -14,6 +14,7 @@ import pytest
 import recipes
 
 from fiqa_jax.inference import predictor
+from fiqa_jax.predictions import schema
 from fiqa_jax.pretrained import hub
 from fiqa_jax.recipe import asked, runner
 from fiqa_jax.recipe.data import open_data
@@ -93,13 +94,14 @@ EFIQA = {
     "stage.good.data.exclude": paper_sets.excluded,
     "data.path": paper_sets.mshf,
     "stage.features.encoder": paper_sets.dinov3,
+    "stage.eyeq_features.data.path": paper_sets.eyeq,
 }
 
 
 @pytest.mark.usefixtures("no_hub")
 def test_efiqa_and_efiqa_cp(tmp_path):
     """The second goes on in the work directory of the first: they share all up to the adapter."""
-    config = recipes.load("paper,tiny", "efiqa")
+    config = recipes.load("paper,tiny,grades", "efiqa")
     any_counts(config)
     supplies = {k: lambda k=k, f=f: f(tmp_path / k) for k, f in EFIQA.items()}
     work = tmp_path / "work"
@@ -121,10 +123,13 @@ def test_efiqa_and_efiqa_cp(tmp_path):
     assert (model["data"]["crop"], model["data"]["resample"]) == ("squash", "bicubic")
     row = predictor.Predictor(work / "model", allow_frame=True)(work.parent / PHOTOGRAPH)
     assert row["status"] == "ok"
+    assert row["quality"] in ("good", "usable", "reject")
+    tested = schema.load(work / "grades" / "predictions_test.csv")
+    assert len(tested.id) == 6  # EyeQ's own test list
 
     after = recipes.load("paper,tiny", "efiqa_cp")
     any_counts(after)
-    for name in wanted:
+    for name in wanted[:-1]:  # EyeQ is of the grades alone
         set_to(after, name, get(config, name))
     adapter = (work / "adapter" / "stage.json").stat().st_mtime_ns
     runner.run(after, work, redo=["pictures"])
@@ -167,9 +172,8 @@ def write_iqad(root, name):
     return paper_sets.iqad(root / "iqad", variant, *sizes)
 
 
-@pytest.mark.parametrize("name", ["deepdr", "ct"])
+@pytest.mark.parametrize("name", SETS)
 def test_mkcnet(tmp_path, name):
-    """A set in colour and one in grey; the recipes of the others differ in numbers alone."""
     config = recipes.load(f"paper:{name},tiny", "mkcnet")
     any_counts(config)
     supplies = {"data.path": lambda: write_iqad(tmp_path, name)}

@@ -40,6 +40,7 @@ def test_the_settings_of_a_method_are_all_in_its_list():
     at = {
         "inpaint": ("EFIQA", "stage.inpaint.method"),
         "adapter": ("EFIQA", "stage.adapter.method"),
+        "cell_grades": ("EFIQA, grades of EyeQ", "stage.grades.method"),
         "mkcnet": ("MKCNet, iqad/DEEPDR", "stage.second_order.method"),
     }
     for name, (title, section) in at.items():
