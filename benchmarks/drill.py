@@ -18,7 +18,6 @@ from drills.outcomes import NEVER, Book
 FULL = {  # drill -> cases of the whole
     "damage": 2000,
     "hostile": 60,
-    "pickles": 4000,
     "pictures": 100_000,
     "kill_model": 100,
     "kill_prepare": 100,

@@ -35,9 +35,7 @@ def deep(
       The picture, of 8 bits a channel where it was of 16 with fewer in use; and those bits, 16
       where nothing had to be done.
     """
-    tiles = getattr(image, "tile", ())
-    modes = [_raw_mode(tile) for tile in tiles]
-    if not modes or any(";16" not in mode for mode in modes) or image.mode not in ("RGB", "RGBA"):
+    if not is_deep(image):
         return image, 16
     page = image.tell()
     image.load()
@@ -56,6 +54,26 @@ def deep(
     out = Image.fromarray(np.concatenate([colour, alpha.astype(np.uint8)], axis=2))
     out.info.update(image.info)
     return out, bits
+
+
+def bytes_a_pixel(image: ImageFile.ImageFile, averaged: bool) -> int:
+    """Bytes of memory that every pixel takes at most on its way to RGB, of Pillow's own picture and
+    of the copies that are held beside it.
+
+    Args:
+      image: opened, not loaded.
+      averaged: it is made smaller as soon as it is loaded.
+    """
+    if is_deep(image):
+        return 44
+    plain = image.mode in ("RGB", "L", "P", "1") or image.format == "JPEG"
+    return 5 if plain or (averaged and image.mode in ("RGBA", "LA", "CMYK")) else 14
+
+
+def is_deep(image: ImageFile.ImageFile) -> bool:
+    """Whether a file that is not loaded yet has colour of 16 bits a channel."""
+    modes = [_raw_mode(tile) for tile in getattr(image, "tile", ())]
+    return bool(modes) and all(";16" in mode for mode in modes) and image.mode in ("RGB", "RGBA")
 
 
 def _raw_mode(tile: Any) -> str:

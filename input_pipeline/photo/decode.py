@@ -37,6 +37,7 @@ Source = str | os.PathLike | bytes | np.ndarray
 MAX_PIXELS = 200_000_000  # larger pictures are refused from their header, before any is decoded
 MAX_PAGES = 64  # of a file that are looked at
 LARGE = 40_000_000  # pixels; larger pictures of any format are averaged to what is needed
+MEMORY = 2**30  # bytes that decoding one picture may take; more are refused from the header
 MIN_LONG_SIDE = 512  # scaled decoding leaves at least so much, for the search of the field
 
 # Opened by their own classes rather than by Image.open: only these formats, whatever else is
@@ -53,6 +54,7 @@ READERS: dict[str, type[ImageFile.ImageFile]] = {
     "PNM": PpmImagePlugin.PpmImageFile,
 }
 
+_REDUCED = ("RGB", "L", "RGBA", "LA", "CMYK")  # modes that are averaged where they are large
 _TURNS = {  # EXIF orientation -> what makes the picture upright (EXIF 2.32, tag 0x0112)
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -197,6 +199,7 @@ def _decode_file(
         image: Image.Image = opened
         width, height = image.size
         check_size(width, height, name)
+        _check_memory(opened, short_side, name)
         meta = {"format": kind, "mode": image.mode}
         if pages:
             meta["pages"] = pages
@@ -213,7 +216,7 @@ def _decode_file(
         orientation = _orientation(image)
         if scale == 1 and short_side is not None and width * height > LARGE:
             scale = _scale(width, height, short_side)
-        if scale > 1 and image.width == width and image.mode in ("RGB", "L", "RGBA", "LA", "CMYK"):
+        if scale > 1 and image.width == width and image.mode in _REDUCED:
             clear = image.info.get("transparency")
             image = image.reduce(scale)
             if clear is not None:
@@ -245,6 +248,17 @@ def _decode_file(
     left = right if orientation in (2, 3, 6, 7) else 0
     top = bottom if orientation in (3, 4, 7, 8) else 0
     return Upright(flat, (width, height), scale, (-left, -top), meta)
+
+
+def _check_memory(image: ImageFile.ImageFile, short_side: int | None, name: str) -> None:
+    """Raises PhotoError for a picture that would take more than MEMORY to decode."""
+    width, height = image.size
+    large = short_side is not None and width * height > LARGE
+    averaged = large and _scale(width, height, short_side or 0) > 1 and image.mode in _REDUCED
+    if width * height * bit_depth.bytes_a_pixel(image, averaged) > MEMORY:
+        seen = f"a picture of {width} x {height} pixels and mode {image.mode}, which takes more "
+        seen += f"than {MEMORY >> 30} GiB to decode"
+        raise problem(name, seen, "export it smaller, or as RGB of 8 bits")
 
 
 def _choose_page(image: ImageFile.ImageFile, name: str) -> str:

@@ -12,7 +12,7 @@ import safetensors.numpy
 from golden import seeded
 from PIL import Image
 
-from fiqa_jax import models
+from fiqa_jax import convert, models
 from fiqa_jax.models.rrwnet import RRWNet
 from fiqa_jax.pretrained import tensors
 
@@ -181,3 +181,26 @@ def dinov3(root):
     (root / "config.json").write_text(json.dumps({"model_type": "dinov3_vit"}))
     safetensors.numpy.save_file(seeded.state_dict(shapes), root / "model.safetensors")
     return root
+
+
+def r2v2(root):
+    """R2-V2's `bv` in its released layout, six channels, base 1, as `fiqa_jax.convert` leaves it."""
+    shapes = {}
+    for half, channels, classes in (("first_u", 6, 3), ("second_u", 3, 2)):
+        sizes = [channels, 1, 2, 4, 8, 16]
+        for k in range(1, 6):
+            shapes[f"{half}.conv{k}.conv1"] = (sizes[k], sizes[k - 1], 3, 3)
+            shapes[f"{half}.conv{k}.conv2"] = (sizes[k], sizes[k], 3, 3)
+        for k, size in enumerate((8, 4, 2, 1), 1):
+            shapes[f"{half}.upconv{k}.conv"] = (2 * size, size, 2, 2)
+            shapes[f"{half}.conv{5 + k}.conv1"] = (size, 2 * size, 3, 3)
+            shapes[f"{half}.conv{5 + k}.conv2"] = (size, size, 3, 3)
+        shapes[f"{half}.outconv"] = (classes, 1, 1, 1)
+    state = {}
+    for name, shape in shapes.items():
+        biases = shape[1] if "upconv" in name else shape[0]
+        state |= seeded.state_dict({f"{name}.weight": shape, f"{name}.bias": (biases,)})
+    root.mkdir()
+    safetensors.numpy.save_file(seeded.louder(state, "", 3.0), root / "bv_released.safetensors")
+    convert.convert("r2v2", root / "bv_released.safetensors", root / "bv.safetensors")
+    return root / "bv.safetensors"

@@ -296,8 +296,8 @@ def test_truncated_large_jpegs_are_refused_when_scaled_too():
         decode.decode(data[: len(data) // 2], short_side=500)
 
 
-def _bomb_png():
-    head = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+def _bomb_png(side=60000, depth=8, colour=2):
+    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, depth, colour, 0, 0, 0)
     head = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
     return b"\x89PNG\r\n\x1a\n" + head + struct.pack(">I", 1000) + b"IDAT"
 
@@ -307,6 +307,15 @@ def _bomb_jpeg():
     at = data.index(b"\xff\xc0")  # start of frame: length, precision, height, width
     data[at + 5 : at + 9] = struct.pack(">HH", 40000, 40000)
     return bytes(data)
+
+
+@pytest.mark.parametrize(("side", "depth", "colour"), [(9000, 8, 6), (5000, 16, 2), (9000, 16, 0)])
+def test_what_would_take_more_than_a_gibibyte_is_refused(side, depth, colour):
+    """Alpha, 16 bits a channel, 16 bits of grey: copies are made on the way to RGB."""
+    with pytest.raises(PhotoError, match="takes more than 1 GiB to decode"):
+        decode.decode(_bomb_png(side, depth, colour))
+    with pytest.raises(PhotoError, match="damaged, truncated"):
+        decode.decode(_bomb_png(64, depth, colour))
 
 
 @pytest.mark.parametrize("make", [_bomb_png, _bomb_jpeg], ids=["png", "jpeg"])
