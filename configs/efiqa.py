@@ -31,9 +31,9 @@ a model of configs/vessels.py. What is not given is asked for:
         --config.stage.good.data.exclude=Messidor_NSFS.txt \
         --config.stage.segmentor.path=bv.safetensors
 
-`paper,grades` also learns EyeQ's three grades as published: a linear classifier on the same features
-and the same adapter's maps, 120 epochs, with EyeQ's own lists of training and test photographs
-(--config.stage.eyeq_features.data.path=EYEQ; its features take 15 GB).
+`paper,grades` also learns EyeQ's three grades as published: a linear classifier on the same
+features and the same adapter's maps, 120 epochs, with EyeQ's own lists of training and test
+photographs (--config.stage.eyeq_features.data.path=EYEQ; its features take 15 GB).
 
 Vessel maps of 1,408 x 1,408 pixels take 6 MB a photograph, 13 GB in all; a model directory has a
 side of its own, which --config.stage.good.data.side=256 tells all stages. The threshold of anomaly

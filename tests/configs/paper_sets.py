@@ -184,7 +184,7 @@ def dinov3(root):
 
 
 def r2v2(root):
-    """R2-V2's `bv` in its released layout, six channels, base 1, as `fiqa_jax.convert` leaves it."""
+    """R2-V2's `bv` of base 1, converted from its released layout of six channels."""
     shapes = {}
     for half, channels, classes in (("first_u", 6, 3), ("second_u", 3, 2)):
         sizes = [channels, 1, 2, 4, 8, 16]
