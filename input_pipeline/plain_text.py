@@ -69,3 +69,8 @@ def anchored(path: str) -> str:
       path: relative or absolute, as text.
     """
     return f"./{path}" if path[:1] in ("=", "+", "-", "@", "\t", "\r") else path
+
+
+def as_text(name: str) -> str:
+    """A file name, or text with one, as UTF-8; bytes that are none become a replacement mark."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

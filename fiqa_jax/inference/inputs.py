@@ -41,12 +41,7 @@ class Item:
     @property
     def shown(self) -> str:
         """The path for tables: UTF-8, and nothing that a spreadsheet takes for a formula."""
-        return plain_text.anchored(as_text(self.path))
-
-
-def as_text(name: str) -> str:
-    """A file name as UTF-8 text; bytes that are none become a replacement character."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return plain_text.anchored(plain_text.as_text(self.path))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +144,7 @@ def _told_apart(found: dict[str, Item]) -> list[Item]:
     out = []
     for key, item in found.items():
         if not item.said:
-            text = as_text(names[key])
+            text = plain_text.as_text(names[key])
             if text != names[key]:  # other bytes may read the same
                 text += f"#{hashlib.sha256(os.fsencode(names[key])).hexdigest()[:8]}"
             item = dataclasses.replace(item, id=plain_text.anchored(text))

@@ -7,7 +7,7 @@ fiqa_jax.to_frame(fiqa_jax.judge("photos/"))
 
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from fiqa_jax.inference.inputs import Item
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.predictions.schema import Row
 from fiqa_jax.pretrained import shipped
+from input_pipeline import plain_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,8 @@ def judge(
     maps: bool = False,
     allow_frame: bool = False,
     calibration: str | os.PathLike[str] = "",
+    trust: str | Collection[str] = (),
+    encoder: str = "",
 ) -> list[Row]:
     """Judges photographs; a file that cannot be read is a row as well, never an exception.
 
@@ -44,6 +47,8 @@ def judge(
       maps: every row's `map` holds the quality map, [h, w] float32 in [0, 1], 1 = bad, or None.
       allow_frame: judge photographs without a round field of view, too.
       calibration: a file of `fiqa calibrate`.
+      trust: modules, beside the package's methods, that may be run where the model names one.
+      encoder: of a model that comes without: a file, a folder or an id on the Hugging Face hub.
 
     Returns:
       A row (dict) a photograph, in order: status, quality, p_..., score (higher = worse),
@@ -67,13 +72,15 @@ def judge(
     folder = shipped.find(model)
     name = "" if shipped.lacking(folder) else shipped.model_name(folder)
     limits = os.path.abspath(calibration) if calibration else ""
-    predictor = _predictor(folder, name, allow_frame, limits, 1 if len(todo) == 1 else BATCH)
+    trusted = (trust,) if isinstance(trust, str) else tuple(trust)
+    batch = 1 if len(todo) == 1 else BATCH
+    predictor = _predictor(folder, name, allow_frame, limits, batch, trusted, encoder)
     rows: list[Row] = []
     for at in range(0, len(todo), predictor.batch):
         part = todo[at : at + predictor.batch]
         judged = predictor.judge(
             [predictor.read(source) for source, _ in part],
-            [inputs.as_text(item.path) for _, item in part],
+            [plain_text.as_text(item.path) for _, item in part],
             [item.id for _, item in part],
             [item.patient for _, item in part],
         )
@@ -96,7 +103,20 @@ def to_frame(rows: Sequence[Row]) -> "pd.DataFrame":
 
 @functools.lru_cache(maxsize=4)
 def _predictor(
-    folder: Path, name: str, allow_frame: bool, calibration: str, batch: int
+    folder: Path,
+    name: str,
+    allow_frame: bool,
+    calibration: str,
+    batch: int,
+    trust: tuple[str, ...],
+    encoder: str,
 ) -> Predictor:
     """Loaded and compiled once for a `name`, which has the digest of the files in it."""
-    return Predictor(folder, allow_frame=allow_frame, batch=batch, calibration=calibration)
+    return Predictor(
+        folder,
+        allow_frame=allow_frame,
+        batch=batch,
+        calibration=calibration,
+        trust=trust,
+        encoder=encoder,
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax.inference.inputs import Item, as_text
+from fiqa_jax.inference.inputs import Item
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.maps import map_files
 from fiqa_jax.pretrained import shipped
@@ -123,7 +123,7 @@ def draw(
     """
     # Two photographs may have the same file name: the path's digest keeps them apart.
     tag = hashlib.sha256(item.id.encode()).hexdigest()[:8]
-    stem = plain_text.printable(as_text(Path(item.path).stem), keep=())
+    stem = plain_text.printable(plain_text.as_text(Path(item.path).stem), keep=())
     stem = stem.encode()[:LONGEST].decode("utf-8", "ignore")
     name = f"{stem}_{tag}"
     fine = predictor.read(item.path, map_files.own_side(photo))

@@ -11,6 +11,7 @@ from fiqa_jax.evaluation.metrics import GRADABLE, QUALITY
 from fiqa_jax.predictions import advice, places
 from fiqa_jax.predictions.advice import Finding, Thresholds
 from fiqa_jax.predictions.schema import DIAGNOSIS, SCHEMA, Row, columns
+from input_pipeline import plain_text
 
 JUDGED = ("p_quality", "p_ungradable", "p_details", "p_diagnosis", "score", "map")
 NOT_FINITE = (
@@ -120,7 +121,7 @@ def failed_row(
     row: Row = dict.fromkeys(columns(details, diagnosis))
     out = status == "out_of_scope"
     row |= {"path": path, "id": id, "patient": patient or id, "status": status}
-    row |= {"error": " ".join(reason.split()), "quality": ""}
+    row |= {"error": " ".join(plain_text.as_text(reason).split()), "quality": ""}
     if status == "skipped":
         row |= {"reasons": "file: no photograph", "decision": "", "advice": ""}
         return row | {"map": "", "model": model, "schema": SCHEMA}

@@ -4,10 +4,11 @@ Every checkpoint's files are listed in `checkpoints/SHA256SUMS` once it is compl
 is put aside, and the run goes on from the one before.
 """
 
+import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy as keeping
 
 from fiqa_jax.training.devices import Devices
 from fiqa_jax.training.state import TrainState
-from input_pipeline import sums
+from input_pipeline import atomic, sums
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Checkpoints:
         if jax.process_index() == 0:
             self._put_aside(self._damaged())
         together("checkpoints checked")
+        self._saving = (0, 0)  # the newest step that is to be saved, and its bytes
         self._unlisted: int | None = None  # saved, but not in SHA256SUMS yet
         self._manager = ocp.CheckpointManager(
             self.directory, options=options, handler_registry=registry
@@ -84,8 +86,24 @@ class Checkpoints:
         self.wait()  # Orbax would: one save at a time
         item = ocp.args.StandardSave(self._devices.globalise(state))
         metrics = None if score is None else {SCORE: float(score)}
-        self._manager.save(step, args=ocp.args.Composite(state=item), metrics=metrics)
+        self._saving = step, sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+        with self._room():
+            self._manager.save(step, args=ocp.args.Composite(state=item), metrics=metrics)
         self._unlisted = step
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        """Says of a disk without room which checkpoint it was, and what that needs."""
+        try:
+            yield
+        except Exception as error:  # Orbax and TensorStore raise nearly anything
+            known = {os.strerror(number): number for number in atomic.FULL}
+            number = next((n for text, n in known.items() if text in str(error)), None)
+            if number is None:
+                raise
+            step, needed = self._saving
+            where = self.directory / str(step)
+            raise atomic.full(OSError(number, ""), where, needed) from None
 
     def latest(self) -> int | None:
         """The newest complete step, or None."""
@@ -167,8 +185,13 @@ class Checkpoints:
         return jax.process_count() > 1 and self._manager.reached_preemption(step)
 
     def wait(self) -> None:
-        """Blocks until every save is complete, and lists its files in SHA256SUMS."""
-        self._manager.wait_until_finished()
+        """Blocks until every save is complete, and lists its files in SHA256SUMS.
+
+        Raises:
+          OSError: there is no room; names the checkpoint and says what it needs.
+        """
+        with self._room():
+            self._manager.wait_until_finished()
         if self._unlisted is None:
             return
         new, self._unlisted = f"{self._unlisted}/", None

@@ -5,8 +5,8 @@ import os
 import pytest
 from PIL import Image
 
-from fiqa_jax.inference.inputs import InputError, as_text, collect, gather
-from input_pipeline import marked
+from fiqa_jax.inference.inputs import InputError, collect, gather
+from input_pipeline import marked, plain_text
 
 
 def touch(folder, *names):
@@ -180,5 +180,5 @@ def test_a_tilde_that_is_no_user(tmp_path, monkeypatch):
 
 def test_names_that_are_no_text():
     name = os.fsdecode(b"caf\xe9.png")
-    assert as_text(name) == "caf�.png"
-    assert as_text("café.png") == "café.png"
+    assert plain_text.as_text(name) == "caf�.png"
+    assert plain_text.as_text("café.png") == "café.png"

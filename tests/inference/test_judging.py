@@ -74,6 +74,18 @@ def test_the_shipped_model_judges_a_real_photograph_in_one_line(shared_data):
     assert done.stdout.split() == ["1", "ok"]
 
 
+def test_trust_and_encoder_reach_the_predictor(monkeypatch, tmp_path):
+    given = []
+    monkeypatch.setattr(judging, "Predictor", lambda *a, **k: given.append(k) or Dark())
+    (tmp_path / "config.json").write_text('{"name": "m"}')
+    picture = np.zeros((2, 2), np.uint8)
+    for trust in ("mine.grader", ["mine.grader", "theirs"], ()):
+        judging.judge(picture, model=tmp_path, trust=trust, encoder="folder")
+    assert [k["trust"] for k in given] == [("mine.grader",), ("mine.grader", "theirs"), ()]
+    assert {k["encoder"] for k in given} == {"folder"}
+    judging._predictor.cache_clear()
+
+
 def test_a_predictor_is_made_once_for_the_same_files(monkeypatch, tmp_path):
     made = []
     monkeypatch.setattr(judging, "Predictor", lambda *a, **k: made.append(a) or Dark())

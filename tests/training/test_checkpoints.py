@@ -1,6 +1,7 @@
 """Checkpoints: damage falls back to the one before; the record of a run that was killed late."""
 
 import os
+import resource
 import shutil
 import signal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from linear import batches, method
 
 from fiqa_jax import command, defaults
-from fiqa_jax.training import checkpoints, devices, loop
+from fiqa_jax.training import checkpoints, devices, loop, state
 from input_pipeline import sums
 
 
@@ -103,6 +104,41 @@ def test_sigterm_saves_the_step_and_the_run_ends_the_same(whole, tmp_path):
     again = run(tmp_path)
     np.testing.assert_array_equal(again.state.params["w"], result.state.params["w"])
     assert (tmp_path / "metrics.jsonl").read_bytes() == (source / "metrics.jsonl").read_bytes()
+
+
+def test_a_full_disk_is_told_by_checkpoint_and_bytes(tmp_path):
+    """A limit on the size of a file stands for the disk; the step before stays, room heals it."""
+    place = devices.make("jit", jax.devices()[:1])
+
+    def saved(step):
+        rng = np.random.default_rng(step)  # noise: what is constant would be stored small
+        made = state.create({"w": rng.random((1000, 1000), np.float32)}, {}, {}, ema=False)
+        return place.place(made)
+
+    directory = tmp_path / "checkpoints"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    first = checkpoints.Checkpoints(directory, 3, place)
+    first.save(1, saved(1), None)
+    first.wait()
+
+    def second():
+        first.save(2, saved(2), None)
+        first.wait()
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(OSError, match="4,000,004 bytes are needed there; make room") as caught:
+            second()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.filename == str(directory / "2")
+    again = checkpoints.Checkpoints(directory, 3, place)
+    assert again.latest() == 1
+    again.save(2, saved(2), None)
+    again.close()
+    step, found = checkpoints.Checkpoints(directory, 3, place).newest(lambda: saved(0))
+    assert step == 2
+    np.testing.assert_array_equal(found.params["w"], saved(2).params["w"])
 
 
 def test_a_damaged_record_is_named(whole, tmp_path):
