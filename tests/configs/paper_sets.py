@@ -24,7 +24,7 @@ def photograph(path, level):
     dummy_sets.photograph(path, level)
     with Image.open(path) as picture:
         pixels = np.asarray(picture.convert("RGB"))
-    pattern = np.random.default_rng(round(1e4 * level)).uniform(0.5, 1.0, (16, 16, 1))
+    pattern = np.random.default_rng(round(1e4 * level)).uniform(0.8, 1.0, (16, 16, 1))
     pixels = (pixels * np.kron(pattern, np.ones((4, 4, 1)))).astype(np.uint8)
     Image.fromarray(pixels).save(path, **({} if path.suffix == ".png" else {"quality": 95}))
 
