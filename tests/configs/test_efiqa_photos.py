@@ -2,6 +2,7 @@
 
 import csv
 
+import fundus_disc
 import numpy as np
 import pytest
 import recipes
@@ -19,8 +20,10 @@ def run(tmp_path_factory):
     for i in range(12):
         image = synthetic.example(77, i, 96, "abc", 0.5)["image"]
         Image.fromarray(np.pad(image, ((4, 4), (4, 4), (0, 0)))).save(root / "folder" / f"{i}.png")
-    frame = np.random.default_rng(0).integers(60, 200, (70, 90, 3), np.uint8)
+    frame = fundus_disc.draw(90, 70, 45, 35, 300)  # a crop from inside the field
     Image.fromarray(frame).save(root / "folder" / "frame.png")
+    wall = np.random.default_rng(0).integers(60, 200, (70, 90, 3), np.uint8)
+    Image.fromarray(wall).save(root / "folder" / "wall.png")
     (root / "folder" / "broken.jpg").write_bytes(b"no photograph")
     config = recipes.load("tiny,photos", "efiqa")
     config.data.path = str(root / "folder")
@@ -37,6 +40,7 @@ def test_too_small_a_folder_learns_from_drawings(run):
     text = (run / "report.html").read_text()
     assert "fewer than 200: inpainting is learned from the built-in synthetic photographs" in text
     assert "pictures no round field of view is found" in text
+    assert "1 of 14 photographs show no eye: left out, as in use" in text
     assert "frame.png: mean of the map" not in text  # of examples those that mean something
 
 
