@@ -4,7 +4,7 @@
 #   make test    installs, runs units, contracts and one run per command
 #   make test-all  what CI runs: every test
 #   make parity  installs PyTorch and others, runs every live comparison with them
-#   make drill   damage, hostile models and mutated pictures by the thousand; by hand
+#   make drill   kills, damage, hostile models and mutated pictures; by hand, for hours
 #   make check   lint, format and types
 
 SHELL := /bin/bash
