@@ -1,10 +1,14 @@
 """Recipes: order, repetitions, staleness. Nothing is trained here."""
 
+import os
+
 import pytest
 
 from fiqa_jax import defaults
 from fiqa_jax.recipe import jobs as plan
+from fiqa_jax.recipe import stage_files
 from fiqa_jax.recipe.jobs import RecipeError
+from input_pipeline.sums import DamageError
 
 
 def recipe(**repeat):
@@ -128,3 +132,13 @@ def test_results_do_not_depend_on_where_the_folder_is(tmp_path):
     (tmp_path / "a").rename(tmp_path / "b")
     jobs = plan.unfold(recipe(), tmp_path / "b")
     assert all(plan.is_done(j, jobs) for j in jobs)
+
+
+@pytest.mark.parametrize("left", [0, 1, 30])
+def test_a_stage_record_that_is_cut_off_is_named(tmp_path, left):
+    file = tmp_path / "single" / "stage.json"
+    file.parent.mkdir()
+    stage_files.write(file, {"name": "single", "settings": {"seed": 0}, "inputs": {}})
+    os.truncate(file, left)
+    with pytest.raises(DamageError, match=r"stage\.json is damaged .*--redo=single"):
+        stage_files.read(file)
