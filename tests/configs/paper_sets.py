@@ -120,7 +120,7 @@ def iqad(root, name, diagnoses, grades):
         if name == "DRAC" and split != "train":
             continue
         rows = []
-        for k in range(count * (2 if name == "DRAC" else 1)):
+        for k in range(count * (4 if name == "DRAC" else 1)):  # DRAC is parted here
             number += 1
             file = f"Images/{NAMES[name].format(number)}"
             level = (0, 1, 4)[k % 3] if diagnoses == 3 and name != "DRAC" else k % diagnoses

@@ -172,9 +172,8 @@ def write_iqad(root, name):
     return paper_sets.iqad(root / "iqad", variant, *sizes)
 
 
-@pytest.mark.parametrize("name", [name for name in SETS if name != "drac"])
+@pytest.mark.parametrize("name", SETS)
 def test_mkcnet(tmp_path, name):
-    """DRAC's release has no lists of its own: the toy set is too small to be parted."""
     config = recipes.load(f"paper:{name},tiny", "mkcnet")
     any_counts(config)
     supplies = {"data.path": lambda: write_iqad(tmp_path, name)}
