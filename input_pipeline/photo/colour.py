@@ -18,6 +18,9 @@ def as_grey(image: np.ndarray) -> tuple[str, np.ndarray]:
     few = min(_FEW, image.shape[0] * image.shape[1])
     if image.shape[2] != 3:
         return "", image
+    sample = image[::4, ::4]
+    if sum(np.count_nonzero(sample[..., c] > DARK) > few for c in range(3)) > 1:
+        return "", image  # two channels hold light: the usual case, seen at once
     top = np.array([np.partition(image[..., c].ravel(), -few)[-few] for c in range(3)])
     lit = int(top.argmax())
     if top[lit] < 4 * DARK or np.delete(top, lit).max() > DARK:

@@ -72,6 +72,10 @@ def crop(
                 where = (across.start, down.start, across.stop, down.stop)
                 picture.paste((0,) * channels, where)
     w, h = picture.size
+    if right - left > 2 * w:  # so thin that nearly all of a pixel would be its border repeated
+        left, right = 0, w
+    if bottom - top > 2 * h:
+        top, bottom = 0, h
     if left < 0 or top < 0 or right > w or bottom > h:
         picture, x, y = _with_border(picture, left, top, right, bottom, step / scale)
         left, right, top, bottom = left + x, right + x, top + y, bottom + y

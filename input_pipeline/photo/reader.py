@@ -10,17 +10,18 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 
 from input_pipeline.photo import decode
 from input_pipeline.photo.colour import as_grey
-from input_pipeline.photo.crop import Box, erased, mask
+from input_pipeline.photo.crop import Box, cover, erased, mask
 from input_pipeline.photo.crop import crop as cropped
 from input_pipeline.photo.errors import PhotoError as PhotoError
 from input_pipeline.photo.errors import problem
 from input_pipeline.photo.squash import FILTERS, frame_mask, squashed
 from input_pipeline.photo.view import view, whole
 
-READER_VERSION = 2  # raised whenever the same file would give other pixels
+READER_VERSION = 3  # raised whenever the same file would give other pixels
 MODALITIES = ("fundus", "slice")
 CROPS = ("field", "frame", "squash")
 
@@ -119,7 +120,7 @@ def read_photo(
             "check `erase`",
         )
     return Photo(
-        image=image * fov[..., None] if crop == "field" else image,
+        image=_blackened(image, fov) if crop == "field" else image,
         fov=fov,
         box=square,
         size=upright.size,
@@ -130,6 +131,35 @@ def read_photo(
         across=seen.across,
         shown=seen.shown,
     )
+
+
+def own_pixels(source: decode.Source, photo: Photo, erase: Sequence[Box] = ()) -> np.ndarray:
+    """The part of a photograph inside the box of a reading, at full size.
+
+    Args:
+      source: the photograph, as it was given to `read_photo`.
+      photo: the reading; edges of its box are rounded to whole pixels.
+      erase: boxes in upright original pixels, painted black.
+
+    Returns:
+      `[h, w, 3] uint8`, black where the box reaches outside the photograph.
+
+    Raises:
+      PhotoError: the photograph cannot be read.
+    """
+    pixels = np.array(decode.decode(source).image)
+    for box in erase:
+        pixels[cover(box, (0, 0), 1.0, pixels.shape)] = 0
+    left, top, right, bottom = (round(edge) for edge in photo.box)
+    shown = Image.fromarray(pixels).crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+    return np.asarray(shown)
+
+
+def _blackened(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
+    """The image, black where `fov` is 0."""
+    out = image.copy()
+    out[fov == 0] = 0
+    return out
 
 
 def _checked(box: Box) -> Box:

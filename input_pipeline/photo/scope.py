@@ -21,7 +21,8 @@ import numpy as np
 from scipy import ndimage
 
 from input_pipeline.photo import scope_weights
-from input_pipeline.photo.field import Field, lit
+from input_pipeline.photo.field import Field
+from input_pipeline.photo.surround import lit, within
 
 BLOCKS = 72  # the field is averaged to about so many blocks across
 DETAIL = 7  # blocks; fine detail is a block's difference from the mean over such a square
@@ -102,7 +103,8 @@ def look(image: np.ndarray, field: Field) -> Scope:
             f"{content.fine:.2f}, expected up to {GREY_FINE}): a slice, a scan or a drawing?",
         )
     chance = probability(content.features)
-    if chance >= (scope_weights.CUT if arc < ROUND_ARC else ROUND_CUT):
+    round_ = arc >= ROUND_ARC and not field.inverted
+    if chance >= (ROUND_CUT if round_ else scope_weights.CUT):
         return Scope(True, "", chance, f"probability {chance:.2f} of a retina")
     told = ", ".join(_against(content.features))
     return Scope(
@@ -161,7 +163,7 @@ def measure(image: np.ndarray, field: Field) -> Content | None:
       image: `[h, w, 3] uint8` RGB.
       field: in it.
     """
-    inside = _inside(image, field)
+    inside = _inside(field)
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if len(rows) < 8 or len(columns) < 8:
         return None
@@ -197,7 +199,8 @@ def measure(image: np.ndarray, field: Field) -> Content | None:
     hue = math.hypot(
         _spread(np.log((red + 6) / (green + 6))), _spread(np.log((green + 6) / (blue + 6)))
     )
-    arc = 0.0 if field.circle is None else field.circle.arc / 360
+    edge_of = field.circle or field.squeezed
+    arc = 0.0 if edge_of is None else edge_of.arc / 360
     features = np.array(
         [
             arc,
@@ -215,17 +218,18 @@ def measure(image: np.ndarray, field: Field) -> Content | None:
     return Content(features, lit_share, float(np.mean(low > 235)), fine, edge, grey)
 
 
-def _inside(image: np.ndarray, field: Field) -> np.ndarray:
+def _inside(field: Field) -> np.ndarray:
     """`[h, w] bool`: the field less its rim, or what is lit of the frame."""
+    h, w = field.light.shape
+    if field.squeezed is not None:
+        return (field.squeezed.away((h, w)) < 0.95**2) & within((h, w), field.frame)
     if field.circle is None:
-        return lit(image, field)
-    y, x = np.ogrid[: image.shape[0], : image.shape[1]]
-    y, x = y + 0.5, x + 0.5
-    round_ = field.circle
-    left, top, right, bottom = field.frame
-    away = (x - round_.x) ** 2 + (y - round_.y) ** 2
-    inside = away < (0.95 * round_.radius) ** 2
-    return inside & (x > left) & (x < right) & (y > top) & (y < bottom)
+        return lit(field.light, field.frame)
+    one = field.circle
+    y = np.arange(h, dtype=np.float32) + np.float32(0.5 - one.y)
+    x = np.arange(w, dtype=np.float32) + np.float32(0.5 - one.x)
+    away = (y * y)[:, None] + (x * x)[None, :]
+    return (away < (0.95 * one.radius) ** 2) & within((h, w), field.frame)
 
 
 def _edges(level: np.ndarray, inside: np.ndarray) -> float:
@@ -253,14 +257,18 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 def _spread(values: np.ndarray) -> float:
     """Standard deviation of the middle of the values."""
-    return (_quantile(values, 0.9) - _quantile(values, 0.1)) / 2.56
+    low, high = (min(int(share * len(values)), len(values) - 1) for share in (0.1, 0.9))
+    ranked = np.partition(values, (low, high))
+    return float(ranked[high] - ranked[low]) / 2.56
 
 
 def _blocks(image: np.ndarray, step: int) -> np.ndarray:
     """Means of step x step blocks, `[C, h // step, w // step] float32`."""
     h, w = image.shape[0] // step * step, image.shape[1] // step * step
-    total = np.zeros((h // step, w // step, image.shape[2]), np.float32)
-    for i in range(step):
-        for j in range(step):
-            total += image[i:h:step, j:w:step]
+    rows = image[0:h:step].astype(np.uint16)  # whole rows first: they lie together in memory
+    for i in range(1, step):
+        rows += image[i:h:step]
+    total = rows[:, 0:w:step].astype(np.float32)
+    for j in range(1, step):
+        total += rows[:, j:w:step]
     return np.ascontiguousarray(np.moveaxis(total, 2, 0)) / step**2

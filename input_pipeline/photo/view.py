@@ -13,7 +13,8 @@ from input_pipeline.photo import scope
 from input_pipeline.photo.colour import as_grey
 from input_pipeline.photo.crop import Box, cover, erased
 from input_pipeline.photo.decode import Upright
-from input_pipeline.photo.field import SEARCH_SIDE, Frame, find_field, lit
+from input_pipeline.photo.field import SEARCH_SIDE, find_field
+from input_pipeline.photo.surround import Frame, lit, within
 
 Circle = tuple[float, float, float]  # x, y, radius
 SQUARED = 0.02  # black share of circle and frame from which a field is no circle any more
@@ -66,7 +67,7 @@ class View:
     def inside(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Whether pixel centres at columns x `[W]` and rows y `[H]` are seen, `[H, W] bool`."""
         left, top, right, bottom = self.frame
-        columns, rows = (x > left) & (x < right), (y > top) & (y < bottom)
+        columns, rows = _between(x, left, right), _between(y, top, bottom)
         out = rows[:, None] & columns[None, :]
         if self.circle is not None:
             x0, y0, radius = self.circle
@@ -77,6 +78,15 @@ class View:
             j = np.clip(((x - self.origin[0]) / self.step).astype(int), 0, w - 1)
             out &= self.lit[np.ix_(i, j)]
         return out
+
+
+def _between(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Which of `[n]` rising values lie between two; where a strip is so thin that none does, the
+    nearest to its middle, of two the later, as in `crop`."""
+    found = (values > low) & (values < high)
+    if not found.any():
+        found[len(found) - 1 - np.abs(values - (low + high) / 2)[::-1].argmin()] = True
+    return found
 
 
 def whole(size: tuple[int, int], seen: str) -> View:
@@ -120,15 +130,21 @@ def view(upright: Upright, boxes: Sequence[Box]) -> View:
     out = View(
         circle, _true_frame(upright, field.frame, step), None, scale, origin, seen, why, shows.empty
     )
-    bright = lit(small, field)
-    if circle is None and not bright.all():
-        return dataclasses.replace(out, lit=bright)
-    if circle is not None:  # a field squeezed to a square is an ellipse
-        h, w = small.shape[:2]
-        x, y = (np.arange(n) * scale + o + scale / 2 for n, o in zip((w, h), origin, strict=True))
-        seen_part = out.inside(x, y)
-        if (seen_part & ~bright).sum() > SQUARED * seen_part.sum() and _fills(bright):
-            return dataclasses.replace(out, lit=bright)
+    if circle is None:
+        if field.squeezed is not None:
+            h, w = field.light.shape
+            bright = (field.squeezed.away((h, w)) < 1) & within((h, w), field.frame)
+        else:
+            bright = lit(field.light, field.frame)
+        return out if bright.all() else dataclasses.replace(out, lit=bright)
+    h, w = field.light.shape
+    x, y = (np.arange(n) * scale + o + scale / 2 for n, o in zip((w, h), origin, strict=True))
+    seen_part = out.inside(x, y)
+    few = SQUARED * np.count_nonzero(seen_part)
+    if np.count_nonzero(seen_part & ~field.light) > few:
+        bright = lit(field.light, field.frame)
+        if np.count_nonzero(seen_part & ~bright) > few and _fills(bright):
+            return dataclasses.replace(out, lit=bright)  # a field squeezed to a square: an ellipse
     return out
 
 

@@ -6,6 +6,7 @@ from PIL import Image
 
 from input_pipeline.photo.crop import cover, crop, erased, mask
 from input_pipeline.photo.decode import Upright
+from input_pipeline.photo.reader import read_photo
 
 
 def _disc(x, y, radius):
@@ -109,3 +110,14 @@ def test_of_a_strip_between_pixel_centres_one_row_is_left():
     expected[5] = 1  # y = 0.5 lies at (0.5 + 499.5) / 100 = 5.0
     np.testing.assert_array_equal(mask(square, 10, (1000, 1), [], None), expected)
     np.testing.assert_array_equal(got[..., 0], 200 * expected)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_strip_one_pixel_thin_is_not_widened_beyond_memory(turned):
+    values = np.repeat(np.arange(1, 5, dtype=np.uint8) * 50, 250_000)[:, None]
+    picture = np.repeat(values[..., None], 3, axis=2)
+    photo = read_photo(picture.swapaxes(0, 1) if turned else picture, 32)
+    image = photo.image.swapaxes(0, 1) if turned else photo.image
+    assert photo.fov.sum() == 32
+    column = int(photo.fov.any(axis=1 if turned else 0).argmax())
+    np.testing.assert_array_equal(image[3:32:8, column, 0], [50, 100, 150, 200])

@@ -7,7 +7,8 @@ import pytest
 from fundus_disc import draw
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from input_pipeline.photo.field import find_field, lit
+from input_pipeline.photo.field import find_field
+from input_pipeline.photo.surround import lit
 
 # Frame width and height, centre, radius; tolerance in pixels for centre and radius.
 PLACES = {
@@ -21,6 +22,11 @@ PLACES = {
     "a little over all four borders": (392, 392, 196.0, 196.0, 200.0, 0.4),
     "little picture": (96, 72, 47.6, 35.2, 34.0, 0.4),
 }
+
+
+def _lit(image):
+    field = find_field(image)
+    return lit(field.light, field.frame)
 
 
 def found(image, hidden=None):
@@ -213,6 +219,45 @@ def test_one_field_has_no_second():
         assert find_field(draw(*place[:5])).second is None
 
 
+@pytest.mark.parametrize("angle", range(0, 360, 60))
+def test_a_half_of_the_field_in_the_dark_leaves_the_other_half_to_tell(angle):
+    image = draw(256, 256, 128, 128, 127).astype(float)
+    y, x = np.mgrid[:256, :256] - 128
+    far = x * np.cos(np.radians(angle)) + y * np.sin(np.radians(angle))
+    dark = image / (1 + np.exp(np.clip(far / 4, -50, 50)))[..., None]
+    np.testing.assert_allclose(found(dark.astype(np.uint8)), [128, 128, 127], atol=1)
+
+
+@pytest.mark.parametrize("size", [(256, 180), (180, 256), (256, 210)])
+def test_a_squeezed_field_is_an_ellipse(size):
+    eye = Image.fromarray(draw(400, 400, 200, 200, 198))
+    field = find_field(np.asarray(eye.resize(size, Image.Resampling.BILINEAR)))
+    assert field.circle is None
+    one = field.squeezed
+    assert one is not None, field.seen
+    w, h = size
+    expected = [w / 2, h / 2, 0.495 * w, 0.495 * h]
+    np.testing.assert_allclose([one.x, one.y, one.across, one.down], expected, atol=1)
+    inside = one.away((h, w)) < 1
+    assert inside.mean() == pytest.approx(np.pi / 4 * 0.99**2, abs=0.01)
+
+
+def test_a_squeezed_field_half_in_the_dark_keeps_its_dark_half():
+    eye = np.asarray(Image.fromarray(draw(400, 400, 200, 200, 198)).resize((256, 180)), float)
+    dark = eye * (1 / (1 + np.exp(np.clip((np.arange(256) - 140) / 3, -50, 50))))[None, :, None]
+    one = find_field(dark.astype(np.uint8)).squeezed
+    assert one is not None
+    expected = [128, 90, 0.495 * 256, 0.495 * 180]
+    np.testing.assert_allclose([one.x, one.y, one.across, one.down], expected, atol=3)
+
+
+def test_a_disc_on_a_lit_ground_is_no_field():
+    image = draw(256, 220, 128, 110, 90, surround=90)
+    field = find_field(image)
+    assert field.circle is None
+    assert "no dark surround: 90 of 255" in field.seen
+
+
 def test_a_white_surround_is_no_light():
     image = draw(256, 220, 120, 108, 90)
     y, x = np.mgrid[:220, :256]
@@ -228,13 +273,13 @@ def test_what_is_lit_of_a_frame_without_a_circle():
     inside = ((x + 0.5 - 100) / 100) ** 2 + ((y + 0.5 - 60) / 60) ** 2 < 1
     image[inside] = (190, 95, 35)
     image[50:70, 90:110] = 0  # a black spot inside stays
-    got = lit(image, find_field(image))
+    got = _lit(image)
     assert got[60, 100]
     assert not got[0, 0]
     assert (got & inside).sum() > 0.97 * inside.sum()
     assert (got & ~inside).sum() < 0.03 * inside.sum()
     plain = np.full((80, 90, 3), 90, np.uint8)
-    assert lit(plain, find_field(plain)).all()
+    assert _lit(plain).all()
 
 
 def test_a_second_field_that_is_blurred_with_its_edge():

@@ -49,7 +49,7 @@ def test_where_no_field_is_found_the_frame_is_used():
     np.testing.assert_array_equal(got.fov[10:40], 1)
     assert got.fov.sum() == 30 * 50
     np.testing.assert_array_equal(got.image, 90 * got.fov[..., None] * np.ones(3, np.uint8))
-    assert "no circular edge" in got.meta["field"]
+    assert "no dark surround" in got.meta["field"]
 
 
 def test_slices_have_one_channel_and_no_field():

@@ -1,5 +1,7 @@
 """What counts as a photograph of the inside of an eye, and what does not, on drawn pictures."""
 
+import io
+
 import numpy as np
 import pytest
 from fundus_disc import draw
@@ -97,6 +99,51 @@ def test_light_in_one_channel_alone_is_read_as_grey(channel):
     np.testing.assert_array_equal(got.image, grey.image)
     assert got.meta["colour"].endswith("only, read as grey")
     assert got.scope == grey.scope == ""
+
+
+def _turned(image, orientation):
+    """A JPEG that says how it has to be turned to stand upright."""
+    turn = {
+        3: Image.Transpose.ROTATE_180,
+        6: Image.Transpose.ROTATE_90,
+        8: Image.Transpose.ROTATE_270,
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return _packed(image.transpose(turn[orientation]), "JPEG", quality=95, exif=exif)
+
+
+def _packed(image, kind, **options):
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+FORMATS = {
+    "PNG": lambda image: _packed(image, "PNG"),
+    "JPEG": lambda image: _packed(image, "JPEG", quality=80),
+    "TIFF": lambda image: _packed(image, "TIFF"),
+    "WebP": lambda image: _packed(image, "WEBP", quality=80),
+    "JPEG 2000": lambda image: _packed(
+        image, "JPEG2000", quality_mode="rates", quality_layers=[12]
+    ),
+    "turned by half": lambda image: _turned(image, 3),
+    "turned left": lambda image: _turned(image, 6),
+    "turned right": lambda image: _turned(image, 8),
+    "12 bits": lambda image: np.asarray(image).astype(np.uint16) * 16 + 8,
+    "16 bits": lambda image: np.asarray(image).astype(np.uint16) * 257,
+}
+
+
+@pytest.mark.parametrize("pack", FORMATS.values(), ids=FORMATS)
+def test_the_same_photograph_in_another_format_has_the_same_field(pack):
+    image = draw(360, 240, 178.4, 121.3, 150.2)
+    want = read_photo(image, 128)
+    got = read_photo(pack(Image.fromarray(image)), 128)
+    assert got.field == "circle"
+    np.testing.assert_allclose(got.box, want.box, atol=1)
+    assert (got.fov & want.fov).sum() / (got.fov | want.fov).sum() > 0.97
+    assert got.scope == ""
 
 
 def test_padding_changes_neither_field_nor_pixels():

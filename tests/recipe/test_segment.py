@@ -12,8 +12,7 @@ from fiqa_jax.recipe import jobs
 from fiqa_jax.recipe.jobs import RecipeError
 from fiqa_jax.recipe.stages import segment
 from fiqa_jax.recipe.stages.context import Context
-from input_pipeline.photo.own_pixels import own_pixels
-from input_pipeline.photo.reader import read_photo
+from input_pipeline.photo.reader import own_pixels, read_photo
 from input_pipeline.storage import shards
 
 

@@ -19,7 +19,7 @@ from fiqa_jax.recipe.data import Data
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.recipe.stages.context import Context
 from input_pipeline import progress
-from input_pipeline.photo.own_pixels import own_pixels
+from input_pipeline.photo.reader import own_pixels
 from input_pipeline.sources.annotated import AnnotatedReader
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables.examples import Arrays
