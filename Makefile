@@ -54,7 +54,7 @@ $(VENV)/.train: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,test,dicom]'
+	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,test,dicom,export,app,docs]'
 	@touch $@ $(VENV)/.train
 
 clean:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("fiqa_jax.explain", "main", "draw where a classifier sees what it says"),
     "train": ("fiqa_jax.main", "run", "run a recipe: --config configs/multitask.py"),
     "convert": ("fiqa_jax.convert", "main", "published weights into ours"),
+    "export": ("fiqa_jax.export", "main", "a model as ONNX or StableHLO, compared"),
     "encoders": ("fiqa_jax.encoders", "main", "write a frozen encoder as one file"),
     "benchmark": ("fiqa_jax.benchmark.__main__", "main", "maps and scores against ground truth"),
     "fields": ("input_pipeline.photo.contact_sheet", "main", "show the fields of view found"),

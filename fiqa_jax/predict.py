@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--maps", action="store_true", help=told)
     told = "limits fitted to your own labels: a file of fiqa calibrate"
     p.add_argument("--calibration", default="", metavar="FILE", help=told)
+    told = "what runs the model: jax, or onnx (onnxruntime on the CPU; extra export)"
+    p.add_argument("--engine", choices=("jax", "onnx"), default="jax", help=told)
     p.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT")
     return p
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = {
     "fiqa_jax": (
         *("defaults", "command", "models", "training", "evaluation", "maps", "methods"),
-        *("pretrained", "predictions", "inference", "report", "recipe", "benchmark"),
+        *("pretrained", "exports", "predictions", "inference", "report", "recipe", "benchmark"),
     ),
     "input_pipeline": (
         *(
@@ -46,6 +46,7 @@ COMMANDS = {
     "encoders",
     "evaluate",
     "explain",
+    "export",
     "main",
     "predict",
     "verify",

@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 
 from fiqa_jax import methods
 from fiqa_jax.defaults import METHODS, base
+from fiqa_jax.exports import onnx_file
 from fiqa_jax.inference import model_config
 from fiqa_jax.inference.model_config import SCHEMA
 from fiqa_jax.pretrained import encoders, tensors
@@ -46,12 +47,14 @@ class Model:
       variables: weights and running statistics, numpy.
       predict: batch of numpy arrays (`image [B, S, S, C] uint8`, `fov [B, S, S] uint8`, ...) ->
         outputs as numpy arrays, before any temperature; compiled once per batch shape.
+      program: the same for JAX to trace, with the weights in it: what an export is made from.
       trust: modules beside the package's that may be run as its method.
     """
 
     config: dict[str, Any]
     variables: Any
     predict: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+    program: Callable[[Mapping[str, jax.Array]], dict[str, jax.Array]]
     trust: tuple[str, ...] = ()
 
 
@@ -182,7 +185,13 @@ def check_files(directory: Path, config: Mapping[str, Any]) -> None:
 _noted: set[Path] = set()
 
 
-def load(directory: Path | str, *, trust: Collection[str] = (), encoder: str = "") -> Model:
+def load(
+    directory: Path | str,
+    *,
+    trust: Collection[str] = (),
+    encoder: str = "",
+    engine: str = "jax",
+) -> Model:
     """Loads a model for use on this machine's default device; see `shipped.find`.
 
     Args:
@@ -191,8 +200,11 @@ def load(directory: Path | str, *, trust: Collection[str] = (), encoder: str = "
         never searched in the model directory.
       encoder: of a model whose directory has none: a file, folder or id on the Hugging Face hub,
         instead of what it names; see `encoders.load`. Its digest must be that of the model's.
+      engine: what runs it: jax or onnx. onnx (extra `export`) runs on the CPU and needs no
+        compilation; its numbers are equal to rounding.
 
     Raises:
+      ExportError: a model that has no way to ONNX, or the extra is not installed.
       ModelError: not a model directory, or a damaged one.
       ValueError: weights that do not fit its config; names the tensors. A method that is neither
         the package's nor trusted.
@@ -215,7 +227,16 @@ def load(directory: Path | str, *, trust: Collection[str] = (), encoder: str = "
             given["features"] = front.features(image)
         return {k: np.asarray(v) for k, v in compiled(on_device, given).items()}
 
-    return Model(config, variables, predict, tuple(trust))
+    def program(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        given = dict(batch)
+        if front:
+            image = encoders.sized(given.pop("image"), config["encoder"]["size"])
+            given["features"] = front.apply(front.variables, image)
+        return method.predict(variables, given)
+
+    if engine == "onnx":
+        predict = onnx_file.session(onnx_file.convert(program, inputs(config), {}))
+    return Model(config, variables, predict, program, tuple(trust))
 
 
 def _encoder(config: Mapping[str, Any], directory: Path, given: str) -> encoders.Encoder:
@@ -278,6 +299,17 @@ def build(
         }
     )
     return methods.build(config["method"], stage, spec, Run(), trust=trust, apart=apart)
+
+
+def inputs(config: Mapping[str, Any]) -> dict[str, tuple[tuple[int, ...], Any]]:
+    """Name -> shape of one photograph and dtype, as `Predictor` gives them to the model."""
+    data = config["data"]
+    side, channels = data["side"], 1 if data["modality"] == "slice" else 3
+    return {
+        "image": ((side, side, channels), np.uint8),
+        "fov": ((side, side), np.uint8),
+        "field_px": ((), np.float32),
+    }
 
 
 def versions() -> dict[str, str]:

@@ -80,6 +80,7 @@ def predictor_of(args: argparse.Namespace, batch: int, calibration: str = "") ->
         calibration=calibration,
         trust=args.trust,
         encoder=args.encoder,
+        engine=getattr(args, "engine", "jax"),
     )
 
 

@@ -48,7 +48,7 @@ class Predictor:
       batch: photographs that go through the model together; a smaller group is filled up, so that
         the model is compiled once.
       calibration: a file of `fiqa calibrate`: limits of the score fitted to a clinic's own labels.
-      trust, encoder: see `model_dir.load`.
+      trust, encoder, engine: see `model_dir.load`.
 
     Raises:
       model_dir.ModelError: not a model directory.
@@ -64,13 +64,14 @@ class Predictor:
         calibration: str | os.PathLike[str] = "",
         trust: str | Collection[str] = (),
         encoder: str = "",
+        engine: str = "jax",
     ) -> None:
         if isinstance(model, (str, os.PathLike)):
             from fiqa_jax.inference import model_dir
 
             folder = shipped.find(model)
             trusted = (trust,) if isinstance(trust, str) else tuple(trust)
-            self.model = model_dir.load(folder, trust=trusted, encoder=encoder)
+            self.model = model_dir.load(folder, trust=trusted, encoder=encoder, engine=engine)
             self.name = shipped.model_name(folder)
         else:
             self.model = model

@@ -56,7 +56,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     def reads(batch: method.Batch) -> tuple[jax.Array, jax.Array]:
         """Normalised photographs and the share of each patch in the field."""
         images = method.normalise(method.unit(batch["image"]), data).astype(dtype)
-        every = jnp.ones((len(images), grid, grid), images.dtype)
+        every = jnp.ones((images.shape[0], grid, grid), images.dtype)
         return images, seen_cells(batch, every) if own.field else every
 
     def loss(

@@ -118,7 +118,7 @@ def _read(batch: method.Batch) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Image in [0, 1], mask and size of the field, NaN where the batch does not say it."""
     image = method.unit(batch["image"])
     fov = batch["fov"] if "fov" in batch else jnp.any(image > 0, -1)
-    return image, fov, batch.get("field_px", jnp.full(len(image), jnp.nan))
+    return image, fov, batch.get("field_px", jnp.full(image.shape[0], jnp.nan))
 
 
 def neighbouring(labels: jax.Array, share: float) -> jax.Array:

@@ -96,7 +96,7 @@ def measure(
     cells = cells / params["deviation"].reshape(shape)
     place = nearest(cells, params["coreset"])
     distance = jnp.linalg.norm(cells - params["coreset"][place], axis=-1)
-    inside = jnp.where(seen >= INSIDE, distance, -1.0).reshape(len(cells), -1)
+    inside = jnp.where(seen >= INSIDE, distance, -1.0).reshape(cells.shape[0], -1)
     worst = inside.argmax(1)[:, None]
     cell = jnp.take_along_axis(
         cells.reshape(*inside.shape, -1), worst[..., None], axis=1, mode="clip"

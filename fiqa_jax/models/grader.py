@@ -110,12 +110,12 @@ class Grader(nn.Module):
           `quality [B, grades]`, `details [B, details]` as asked for.
         """
         last = Trunk(self.width, self.dtype, self.axis_name, name="trunk")(image, fov, train)[-1]
-        x = last.reshape(len(last), -1, last.shape[-1])
+        x = last.reshape(last.shape[0], -1, last.shape[-1])
         scores = nn.Dense(QUERIES, name="attention", **kept_in(self.dtype))(x)
         attended = jnp.einsum("bnq,bnc->bqc", jax.nn.softmax(scores, axis=1), x)
         size, known = field_size(field_px)
         features = jnp.concatenate(
-            [x.mean(1), attended.reshape(len(x), -1), size[:, None], known[:, None]], -1
+            [x.mean(1), attended.reshape(x.shape[0], -1), size[:, None], known[:, None]], -1
         ).astype(parameter_dtype(self.dtype))
         how = kept_in(features.dtype)
         if keys is not None:

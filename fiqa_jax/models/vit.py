@@ -199,7 +199,7 @@ class ViT(nn.Module):
         if self.position not in POSITIONS:
             raise ValueError(f"position {self.position!r} is none of {POSITIONS}")
         exact = parameter_dtype(self.dtype)
-        batch, dim = len(x), self.dim
+        batch, dim = x.shape[0], self.dim
         x = dense(dim, self.dtype, "patch")(patchify(x.astype(self.dtype), self.patch))
         shape = (x.shape[1], x.shape[2])
         patches = x.reshape(batch, -1, dim)

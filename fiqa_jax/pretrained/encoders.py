@@ -283,6 +283,6 @@ def sized(images: jax.Array, size: int) -> jax.Array:
     """
     if not size or images.shape[1] == size:
         return images
-    shape = (len(images), size, size, images.shape[-1])
+    shape = (images.shape[0], size, size, images.shape[-1])
     soft = jax.image.resize(images.astype(jnp.float32), shape, "cubic", antialias=True)
     return jnp.clip(jnp.round(soft), 0, 255).astype(jnp.uint8)

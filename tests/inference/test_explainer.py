@@ -53,7 +53,7 @@ def fresh(uses, trunk="tiny", grades=GRADES, side=32, diagnoses=("no DR", "DR", 
     variables = jax.tree_util.tree_map_with_path(
         some, {"params": shapes.params, **shapes.model_state}
     )
-    return model_dir.Model(config, variables, lambda batch: {}, (uses,))
+    return model_dir.Model(config, variables, lambda batch: {}, lambda batch: {}, (uses,))
 
 
 def batch(side=32, size=2):
