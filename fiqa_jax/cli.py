@@ -18,6 +18,7 @@ from importlib import metadata
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "predict": ("fiqa_jax.predict", "main", "judge photographs: table, report, maps"),
     "report": ("fiqa_jax.report.__main__", "main", "make the report of a folder again"),
+    "serve": ("fiqa_jax.serve", "main", "a page to drop photographs on, and HTTP"),
     "aggregate": ("fiqa_jax.aggregate", "main", "what is there of each eye, what is missing"),
     "calibrate": ("fiqa_jax.calibrate", "main", "fit thresholds to your own labels"),
     "evaluate": ("fiqa_jax.evaluate", "main", "metrics with intervals of anybody's predictions"),

@@ -16,7 +16,16 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = {
     "fiqa_jax": (
         *("defaults", "command", "models", "training", "evaluation", "maps", "methods"),
-        *("pretrained", "exports", "predictions", "inference", "report", "recipe", "benchmark"),
+        *(
+            "pretrained",
+            "exports",
+            "predictions",
+            "inference",
+            "report",
+            "serving",
+            "recipe",
+            "benchmark",
+        ),
     ),
     "input_pipeline": (
         *(
@@ -49,6 +58,7 @@ COMMANDS = {
     "export",
     "main",
     "predict",
+    "serve",
     "verify",
 }
 TOP = {

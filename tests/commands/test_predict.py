@@ -73,7 +73,7 @@ def here(tmp_path, monkeypatch):
         Image.new("RGB", (32, 32), (grey,) * 3).save(photos / f"{name}.png")
     (photos / "broken.jpg").write_bytes(b"not a photograph")
     seen = []
-    loaded = Model(config(), lambda batch: network(batch, seen), network)
+    loaded = Model(config(), lambda batch: network(batch, seen))
     monkeypatch.setattr(model_dir, "load", lambda path, **known: loaded)
     monkeypatch.setattr(predictor, "read_photo", fake_read)
     return tmp_path, seen
@@ -244,7 +244,7 @@ def test_maps_of_a_model_without_any(here, monkeypatch, capsys):
     def flat(batch):
         return {k: v for k, v in network(batch).items() if k != "map"}
 
-    monkeypatch.setattr(model_dir, "load", lambda path, **known: Model(config(), flat, flat))
+    monkeypatch.setattr(model_dir, "load", lambda path, **known: Model(config(), flat))
     assert run(root, "--maps") == 1
     assert "draws no maps; leave --maps out" in capsys.readouterr().err
     assert not (root / "out" / "predictions.csv").exists()
@@ -280,7 +280,7 @@ def test_calibration_and_thresholds_of_the_model_are_used(here):
     root, _ = here
     halved = {"quality": {"temperature": 2.0}, "illumination": {"slope": 0.0, "offset": -2.0}}
     changed = config(temperature=halved, thresholds={"accept": 0.9, "recapture": 0.95})
-    row = predict.Predictor(Model(changed, network, network))(root / "photos" / "b.png")
+    row = predict.Predictor(Model(changed, network))(root / "photos" / "b.png")
     bad = 1 - 10 / 255
     # Two classes with all the weight, temperature 2: roots, normalised.
     want = math.sqrt(bad) / (math.sqrt(bad) + math.sqrt(1 - bad) + 1e-6)
@@ -320,7 +320,7 @@ def test_a_score_alone_becomes_a_chance_with_limits_of_ones_own(here):
     def scored(batch):
         return {"score": network(batch)["p_details"][:, 0]}
 
-    model = Model(config(), scored, scored)
+    model = Model(config(), scored)
     plain = predict.Predictor(model)
     file = limits(root, plain.name)
     row = predict.Predictor(model, calibration=file)(root / "photos" / "c.png")

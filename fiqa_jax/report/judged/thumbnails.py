@@ -37,13 +37,23 @@ def save(out: Path, id: str, photo: Photo, quality: NDArray[np.floating] | None)
     """
     folder = out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
+    atomic.write(folder / f"{stem(id)}.jpg", picture(photo), sync=False)  # can be made again
+    if quality is not None:
+        atomic.write(folder / f"{stem(id)}.png", layer(quality, photo.fov), sync=False)
+
+
+def picture(photo: Photo, side: int = SIDE) -> bytes:
+    """The photograph as a JPEG of at most `side` pixels."""
     pixels = np.broadcast_to(photo.image, (*photo.image.shape[:2], 3))
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    if image.width > SIDE:
-        image = image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    _write(folder / f"{stem(id)}.jpg", marked.jpeg(image, quality=_JPEG))
-    if quality is not None:
-        _write(folder / f"{stem(id)}.png", marked.png(veil(quality, photo.fov)))
+    if image.width > side:
+        image = image.resize((side, side), Image.Resampling.LANCZOS)
+    return marked.jpeg(image, quality=_JPEG)
+
+
+def layer(quality: NDArray[np.floating], fov: NDArray[np.uint8]) -> bytes:
+    """`veil` as a PNG, to be laid over `picture`."""
+    return marked.png(veil(quality, fov))
 
 
 def veil(quality: NDArray[np.floating], fov: NDArray[np.uint8]) -> Image.Image:
@@ -61,7 +71,3 @@ def veil(quality: NDArray[np.floating], fov: NDArray[np.uint8]) -> Image.Image:
     pixels[..., :3] = drawing.COLOUR
     pixels[..., 3] = np.rint(np.clip(large * inside, 0, 1) * drawing.STRENGTH * 255)
     return Image.fromarray(pixels)
-
-
-def _write(file: Path, picture: bytes) -> None:
-    atomic.write(file, picture, sync=False)  # can be made again

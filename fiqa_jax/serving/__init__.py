@@ -1,0 +1,1 @@
+"""The judge as a page and an HTTP endpoint on one's own machine."""
