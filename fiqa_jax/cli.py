@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "aggregate": ("fiqa_jax.aggregate", "main", "what is there of each eye, what is missing"),
     "calibrate": ("fiqa_jax.calibrate", "main", "fit thresholds to your own labels"),
     "evaluate": ("fiqa_jax.evaluate", "main", "metrics with intervals of anybody's predictions"),
+    "enhancement": ("fiqa_jax.enhancement", "main", "what an enhancement did to the grades"),
     "audit": ("fiqa_jax.audit", "main", "look a table of labels through before training"),
     "explain": ("fiqa_jax.explain", "main", "draw where a classifier sees what it says"),
     "train": ("fiqa_jax.main", "run", "run a recipe: --config configs/multitask.py"),

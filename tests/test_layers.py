@@ -53,6 +53,7 @@ COMMANDS = {
     "cli",
     "convert",
     "encoders",
+    "enhancement",
     "evaluate",
     "explain",
     "export",
