@@ -5,6 +5,7 @@
 #   make test-all  what CI runs: every test
 #   make parity  installs PyTorch and others, runs every live comparison with them
 #   make drill   kills, damage, hostile models and mutated pictures; by hand, for hours
+#   make site    installs, builds the documents as a site into site/
 #   make check   lint, format and types
 
 SHELL := /bin/bash
@@ -19,7 +20,7 @@ RUN := $(VENV)/bin/python
 # Large pages where glibc (2.35 or later, else ignored) and Linux offer them: fewer page faults.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: demo quick test test-all parity check clean drill
+.PHONY: site demo quick test test-all parity check clean drill
 
 demo: $(VENV)/.train
 	$(RUN) -m fiqa_jax.main --config $(CONFIG)
@@ -39,6 +40,9 @@ parity: $(VENV)/.test
 
 drill: $(VENV)/.test
 	PYTHONPATH=. $(RUN) -W ignore benchmarks/drill.py --output drill.json
+
+site: $(VENV)/.test
+	$(RUN) -m sphinx -q -W --keep-going -b html docs site
 
 check: $(VENV)/.test
 	$(RUN) -m ruff check .

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from fiqa_jax import export
-from fiqa_jax.exports import comparison
+from fiqa_jax.exports import equality
 from fiqa_jax.inference import model_dir
 from fiqa_jax.pretrained import shipped
 
@@ -48,7 +48,7 @@ def main() -> None:
                     times[kind, n].append(time.perf_counter() - began)
         for kind, (size, predict) in engines.items():
             worst = max(
-                comparison.largest_difference(want, predict(given))
+                equality.largest_difference(want, predict(given))
                 for want, given in zip(expected, batches, strict=True)
             )
             # The first round compiles.

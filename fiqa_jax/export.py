@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
       ExportError: no way to this format, a mismatch, or a folder that is there.
       ModelError: no model directory.
     """
-    from fiqa_jax.exports import comparison
+    from fiqa_jax.exports import equality
     from fiqa_jax.exports.onnx_graph import ExportError
     from fiqa_jax.inference import model_dir
 
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     for batch in checked:
         count += len(batch["image"])
         expected = model.predict(batch)
-        worst = max(worst, comparison.check(expected, predict(batch), args.format))
+        worst = max(worst, equality.check(expected, predict(batch), args.format))
     about = description(model, args.format, name, checked[0]) | {
         "compared": {"photographs": count, "largest_difference": worst}
     }
@@ -112,8 +112,8 @@ def description(model: "Model", kind: str, name: str, batch: Batch) -> dict[str,
 
     config, given = model.config, model_dir.inputs(model.config)
     outputs = model.predict(batch)
-    prepared = ("modality", "side", "crop", "resample", "erase", "quality_names")
-    prepared += ("detail_names", "diagnosis_names")
+    prepared: tuple[str, ...] = ("modality", "side", "crop", "resample", "erase")
+    prepared += ("quality_names", "detail_names", "diagnosis_names")
     return {
         "schema": SCHEMA,
         "format": kind,

@@ -15,16 +15,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fiqa_jax import command
-from fiqa_jax.inference import inputs
+from fiqa_jax.inference import inputs, run_shards
 from fiqa_jax.inference import photos as photographs
 from fiqa_jax.inference.inputs import Found, Item
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Judged, Predictor
+from fiqa_jax.inference.run_shards import Shard
 from fiqa_jax.maps import map_files
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import Row
@@ -60,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--calibration", default="", metavar="FILE", help=told)
     told = "what runs the model: jax, or onnx (onnxruntime on the CPU; extra export)"
     p.add_argument("--engine", choices=("jax", "onnx"), default="jax", help=told)
+    told = "judge share I of N, as on one of N machines; fiqa merge makes one run of them"
+    p.add_argument("--shard", type=Shard.parse, default=None, metavar="I/N", help=told)
     p.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT")
     return p
 
@@ -82,11 +85,14 @@ def run(args: argparse.Namespace) -> int:
     """
     photographs.check(args)
     out = Path(args.output or default_output(args.inputs))
+    out = out / run_shards.FOLDER / args.shard.name if args.shard else out
     if (out / LOG).exists() and not args.resume:
-        if args.output:
+        if args.output and not args.shard:
             raise RunError(f"{out / LOG} is there: go on with --resume, or give another --output")
         _same_inputs(out, args)
-    found = inputs.gather(args.inputs, recursive=args.recursive)
+    found, share = inputs.gather(args.inputs, recursive=args.recursive), {}
+    if args.shard:
+        found, share = args.shard.of(found)
     items = found.items
     began = time.monotonic()
     batch = min(args.batch, len(items))
@@ -95,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{predictor.name}: {predictor.licence}", file=sys.stderr)
     with lock.held(out):
         atomic.clean(out)
-        rows, new = _rows(out, predictor, found, args)
+        rows, new = _rows(out, predictor, found, args, share)
         page = judged_page.write(out)
     text = summary(rows, new, time.monotonic() - began, found.folders)
     print(plain_text.printable(text))
@@ -106,14 +112,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rows(
-    out: Path, predictor: Predictor, found: Found, args: argparse.Namespace
+    out: Path,
+    predictor: Predictor,
+    found: Found,
+    args: argparse.Namespace,
+    share: Mapping[str, Any],
 ) -> tuple[list[Row], int]:
     """All rows, and how many of them are new.
 
     Those of the inputs come first and in their order, then what their folders hold besides.
     """
     items = found.items
-    done = _begin(out, predictor, args)
+    done = _begin(out, predictor, args, share)
     todo = [item for item in items if item.id not in done]
     if len(todo) < len(items):
         print(f"{out}: {len(items) - len(todo)} of {len(items)} are judged, going on", flush=True)
@@ -169,10 +179,12 @@ def _same_inputs(out: Path, args: argparse.Namespace) -> None:
         )
 
 
-def _begin(out: Path, predictor: Predictor, args: argparse.Namespace) -> dict[str, Row]:
+def _begin(
+    out: Path, predictor: Predictor, args: argparse.Namespace, share: Mapping[str, Any]
+) -> dict[str, Row]:
     """Rows of an earlier run by id, without those of files not read, which get a new try."""
     now: dict[str, Any] = {"model": predictor.name, "allow_frame": args.allow_frame}
-    now |= {"maps": args.maps, "ids": "below the input"}
+    now |= {"maps": args.maps, "ids": "below the input", **share}
     log = out / LOG
     rows = schema.resume_jsonl(log)
     if rows and (out / RUN).is_file():

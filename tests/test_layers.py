@@ -58,6 +58,7 @@ COMMANDS = {
     "explain",
     "export",
     "main",
+    "merge",
     "predict",
     "serve",
     "verify",

@@ -21,6 +21,8 @@ from input_pipeline import synthetic
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = {page: page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+HAVE_PARSERS = ("predict", "calibrate", "report", "explain", "aggregate")
+HAVE_PARSERS += ("enhancement", "export", "merge", "serve")
 SMALL = ("count=40", "side=48", "driver=threads")
 
 
@@ -72,7 +74,7 @@ def test_every_command_names_what_is_there(page):
             assert words[1] in cli.COMMANDS, words
             module = cli.COMMANDS[words[1]][0]
             flags = [word.split("=")[0] for word in words[2:] if word.startswith("--")]
-            if words[1] in ("predict", "calibrate", "report", "explain", "aggregate"):
+            if words[1] in HAVE_PARSERS:
                 known = importlib.import_module(module).parser().format_help()
                 assert [flag for flag in flags if flag not in known] == [], words
         else:

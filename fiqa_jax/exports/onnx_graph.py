@@ -39,7 +39,7 @@ class Value:
     """
 
     def __init__(self, known: Any = None, name: str = "", whole: bool = True) -> None:
-        self.known = None if known is None else np.asarray(known)
+        self.known: Any = None if known is None else np.asarray(known)
         self.name = name
         self.whole = whole
 
@@ -142,7 +142,8 @@ class Graph:
         def value(variable: Any) -> Value:
             if not isinstance(variable, core.Literal):
                 return known[variable]
-            return Value(np.asarray(variable.val, variable.aval.dtype))
+            aval: Any = variable.aval
+            return Value(np.asarray(variable.val, aval.dtype))
 
         for equation in jaxpr.eqns:
             given = [value(v) for v in equation.invars]

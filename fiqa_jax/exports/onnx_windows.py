@@ -59,7 +59,7 @@ def _window(graph: Graph, equation: Any, given: list[Value]) -> list[Value]:
             raise ExportError("windows that start at another number: export as stablehlo")
     x = _turn(graph, graph.full(given[0], equation.invars[0].aval.shape), (0, 3, 1, 2))
     (top, bottom), (left, right) = params["padding"][1:3]
-    how = {
+    how: dict[str, Any] = {
         "kernel_shape": [*sizes[1:3]],
         "strides": [*steps[1:3]],
         "pads": [top, left, bottom, right],

@@ -51,7 +51,7 @@ def judge(
       encoder: of a model that comes without: a file, a folder or an id on the Hugging Face hub.
 
     Returns:
-      A row (dict) a photograph, in order: status, quality, p_..., score (higher = worse),
+      A row (dict) a photograph, in order: status, quality, probabilities, score (higher = worse),
       bad_area, reasons, advice, decision (accept | review | recapture), ...; see
       `fiqa_jax.predictions.schema`. Arrays and bytes get the ids '#0', '#1', ... by their place.
 

@@ -234,9 +234,10 @@ def load(
             given["features"] = front.apply(front.variables, image)
         return method.predict(variables, given)
 
+    run: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = predict
     if engine == "onnx":
-        predict = onnx_file.session(onnx_file.convert(program, inputs(config), {}))
-    return Model(config, variables, predict, program, tuple(trust))
+        run = onnx_file.session(onnx_file.convert(program, inputs(config), {}))
+    return Model(config, variables, run, program, tuple(trust))
 
 
 def _encoder(config: Mapping[str, Any], directory: Path, given: str) -> encoders.Encoder:

@@ -7,7 +7,7 @@ are refused, so that no web site can use the judge of whoever visits it.
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from importlib import resources
 from typing import Any
 
@@ -176,7 +176,7 @@ async def _photos(request: Request) -> list[tuple[str, bytes]]:
     return found
 
 
-async def _limited(request: Request) -> AsyncIterator[bytes]:
+async def _limited(request: Request) -> AsyncGenerator[bytes, None]:
     said = request.headers.get("content-length", "0")
     seen = int(said) if said.isdecimal() else 0
     text = f"more than {MOST_BYTES // 2**20} MB at a time; send fewer photographs"

@@ -16,11 +16,12 @@ function show(row) {
   if (row.quality) facts.push("grade " + row.quality);
   if (typeof row.score === "number") facts.push("score " + row.score.toFixed(2) + " (0 good, 1 bad)");
   part(".facts").textContent = facts.join(", ");
-  for (const reason of (row.reasons || row.error || "").split("; ").filter(Boolean)) {
+  const reasons = row.error ? [row.error] : (row.reasons || "").split("; ").filter(Boolean);
+  for (const reason of reasons) {
     part("ul").appendChild(document.createElement("li")).textContent = reason;
   }
   part(".advice").textContent = row.advice || "";
-  if (row.picture) part(".photo").src = row.picture; else part(".picture").hidden = true;
+  if (row.picture) part(".photo").src = row.picture; else card.classList.add("alone");
   if (row.map) {
     const veil = part(".veil"), slider = part("input");
     veil.src = row.map;

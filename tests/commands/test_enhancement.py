@@ -55,7 +55,8 @@ def test_lost_and_lonely_photographs_are_counted_and_written(tmp_path, capsys):
     assert "1 photographs without a partner, left out" in text
     assert "1 pairs could not be judged before, left out" in text
     assert "1 could not be judged after: counted as rejects" in text
-    rows = {(r["score"], r["when"]): r for r in csv.DictReader(out.open())}
+    with out.open(newline="") as file:
+        rows = {(r["score"], r["when"]): r for r in csv.DictReader(file)}
     assert float(rows["spoilt", "after"]["value"]) == 1
     assert float(rows["conversion_rate", "after"]["value"]) == 1
     assert rows["conversion_rate", "after"]["photographs"] == "2"

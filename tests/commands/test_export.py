@@ -1,14 +1,19 @@
 """fiqa export: both formats beside Flax, here and in a fresh process; a mismatch leaves nothing."""
 
+import contextlib
+import io
 import json
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fiqa_jax import export, predict
-from fiqa_jax.exports import comparison, onnx_file, stablehlo
+from fiqa_jax import cli, export, predict
+from fiqa_jax.exports import equality, onnx_file, stablehlo
 from fiqa_jax.inference import model_dir
 from fiqa_jax.pretrained import shipped
 from input_pipeline import sums
@@ -29,17 +34,59 @@ assert not [name for name in sys.modules if name.startswith("fiqa_jax")]
 """
 
 
-@pytest.mark.parametrize("name", ["efiqa", "fundus"])
-def test_an_exported_folder_holds_what_a_user_needs(name, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert export.main([name, "--format", "onnx", "--output", str(out)]) == 0
-    assert "compared on 4 photographs: largest difference" in capsys.readouterr().out
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "export.md"
+
+
+@pytest.fixture(scope="module")
+def page_run(tmp_path_factory):
+    """The folder in which the commands of docs/export.md were run, and what they printed."""
+    here = tmp_path_factory.mktemp("export")
+    lines = re.findall(r"^    fiqa (export .*)$", PAGE.read_text(), re.MULTILINE)
+    printed = io.StringIO()
+    with contextlib.chdir(here), contextlib.redirect_stdout(printed):
+        for line in lines:
+            assert cli.main(shlex.split(line)) == 0
+    return here, printed.getvalue()
+
+
+def test_the_page_shows_what_the_commands_print(page_run):
+    text = PAGE.read_text()
+    shown = text[text.index("    fundus-onnx/") :].split("\n\n")[0]
+    numbers = re.compile(r"[\d.]+ MB|\de-\d+")
+    expected, seen = (numbers.sub("N", one.strip()) for one in (page_run[1], shown))
+    assert re.sub(r"^    ", "", seen, flags=re.MULTILINE) == expected
+
+
+def test_the_python_of_the_page_runs(page_run, monkeypatch):
+    from PIL import Image
+
+    from input_pipeline import synthetic
+
+    monkeypatch.chdir(page_run[0])
+    Image.fromarray(synthetic.draw(3, 256, "a").image).save("eye.jpg")
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
+        side = json.loads(Path("fundus-onnx/export.json").read_text())["data"]["side"]
+        assert f'read_photo("eye.jpg", {side})' in block or "photo" not in block
+        if "efiqa-stablehlo" in block:
+            side = json.loads(Path("efiqa-stablehlo/export.json").read_text())["data"]["side"]
+            names["given"] = {
+                "image": np.zeros((1, side, side, 3), np.uint8),
+                "fov": np.ones((1, side, side), np.uint8),
+                "field_px": np.ones(1, np.float32),
+            }
+        exec(block, names)
+        assert len(names["outputs"]) >= 1
+
+
+def test_an_exported_folder_holds_what_a_user_needs(page_run):
+    out = page_run[0] / "fundus-onnx"
     about = json.loads((out / "export.json").read_text())
-    config = model_dir.read_config(shipped.find(name))
-    assert about["model"] == shipped.model_name(name)
+    config = model_dir.read_config(shipped.find("fundus"))
+    assert about["model"] == shipped.model_name("fundus")
     assert about["thresholds"] == config["thresholds"]
-    assert about["compared"]["largest_difference"] < comparison.TOLERANCE
-    assert (out / "LICENSE").is_file() == (shipped.FOLDER / name / "LICENSE").is_file()
+    assert about["compared"]["largest_difference"] < equality.TOLERANCE
+    assert (out / "LICENSE").is_file()
     assert list(sums.problems(out)) == []
     run = onnx_file.session((out / "model.onnx").read_bytes())
     side = about["data"]["side"]
@@ -74,30 +121,31 @@ def test_a_disk_that_is_full_leaves_nothing(tmp_path, capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(sums, "write", full)
+    same = lambda model, kind, name: (b"file", model.predict)  # noqa: E731
+    monkeypatch.setattr(export, "made", same)
     out = tmp_path / "out"
     assert export.main(["efiqa", "--format", "onnx", "--output", str(out)]) == 1
     assert "No space left" in capsys.readouterr().err
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_stablehlo_in_a_fresh_process_without_this_package(tmp_path):
-    out = tmp_path / "out"
-    assert export.main(["efiqa", "--format", "stablehlo", "--output", str(out)]) == 0
+def test_stablehlo_in_a_fresh_process_without_this_package(page_run, tmp_path):
+    out = page_run[0] / "efiqa-stablehlo"
     model = model_dir.load("efiqa")
     (batch, _) = export.examples(model)
     given, found = tmp_path / "given.npz", tmp_path / "found.npz"
     np.savez(given, **batch)
     arguments = [str(out / "model.stablehlo"), str(given), str(found)]
     subprocess.run([sys.executable, "-c", FRESH, *arguments], check=True, cwd=tmp_path)
-    comparison.check(model.predict(batch), dict(np.load(found)), "fresh process")
+    equality.check(model.predict(batch), dict(np.load(found)), "fresh process")
 
 
 def test_outputs_are_compared_by_name_shape_and_number():
     here = {"score": np.zeros(3)}
-    assert comparison.largest_difference(here, {"score": np.full(3, 0.25)}) == 0.25
+    assert equality.largest_difference(here, {"score": np.full(3, 0.25)}) == 0.25
     for wrong in ({"map": np.zeros(3)}, {"score": np.zeros(2)}, {"score": np.full(3, np.nan)}):
         with pytest.raises(ValueError, match="output"):
-            comparison.largest_difference(here, wrong)
+            equality.largest_difference(here, wrong)
 
 
 @pytest.mark.slow
@@ -112,8 +160,8 @@ def test_fifty_real_photographs(name, shared_data):
     hlo = stablehlo.loaded(stablehlo.convert(model.program, given))
     for batch in batches:
         expected = model.predict(batch)
-        comparison.check(expected, onnx(batch), "onnx")
-        comparison.check(expected, hlo(batch), "stablehlo")
+        equality.check(expected, onnx(batch), "onnx")
+        equality.check(expected, hlo(batch), "stablehlo")
 
 
 def test_predict_by_onnxruntime_gives_the_rows_of_jax(tmp_path):

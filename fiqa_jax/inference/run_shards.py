@@ -1,0 +1,136 @@
+"""Shares of a run over many machines: which photographs each judges, and one run of them all.
+
+Share i of n takes every n-th photograph of the list that the inputs give, from the i-th on, and
+leaves a judged folder of its own, OUT/shards/i-of-n. Nothing is agreed on between the machines.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from fiqa_jax.inference.inputs import Found
+from fiqa_jax.inference.photos import RunError
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.schema import Row
+from input_pipeline.tables import folders
+
+FOLDER, RUN = "shards", "run.json"
+_NAME = re.compile(r"(\d+)-of-(\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Share `place` (from 1) of `count`."""
+
+    place: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """From '2/8'; raises argparse's error for anything else."""
+        found = re.fullmatch(r"(\d+)/(\d+)", text)
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            raise argparse.ArgumentTypeError(f"{text!r}: expected I/N with I from 1 to N, as 2/8")
+        return cls(int(found[1]), int(found[2]))
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.place}-of-{self.count}"
+
+    def of(self, found: Found) -> tuple[Found, dict[str, Any]]:
+        """Its share of a run, and what run.json says of it; other files go to the first.
+
+        Raises:
+          RunError: there are fewer photographs than shares.
+        """
+        total = len(found.items)
+        if total < self.count:
+            raise RunError(f"{total} photographs are fewer than {self.count} shards: ask for less")
+        ids = "\n".join(item.id for item in found.items)
+        digest = hashlib.sha256(ids.encode()).hexdigest()
+        share = dataclasses.replace(
+            found,
+            items=found.items[self.place - 1 :: self.count],
+            others=found.others if self.place == 1 else (),
+        )
+        told = {"shard": f"{self.place}/{self.count}", "photographs": total, "ids_sha256": digest}
+        return share, told
+
+
+@dataclasses.dataclass(frozen=True)
+class Joined:
+    """Shares that make one run.
+
+    Attributes:
+      folders: of the shares, in their order.
+      rows: of all photographs in the order of the inputs, then what the folders hold besides.
+      columns: of the tables.
+      run: run.json without what is a share's own.
+    """
+
+    folders: list[Path]
+    rows: list[Row]
+    columns: list[str]
+    run: dict[str, Any]
+
+
+def joined(out: Path) -> Joined:
+    """Reads OUT/shards and checks that nothing is missing, twice or of another run.
+
+    Raises:
+      RunError: says which share lacks what, and the command that goes on with it.
+    """
+    places = {}
+    for path in (out / FOLDER).glob("*"):
+        if found := _NAME.fullmatch(path.name):
+            places[int(found[1]), int(found[2])] = path
+    counts = {count for _, count in places}
+    if len(counts) != 1:
+        seen = ", ".join(sorted(path.name for path in places.values())) or "nothing"
+        raise RunError(f"{out / FOLDER}: expected the shards of one run, found {seen}")
+    (count,) = counts
+    if lacking := [f"{i}/{count}" for i in range(1, count + 1) if (i, count) not in places]:
+        raise RunError(f"{out}: shards {', '.join(lacking)} have not begun: start them")
+    folders_ = [places[i, count] for i in range(1, count + 1)]
+    runs = [json.loads((path / RUN).read_bytes()) for path in folders_]
+    shared = [{k: v for k, v in run.items() if k not in ("shard", "began_in")} for run in runs]
+    for path, run in zip(folders_, shared, strict=True):
+        if changed := [key for key in {**shared[0], **run} if run.get(key) != shared[0].get(key)]:
+            raise RunError(
+                f"{path} and {folders_[0]} are no shares of one run: {', '.join(changed)} differ. "
+                "Judge the shards again with the same photographs, model and flags"
+            )
+    total = runs[0]["photographs"]
+    parts: list[list[Row]] = []
+    others: list[Row] = []
+    for i, path in enumerate(folders_):
+        rows = _rows(path, len(range(i, total, count)), f"{i + 1}/{count}")
+        parts.append([row for row in rows if row["status"] != "skipped"])
+        others += [row for row in rows if row["status"] == "skipped"]
+    rows = [parts[k % count][k // count] for k in range(total)] + others
+    run = {k: v for k, v in runs[0].items() if k != "shard"}
+    columns = list(schema.read_rows(folders_[0] / "predictions.csv")[0])
+    return Joined(folders_, rows, columns, run)
+
+
+def _rows(path: Path, expected: int, again: str) -> list[Row]:
+    """Typed rows of a share in the order of its table, which is written at its end.
+
+    Raises:
+      RunError: it has not come to its end.
+    """
+    typed = {row["id"]: row for row in schema.resume_jsonl(path / folders.JUDGED)}
+    photographs = sum(row["status"] != "skipped" for row in typed.values())
+    table = path / "predictions.csv"
+    order = [row["id"] for row in schema.read_rows(table)] if table.is_file() else []
+    if photographs != expected or {*order} != {*typed}:
+        raise RunError(
+            f"{path}: {photographs} of {expected} photographs are judged, and its end was not "
+            f"reached; start --shard {again} again, it goes on where it stopped"
+        )
+    return [typed[name] for name in order]

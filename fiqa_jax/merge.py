@@ -1,0 +1,76 @@
+"""One judged folder of the shares that `fiqa predict --shard I/N` left.
+
+    fiqa predict photos/ --shard 1/8
+    ...
+    fiqa merge photos-judged
+
+Every photograph must be there once, judged by the same model with the same flags. The rows come in
+the order of the inputs, as of one run; the report is made of them all.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fiqa_jax import command
+from fiqa_jax.inference import photos, run_shards
+from fiqa_jax.maps import map_files
+from fiqa_jax.predictions import schema
+from fiqa_jax.report.judged import judged_page, thumbnails
+from input_pipeline import atomic, lock
+from input_pipeline.tables import folders
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; see the module's docstring."""
+    p = argparse.ArgumentParser("fiqa merge", description=__doc__.split("\n", 1)[0])
+    told = "output of the shares: the folder that holds shards/"
+    p.add_argument("folder", metavar="DIR", help=told)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    args = parser().parse_args(argv)
+    return command.run("merge", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Joins the shares and writes what predict writes.
+
+    Returns:
+      The exit status of a run over all the photographs, see `command.of_files`.
+
+    Raises:
+      RunError: a share that is missing, unfinished or of another run; nothing is written then.
+      lock.InUseError: a share is being judged.
+    """
+    out = Path(args.folder)
+    found = run_shards.joined(out)
+    with lock.held(out):
+        for folder in found.folders:
+            with lock.held(folder):
+                for name in (thumbnails.FOLDER, photos.MAPS):
+                    if (folder / name).is_dir():
+                        shutil.copytree(folder / name, out / name, dirs_exist_ok=True)
+        if (out / photos.MAPS).is_dir():
+            map_files.table(out / photos.MAPS, out / photos.REGIONS)
+        schema.write_jsonl(out / folders.JUDGED, found.rows)
+        schema.write_csv(out / "predictions.csv", found.rows, found.columns)
+        text = json.dumps(found.run, indent=1) + "\n"
+        atomic.write(out / run_shards.RUN, text.encode())
+        page = judged_page.write(out)
+    judged = [row for row in found.rows if row["status"] != "skipped"]
+    failed = sum(row["status"] == "error" for row in judged)
+    print(
+        f"{len(judged)} photographs of {len(found.folders)} shards, {failed} of them could not be "
+        f"read\n\nreport  {page}\ntable   {out / 'predictions.csv'}"
+    )
+    return command.of_files(failed, len(judged))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
