@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax import merge, predict
+from fiqa_jax import cli, merge, predict
 from fiqa_jax.inference import model_dir, predictor
 from fiqa_jax.inference.model_dir import Model
 from input_pipeline.photo.reader import Photo
@@ -155,3 +156,17 @@ def test_a_share_that_is_none(here, wrong, capsys):
 def test_more_shares_than_photographs(here, capsys):
     assert predict.main(arguments("parts", "--shard", "1/99")) == 1
     assert "12 photographs are fewer than 99 shards" in capsys.readouterr().err
+
+
+def test_the_page_shows_what_merging_prints(here, capsys):
+    page = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
+    text = page.read_text()
+    lines = re.findall(r"^    fiqa (predict .*--shard (\d)/\d|merge .*)$", text, re.MULTILINE)
+    assert len(lines) == 2
+    for i in (1, 2, 3):
+        given = re.sub(r"--shard \S+", f"--shard {i}/3", lines[0][0])
+        cli.main([*shlex.split(given), "--model", "model"])
+    capsys.readouterr()
+    cli.main(shlex.split(lines[1][0]))
+    shown = text[text.index("    12 photographs of 3") :].split("\n\nWhere")[0]
+    assert re.sub(r"^    ", "", shown, flags=re.MULTILINE) == capsys.readouterr().out.rstrip()

@@ -4,17 +4,21 @@ import http.client
 import io
 import json
 import os
+import re
+import shlex
 import shutil
 import socket
+import subprocess
 import threading
 import time
 import uuid
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax import serve
+from fiqa_jax import cli, serve
 from fiqa_jax.inference import predictor
 from fiqa_jax.inference.model_dir import Model
 from input_pipeline.photo.reader import Photo
@@ -255,3 +259,42 @@ def test_a_person_drops_photographs_and_looks(server, tmp_path):
         assert veil.evaluate("i => i.style.opacity") == "0"
         browser.close()
     assert wrong == []
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "serve.md"
+
+
+def test_the_page_shows_what_the_command_prints(monkeypatch, capsys):
+    class Loaded:
+        name = "efiqa@00000000"
+        licence = ""
+
+        def __init__(self, *given, **known):
+            pass
+
+        def __call__(self, source):
+            pass
+
+    monkeypatch.setattr(predictor, "Predictor", Loaded)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self: None)
+    text = PAGE.read_text()
+    (line,) = re.findall(r"^    fiqa (serve.*)$", text, re.MULTILINE)
+    assert cli.main(shlex.split(line)) == 0
+    shown = text[text.index("    the model is compiled") :].split("\n\n")[0]
+    shown = re.sub(r"^    ", "", shown, flags=re.MULTILINE)
+    name = re.compile(r"\w+@[0-9a-f]{8}")
+    assert name.sub("MODEL", shown) == name.sub("MODEL", capsys.readouterr().out.rstrip())
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not here")
+def test_the_curl_of_the_page_gets_what_it_shows(server, tmp_path):
+    text = PAGE.read_text()
+    (line,) = re.findall(r"^    (curl .*) \| python -m json.tool$", text, re.MULTILINE)
+    (tmp_path / "101_right.jpg").write_bytes(picture(10))
+    line = line.replace(":8000/", f":{server}/")
+    done = subprocess.run(shlex.split(line), cwd=tmp_path, capture_output=True, check=True)
+    (shown,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    found, expected = json.loads(done.stdout), json.loads(shown)
+    assert found.keys() == expected.keys()
+    assert found["rows"][0].keys() == expected["rows"][0].keys()
+    assert found["rows"][0]["id"] == expected["rows"][0]["id"] == "101_right.jpg"
