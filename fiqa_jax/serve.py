@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     """
     hosts = allowed(args.host, args.name)
     try:
-        import multipart  # noqa: F401
+        import python_multipart  # noqa: F401
         import uvicorn
 
         from fiqa_jax.serving.app import application
