@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> None:
         application(predictor, hosts),
         host=args.host,
         port=args.port,
+        log_config=None,  # its warnings and errors go to stderr as those of other libraries do
         log_level="warning",
         access_log=False,  # names of files are nobody's business
         server_header=False,
