@@ -176,7 +176,7 @@ def test_config_is_found_in_the_package(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("flag", "says"),
     [
-        ("data.pathh=x", "no pathh in config.data (did you mean path?); there are base, "),
+        ("data.pathh=x", "no pathh in config.data (did you mean path?); there are allow_frame, "),
         ("daat.path=x", "no daat in config (did you mean data?)"),
         ("stage.nobody.optim.lr=1", "no nobody in config.stage; there are "),
         ("stage.student.data.sid=8", "no sid in config.stage.student.data (did you mean side?)"),
