@@ -208,7 +208,8 @@ class Graph:
             self.add("Identity", self.full(value, aval.shape), name=name)
             ends.append(self._info(name, aval))
         starts = [self._info(name, aval) for name, aval in inputs.items()]
-        stored = list(self.constants.values())
+        used = {name for node in self.nodes for name in node.input}
+        stored = [one for one in self.constants.values() if one.name in used]
         graph = self._helper.make_graph(self.nodes, "fiqa", starts, ends, stored)
         opset = [self._helper.make_opsetid("", OPSET)]
         model = self._helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
