@@ -1,6 +1,6 @@
 """One copy of a good photograph with defects as they are, and what can still be seen of it.
 
-The engine (`synthetic.defects`) works at twice the side that is asked for. Then the copy is brought
+The engine (`synthetic.defects`) works at the side that is asked for. Most copies are then brought
 to the size of a field as files have it, saved as a JPEG of random quality and read again, as any
 photograph is.
 """
@@ -22,15 +22,14 @@ from input_pipeline.synthetic import defects, truth
 from input_pipeline.synthetic.defects import CAUSES, CONTROLS, KINDS, Item, Prepared, apply, prepare
 from input_pipeline.tables.examples import QUALITY, Arrays
 
-TIMES = 2  # the engine's side is this times the side of an example
-CELL = 4  # pixels of a cell of the map in an example
+CELLS = 32  # of the map, along a side
 GOOD = 0.35  # share of copies to which nothing happens that should matter
-SMALL_FIELDS = (110, 256)  # pixels; smaller fields than the engine's, enlarged again when read
-LARGE_FIELDS = (256, 1024)  # pixels; cannot be told apart at the engine's side
-QUALITIES = (50, 95)  # of JPEG, both included
+UNSAVED = 0.3  # share of copies that stay as the engine gives them
+FIELDS = (110, 1024)  # pixels across the field of a saved copy; small ones are enlarged when read
+QUALITIES = (60, 95)  # of JPEG, both included
 # Share of the field below `truth.USABLE` by one cause from which on the defect has its label.
 EXTENT = {"illumination": 0.2, "sharpness": 0.2, "contrast": 0.2, "covered": 0.05}
-_VERSION = 1  # raised whenever the same photograph would give other copies
+_VERSION = 2  # raised whenever the same photograph would give other copies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +59,7 @@ class DefectsReader:
 
         Returns:
           'image' `[S, S, 3] uint8`, 'fov' `[S, S] uint8`, 'field_px' `[] float32`, 'map' and
-          'cause' `[S/4, S/4] uint8` (codes of `truth`; 0 for none, then those of `CAUSES`),
+          'cause' `[32, 32] uint8` (codes of `truth`; 0 for none, then those of `CAUSES`),
           'quality' and 'ungradable' `[] int32`, 'details' `[4] int8` in the order of
           `truth.DETAILS`.
 
@@ -72,12 +71,11 @@ class DefectsReader:
         rng = np.random.default_rng([self.seed, item.number, *name])
         done = apply(prepared, plan(rng), int(rng.integers(2**31)))
         field = (prepared.base.scene.fov > 0).astype(np.uint8)
-        image, size = saved(done.image, rng, self.photo.side)
-        fov = field[::TIMES, ::TIMES]
+        image, size = saved(done.image, rng)
         grade = truth.quality(done.visibility)
         return {
-            "image": image * fov[..., None],
-            "fov": fov,
+            "image": image * field[..., None],
+            "fov": field,
             "field_px": np.asarray(size, np.float32),
             "map": truth.codes(done.visibility),
             "cause": (done.cause + 1).astype(np.uint8),
@@ -118,31 +116,38 @@ def plan(rng: np.random.Generator) -> list[Item]:
     ]
     good = rng.random() < GOOD
     count = int(rng.integers(2)) if good else int(rng.choice((1, 2, 3), p=(0.5, 0.35, 0.15)))
-    for kind in rng.choice(list(KINDS), count, replace=False):
+    for kind in rng.choice(list(KINDS), count, replace=False, p=_shares()):
         severity = rng.uniform(0.05, 0.3) if good else rng.uniform(0.3, 1)
         area = 1.0 if rng.random() < 0.6 else rng.uniform(0.2, 0.8)
         out.append(Item(str(kind), float(severity), int(rng.integers(2**31)), float(area)))
     return out
 
 
-def saved(image: np.ndarray, rng: np.random.Generator, side: int) -> tuple[np.ndarray, float]:
+@functools.cache
+def _shares() -> list[float]:
+    """Share of each of `KINDS`: half the same for all, half so that causes are equally frequent."""
+    causes = [kind.cause for kind in KINDS.values()]
+    return [0.5 / len(KINDS) + 0.5 / (len(CAUSES) * causes.count(c)) for c in causes]
+
+
+def saved(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """The picture as a file of some size and quality gives it, and the field's pixels in the file.
 
     Args:
-      image: `[n * side, n * side, 3] uint8`.
+      image: `[S, S, 3] uint8`.
       rng: decides.
-      side: pixels of the result.
 
     Returns:
-      `[side, side, 3] uint8`, and the field's width in pixels of the file.
+      `[S, S, 3] uint8`, and the field's width in pixels of the file.
     """
-    small = rng.random() < 0.6
-    low, high = SMALL_FIELDS if small else LARGE_FIELDS
-    size = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    width = min(round(size), image.shape[0])
-    picture = Image.fromarray(image)
-    if width < image.shape[0]:
-        picture = picture.resize((width, width), Image.Resampling.BICUBIC)
+    side = image.shape[0]
+    if rng.random() < UNSAVED:
+        return image, float(rng.uniform(side, max(side, FIELDS[1])))
+    size = float(np.exp(rng.uniform(*np.log(FIELDS))))
+    picture, width = Image.fromarray(image), min(round(size), side)
+    if width < side:
+        shrink = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
+        picture = picture.resize((width, width), shrink[rng.integers(len(shrink))])
     data = io.BytesIO()
     quality = int(rng.integers(QUALITIES[0], QUALITIES[1] + 1))
     picture.save(data, "JPEG", quality=quality, subsampling=int(rng.choice((0, 2))))
@@ -181,7 +186,6 @@ def _engine() -> str:
 @functools.lru_cache(maxsize=2)
 def _prepared(reader: PhotoReader, path: str, vessels: str) -> Prepared:
     """A photograph ready for defects, kept for its next copies."""
-    large = dataclasses.replace(reader, side=TIMES * reader.side)
-    photo = large.open(path)
+    photo = reader.open(path)
     drawn = mask_drawing.read_vessels(vessels, photo)[0] if vessels else None
-    return prepare(photo.image, photo.fov, drawn, CELL * TIMES)
+    return prepare(photo.image, photo.fov, drawn, reader.side // CELLS)

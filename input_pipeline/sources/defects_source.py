@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from input_pipeline.sources import csv_source, prerendered
-from input_pipeline.sources.defects_reader import Copy, DefectsReader
+from input_pipeline.sources.defects_reader import CELLS, Copy, DefectsReader
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables import codes as words
 from input_pipeline.tables import mask_files
@@ -29,10 +29,12 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
       PhotoError: a photograph or mask cannot be read.
     """
     del require_labels
-    if data["modality"] != "fundus" or data["side"] % 4 or data["copies"] < 1:
+    side = data["side"]
+    if data["modality"] != "fundus" or side % CELLS or side < 4 * CELLS or data["copies"] < 1:
         raise TableError(
-            "defects are those of colour fundus photographs: data.modality 'fundus', data.side a "
-            "multiple of 4 and data.copies at least 1"
+            f"defects are those of colour fundus photographs, got data.modality "
+            f"{data['modality']!r}, data.side {side}, data.copies {data['copies']}: expected "
+            f"'fundus', a multiple of {CELLS} from {4 * CELLS} on, and at least 1"
         )
     columns = words.as_pairs(data["columns"], "data.columns")
     own = {purpose: name for purpose, name in columns.items() if purpose != "vessels"}
