@@ -11,15 +11,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax.maps import cell_measures
+from fiqa_jax.models import cell_measures
 from input_pipeline.photo.reader import read_photo
 from input_pipeline.sources import mask_drawing
 from input_pipeline.synthetic import defects
 from input_pipeline.synthetic.defects import CONTROLS, KINDS, Item, protocol
 
+_measures = jax.jit(cell_measures.measures)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 
@@ -123,7 +125,7 @@ def make(photo: Photograph, folder: Path, train: int, every: int) -> Path:
     for k, items in enumerate(mixtures(photo.number, train)):
         jobs.append((False, "+".join(i.kind for i in items), items, 1000 + k))
     done = [defects.apply(base, items, seed) for _, _, items, seed in jobs]
-    cells = [cell_measures.measures(one.image, shot.fov, protocol.CELLS) for one in done]
+    cells = [_measures(one.image[None] / np.float32(255), shot.fov[None])[0] for one in done]
     draft = folder / f".{file.name}"
     with draft.open("wb") as out:
         np.savez(

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from fiqa_jax.benchmark import defect_scores
+from fiqa_jax.benchmark import defect_fit, defect_scores
 from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.benchmark.defect_scores import Score
 from fiqa_jax.benchmark.map_kinds import in_batches
 from fiqa_jax.inference import model_dir
-from fiqa_jax.maps import cell_measures
-from fiqa_jax.methods import cell_visibility
+from fiqa_jax.models import cell_measures
 
 PLACE = {name: k for k, name in enumerate(cell_measures.NAMES)}
 LEVELS = (0, 1, 2)  # of the pyramid
@@ -86,46 +85,29 @@ def chosen(sets: Sequence[Copies], scales: Sequence[Score]) -> Score:
 
 
 def fitted(
-    sets: Sequence[Copies], settings: cell_visibility.Settings, without: Sequence[str] = ()
+    sets: Sequence[Copies], settings: defect_fit.Settings, without: Sequence[str] = ()
 ) -> Score:
-    """The map of `cell_visibility`, for every camera fitted to the other cameras.
+    """The map of the network of cells, for every camera fitted to the other cameras.
 
     Args:
       sets: copies of all photographs; settings: of the fit.
       without: copies with any of these kinds are left out of training.
+
+    Raises:
+      ValueError: one camera only.
     """
-    models = {}
-    for camera in sorted({one.camera for one in sets}):
-        train = [one for one in sets if one.camera != camera]
-        if train:
-            models[camera] = cell_visibility.fit(*gathered(train, without), settings)
-    if not models:
+    cameras = sorted({one.camera for one in sets})
+    if len(cameras) < 2:
         raise ValueError("one camera only: nothing to train on that is not tested; give another")
-    return lambda copies, k: (
-        1 - models[copies.camera].visibility(copies.cells[k].astype(np.float32))
-    )
-
-
-def gathered(
-    sets: Sequence[Copies], without: Sequence[str] = ()
-) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]:
-    """Cells `[N, F]`, visibility `[N]` and weight `[N]` of all copies; cameras count alike."""
-    cells, seen, weight = [], [], []
-    for one in sets:
-        share = 1 / sum(other.camera == one.camera for other in sets)
-        for k, kind in enumerate(one.kind):
-            if set(str(kind).split("+")) & set(without):
-                continue
-            known = ~np.isnan(one.visibility[k])
-            cells.append(one.cells[k][known])
-            seen.append(one.visibility[k][known])
-            weight.append(np.full(int(known.sum()), share / max(int(known.sum()), 1)))
-    weights = np.concatenate(weight)
-    return (
-        np.concatenate(cells),
-        np.concatenate(seen),
-        (weights / weights.mean()).astype(np.float32),
-    )
+    maps: dict[tuple[Path, int], NDArray[Any]] = {}
+    for camera in cameras:
+        other = [one for one in sets if one.camera != camera]
+        mapped = defect_fit.fit(*defect_fit.gathered(other, without), settings)
+        for one in (one for one in sets if one.camera == camera):
+            tested = np.flatnonzero(one.test)
+            made = mapped(one.cells[tested])
+            maps |= {(one.file, int(k)): m for k, m in zip(tested, made, strict=True)}
+    return _kept(maps)
 
 
 def of_models(models: Mapping[str, Path], sets: Sequence[Copies]) -> dict[str, Score]:

@@ -18,16 +18,15 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from fiqa_jax.benchmark import defect_copies, defect_maps, defect_scores
+from fiqa_jax.benchmark import defect_copies, defect_fit, defect_maps, defect_scores
 from fiqa_jax.benchmark.defect_copies import Copies
-from fiqa_jax.methods import cell_visibility
 from input_pipeline import atomic
 from input_pipeline.synthetic.defects import KINDS, protocol
 
-FITTED = "measured cells"
+FITTED = "network of cells"
 
 
-def left_out(sets: Sequence[Copies], settings: cell_visibility.Settings) -> list[defect_scores.Row]:
+def left_out(sets: Sequence[Copies], settings: defect_fit.Settings) -> list[defect_scores.Row]:
     """Rows of the fitted map where neither the camera nor the family of the kind was trained on."""
     out: list[defect_scores.Row] = []
     for family in sorted({kind.family for kind in KINDS.values()}):
@@ -63,10 +62,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--workdir", required=True, help="copies and tables")
     parser.add_argument("--set", action="append", required=True, help="CAMERA=table or folder")
     parser.add_argument("--photographs", default="", help="CAMERA=COUNT,...; all of the others")
-    parser.add_argument("--train", type=int, default=10, help="mixtures of each photograph")
+    parser.add_argument("--train", type=int, default=20, help="mixtures of each photograph")
     parser.add_argument("--every", type=int, default=1, help="so manieth kind of each photograph")
     parser.add_argument("--model", action="append", default=[], help="NAME=DIR, also segmentors")
-    parser.add_argument("--steps", type=int, default=2000, help="of the fit")
+    parser.add_argument("--steps", type=int, default=1200, help="of the fit")
     parser.add_argument("--families", action="store_true", help="leave families of kinds out")
     parser.add_argument("--person", default="", help="CAMERA=FIRST:LAST letters, comma-separated")
     parser.add_argument("--seed", type=int, default=0, help="of the fit and the bootstrap")
@@ -85,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"\r{k + 1} of {len(photos)} photographs", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     sets = list(defect_copies.load(photos, folder))
-    settings = cell_visibility.Settings(steps=args.steps, seed=args.seed)
+    settings = defect_fit.Settings(steps=args.steps, seed=args.seed)
     scores = {FITTED: defect_maps.fitted(sets, settings)}
     models = {name: Path(path) for name, path in _pairs(args.model)}
     scores |= defect_maps.of_models(models, sets)

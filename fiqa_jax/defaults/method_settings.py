@@ -106,8 +106,10 @@ METHODS: dict[str, dict[str, Any]] = {
         "field": True,  # patches outside the field have no part; released: they have
     },
     "grader": {
-        "parts": ("grade",),  # grade (grade and defects of a photograph) | view (map and causes)
+        # grade (of a photograph) | view (map, causes) | summary (grade, defects out of the map)
+        "parts": ("grade",),
         "trained": (),  # the parts that learn, the others stay as they are; () for all
+        "shrink": 1,  # grade sees the photographs at data.side over this
         "neighbour": 0.04,  # share of a grade's mass that goes to the grades next to it
         "hide_size": 0.3,  # share of training examples that do not tell the size of the field
         "dropout": 0.1,  # share of pooled features left out in training

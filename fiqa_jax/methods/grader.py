@@ -1,13 +1,14 @@
 """One photograph in, everything out: grade, defects and a map of what can be seen, in one pass.
 
-Two small networks side by side (`models.grader`). `view` learns from photographs whose every cell
-is known, because they were degraded here: how much of a vessel's contrast is left, and what took
-it. `grade` learns the grade of a whole photograph and its defects, from that same truth or from
-readers. Readers' grades never reach `view`: a map that learned from them would show what goes with
-a poor grade, not where the photograph is poor.
+Three parts. `view` learns from photographs whose every cell is known, because they were degraded
+here: how much of a vessel's contrast is left, and what took it (`methods.visibility`). `summary`
+makes a grade and defects of what the map sums up to, from that same truth. `grade` learns the grade
+of a whole photograph from readers (`models.grader`); where it is, it gives the grade. Readers'
+grades never reach `view`: a map that learned from them would show what goes with a poor grade, not
+where the photograph is poor.
 
-Each part learns from the labels that a batch brings: `quality` and `details` for `grade`;
-the codes of `map` and `cause` for `view`.
+Each part learns from the labels that a batch brings: `quality` and `details` for `grade` and
+`summary`; the codes of `map` and `cause` for `view`.
 """
 
 from typing import Any
@@ -16,14 +17,13 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from fiqa_jax.models import grader
+from fiqa_jax.methods import visibility
+from fiqa_jax.models import cell_measures, grader
+from fiqa_jax.models.visibility import CellNetwork
 from fiqa_jax.training import losses, method, state
 from fiqa_jax.training.devices import Axis
 
-CAUSES = ("illumination", "sharpness", "contrast", "covered")  # codes 1 to 4 of `cause`
-CAUSE_WEIGHT = 0.3  # of the cause beside what is seen
-ABSENT = 255  # code of a cell of which nothing is known
-MAP_PX = 4  # pixels of an edge of a cell
+PARTS = ("grade", "view", "summary")
 
 
 def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
@@ -31,41 +31,51 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
 
     Args:
       config: the stage's sections model (width, precision), loss, optim, augment and method.
-      data: photographs, RGB, of a side that divides by 16.
+      data: photographs, RGB; with `view` of a side that divides by 256, and their side over
+        method.shrink divides by 16 for `grade`.
       run: how long it is trained.
 
     Raises:
       ValueError: settings that do not exist, or data without a label that a part asks for.
     """
     own = config.method
-    if data.side % 16 or data.channels != 3:
-        raise ValueError(
-            f"data.side {data.side} with {data.channels} channels: expected RGB and a multiple of "
-            f"16 pixels; the nearest is {max(round(data.side / 16), 1) * 16}"
-        )
     if not 0 <= own.neighbour < 0.5 or not 0 <= own.hide_size < 1:
         raise ValueError("method.neighbour lies in [0, 0.5), method.hide_size in [0, 1)")
-    names, trained = grader.parts(own.parts), grader.parts(own.trained or own.parts)
+    names = _parts(own.parts)
+    trained = _parts(own.trained) if own.trained else names
     if {*trained} - {*names}:
         raise ValueError(f"method.trained {trained} is not among method.parts {names}")
+    _check_side(data, names, own.shrink)
     grades, details = len(data.quality_names), len(data.detail_names)
-    if "grade" in names and grades != 3:
+    if grades != 3 and names != ("view",):
         raise ValueError(f"grades good, usable, reject are needed; the data has {grades}")
     dtype = jnp.dtype(config.model.precision)
+    width = config.model.width
+    apart = 0 if "summary" in names else details  # defects are the summary's, where there is one
     nets: dict[str, Any] = {
-        "grade": grader.Grader(3, details, config.model.width, dtype, dropout=own.dropout),
-        "view": grader.Viewer(2 + len(CAUSES), config.model.width, dtype),
+        "grade": grader.Grader(3, apart, width, dtype, dropout=own.dropout),
+        "view": CellNetwork(visibility.LOGITS, width, own.dropout, dtype),
+        "summary": grader.Summary(3, details, dtype),
     }
     change = method.augmented(config.augment.train)
 
     def start(key: jax.Array) -> tuple[Any, Any]:
-        image = jnp.zeros((1, data.side, data.side, 3), dtype)
-        fov, px = jnp.ones((1, data.side, data.side), dtype), jnp.ones(1, dtype)
-        params, statistics = {}, {}
-        for i, name in enumerate(names):
-            given = (image, fov, px) if name == "grade" else (image, fov)
-            found = dict(nets[name].init(jax.random.fold_in(key, i), *given, False))
-            params[name], statistics[name] = found["params"], found["batch_stats"]
+        batch = {
+            "image": jnp.zeros((1, data.side, data.side, 3), dtype),
+            "fov": jnp.ones((1, data.side, data.side), dtype),
+        }
+        params: dict[str, Any] = {}
+        statistics: dict[str, Any] = {}
+
+        def first(name: str, *given: Any) -> Any:
+            at = jax.random.fold_in(key, PARTS.index(name))
+            made = dict(nets[name].init(at, *given))
+            params[name] = made["params"]
+            if "batch_stats" in made:
+                statistics[name] = made["batch_stats"]
+            return nets[name].apply(made, *given)
+
+        _forward(first, names, _read(batch, dtype), own.shrink, False)
         return params, {"batch_stats": statistics}
 
     def loss(
@@ -73,52 +83,118 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     ) -> tuple[dict[str, losses.Term], Any]:
         keys = state.example_keys(jax.random.fold_in(key, 1), batch["index"])
         batch = change(batch, key)
-        image, fov, px = (v.astype(dtype) for v in _read(batch))
-        hidden = jax.vmap(jax.random.uniform)(keys) < own.hide_size
-        px = jnp.where(hidden, jnp.nan, px)
-        terms: dict[str, losses.Term] = {}
-        statistics = dict(model_state["batch_stats"])
+        image, fov, px = _read(batch, dtype)
+        px = jnp.where(jax.vmap(jax.random.uniform)(keys) < own.hide_size, jnp.nan, px)
         drop = jax.vmap(lambda k: jax.random.fold_in(k, 1))(keys)
-        for name in trained:
-            given = (image, fov, px) if name == "grade" else (image, fov)
-            more = {"keys": drop} if name == "grade" else {}
-            found, new = (
-                nets[name]
-                .clone(axis_name=axis.name)
-                .apply(
-                    {"params": params[name], "batch_stats": statistics[name]},
-                    *given,
-                    True,
-                    mutable=["batch_stats"],
-                    **more,
-                )
-            )
+        statistics = dict(model_state["batch_stats"])
+
+        def learned(name: str, *given: Any) -> Any:
+            held = {"params": params[name]}
+            if name not in statistics:
+                return nets[name].apply(held, *given)
+            held["batch_stats"] = statistics[name]
+            if name not in trained:
+                return nets[name].apply(held, *given[:-1], False)
+            net = nets[name].clone(axis_name=axis.name)
+            out, new = net.apply(held, *given, keys=drop, mutable=["batch_stats"])
             statistics[name] = new["batch_stats"]
-            if name == "grade":
-                terms |= _grade_terms(found, batch, config, data)
-            else:
-                terms |= _view_terms(found, batch)
+            return out
+
+        turn = jax.vmap(lambda k: jax.random.fold_in(k, 2))(keys)
+        needed = {*trained} | ({"view"} if "summary" in trained else set())
+        run_parts = tuple(name for name in names if name in needed)
+        out = _forward(learned, run_parts, (image, fov, px), own.shrink, True, turn)
+        terms: dict[str, losses.Term] = {}
+        if "view" in trained and "map" in batch:
+            cause = visibility.turned(batch["cause"], turn) if "cause" in batch else None
+            terms |= visibility.terms(out["view"], visibility.turned(batch["map"], turn), cause)
+        for name in ("summary", "grade"):
+            if name in trained:
+                terms |= _grade_terms(name, out[name], batch, config, data)
         return terms, {"batch_stats": statistics}
 
     def predict(variables: Any, batch: method.Batch) -> method.Outputs:
-        image, fov, px = (v.astype(dtype) for v in _read(batch))
+        def known(name: str, *given: Any) -> Any:
+            held = {k: v[name] for k, v in variables.items() if name in v}
+            return nets[name].apply(held, *given)
+
+        made = _forward(known, names, _read(batch, dtype), own.shrink, False)
         out: method.Outputs = {}
-        for name in names:
-            held = {k: v[name] for k, v in variables.items()}
-            given = (image, fov, px) if name == "grade" else (image, fov)
-            found: Any = nets[name].apply(held, *given, False)
-            out |= _grades(found) if name == "grade" else _view(found, fov)
-        return out
+        for name in ("summary", "grade"):
+            if name in names:
+                out |= _grades(made[name])
+        return out | made.get("seen", {})
 
     frozen = tuple((rf"{name}/.*", None) for name in names if name not in trained)
     return method.make(config, run, start, loss, predict, frozen=frozen)
 
 
-def _read(batch: method.Batch) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _forward(
+    apply: Any,
+    names: tuple[str, ...],
+    read: tuple[jax.Array, jax.Array, jax.Array],
+    shrink: int,
+    train: bool,
+    turn: jax.Array | None = None,
+) -> dict[str, Any]:
+    """Logits of the parts by name, and as `seen` the map and causes.
+
+    Args:
+      apply: (part, *its arguments) -> its logits.
+      names: the parts, in the order of `PARTS`.
+      read: image, mask and size of the field.
+      shrink: `grade` sees a side so many times smaller.
+      train: batch statistics.
+      turn: keys `[B]` by which each photograph's cells are turned, None to leave them.
+    """
+    image, fov, px = read
+    out: dict[str, Any] = {}
+    if "grade" in names:
+        small, inside = image, fov
+        if shrink > 1:
+            small = grader.pooled(image, shrink)
+            inside = (grader.pooled(fov[..., None], shrink)[..., 0] >= 0.5).astype(fov.dtype)
+        out["grade"] = apply("grade", small * inside[..., None], inside, px, train)
+    if "view" in names:
+        measures, within = visibility.measured(image, fov)
+        if turn is not None:
+            measures, within = (visibility.turned(v, turn) for v in (measures, within))
+        logits = apply("view", measures, within, px, train)
+        out["view"] = logits
+        exact = jnp.promote_types(logits.dtype, jnp.float32)
+        out["seen"] = visibility.map_and_causes(logits.astype(exact), within)
+        if "summary" in names:
+            out["summary"] = apply("summary", visibility.shares(out["seen"], within, px))
+    return out
+
+
+def _parts(names: Any) -> tuple[str, ...]:
+    """The parts of a model in their order, checked. Raises: ValueError."""
+    if not names or {*names} - {*PARTS} or ("summary" in names and "view" not in names):
+        raise ValueError(
+            f"method.parts or method.trained {tuple(names)}: expected some of {PARTS}, and "
+            "'summary' with 'view' only"
+        )
+    return tuple(name for name in PARTS if name in names)
+
+
+def _check_side(data: method.DataSpec, names: tuple[str, ...], shrink: int) -> None:
+    step = 16 * shrink
+    if "view" in names:
+        step = max(step, cell_measures.CELLS << (cell_measures.LEVELS - 1))
+    if data.side % step or data.channels != 3:
+        raise ValueError(
+            f"data.side {data.side} with {data.channels} channels: expected RGB and a multiple of "
+            f"{step} pixels; the nearest is {max(round(data.side / step), 1) * step}"
+        )
+
+
+def _read(batch: method.Batch, dtype: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Image in [0, 1], mask and size of the field, NaN where the batch does not say it."""
     image = method.unit(batch["image"])
     fov = batch["fov"] if "fov" in batch else jnp.any(image > 0, -1)
-    return image, fov, batch.get("field_px", jnp.full(image.shape[0], jnp.nan))
+    px = batch.get("field_px", jnp.full(image.shape[0], jnp.nan))
+    return image.astype(dtype), fov.astype(dtype), px.astype(dtype)
 
 
 def neighbouring(labels: jax.Array, share: float) -> jax.Array:
@@ -134,7 +210,11 @@ def neighbouring(labels: jax.Array, share: float) -> jax.Array:
 
 
 def _grade_terms(
-    logits: dict[str, jax.Array], batch: method.Batch, config: ConfigDict, data: method.DataSpec
+    part: str,
+    logits: dict[str, jax.Array],
+    batch: method.Batch,
+    config: ConfigDict,
+    data: method.DataSpec,
 ) -> dict[str, losses.Term]:
     labels = batch["quality"]
     target = neighbouring(labels, config.method.neighbour)
@@ -143,32 +223,14 @@ def _grade_terms(
         weight = losses.inverse_frequency(labels, data.class_counts["quality"])
     else:
         weight = (labels >= 0).astype(value.dtype)
-    terms = {"quality": losses.Term(value, weight, config.loss.quality)}
+    ahead = "" if part == "grade" else f"{part}_"
+    terms = {f"{ahead}quality": losses.Term(value, weight, config.loss.quality)}
     if "details" in logits and "details" in batch:
         value, valid = losses.binary_cross_entropy(logits["details"], batch["details"])
         share = config.loss.details / len(data.detail_names)
         for k, name in enumerate(data.detail_names):
-            terms[f"detail_{name}"] = losses.Term(value[:, k], valid[:, k], share)
+            terms[f"{ahead}detail_{name}"] = losses.Term(value[:, k], valid[:, k], share)
     return terms
-
-
-def _view_terms(logits: jax.Array, batch: method.Batch) -> dict[str, losses.Term]:
-    """Whether a cell is usable or bad, whether it is bad, and the cause where it is either."""
-    codes = batch["map"]
-    known = (codes > 0) & (codes < ABSENT)
-    targets = jnp.stack([codes >= 2, codes >= 3], -1)
-    value, _ = losses.binary_cross_entropy(logits[..., :2], targets)
-    terms = {"cells": _mean_of_cells(value.mean(-1), known, 1.0)}
-    if "cause" in batch:
-        value, valid = losses.cross_entropy(logits[..., 2:], batch["cause"].astype(jnp.int32) - 1)
-        terms["cause"] = _mean_of_cells(value, known & (valid > 0), CAUSE_WEIGHT)
-    return terms
-
-
-def _mean_of_cells(value: jax.Array, known: jax.Array, factor: float) -> losses.Term:
-    count = known.sum((1, 2))
-    mean = jnp.where(known, value, 0.0).sum((1, 2)) / jnp.maximum(count, 1)
-    return losses.Term(mean, (count > 0).astype(value.dtype), factor)
 
 
 def _grades(logits: dict[str, jax.Array]) -> method.Outputs:
@@ -177,12 +239,3 @@ def _grades(logits: dict[str, jax.Array]) -> method.Outputs:
     if "details" in logits:
         out["p_details"] = jax.nn.sigmoid(logits["details"].astype(jnp.float32))
     return out
-
-
-def _view(logits: jax.Array, fov: jax.Array) -> method.Outputs:
-    """`map [B, h, w]`, 1 where nothing is seen, 0 outside the field; `causes [B, h, w, 4]`."""
-    inside = grader.pooled(fov[..., None], MAP_PX)[..., 0] >= 0.5
-    p = jax.nn.sigmoid(logits[..., :2].astype(jnp.float32))
-    causes = jax.nn.softmax(logits[..., 2:].astype(jnp.float32))
-    quality = jnp.where(inside, p.mean(-1), 0.0)
-    return {"map": quality, "causes": jnp.where(inside[..., None], causes, 0.0)}

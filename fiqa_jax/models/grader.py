@@ -1,12 +1,11 @@
-"""A small residual network that grades a whole photograph, and one that maps what is seen in it.
+"""A small residual network that grades a whole photograph.
 
-Both read the same square: colours, the field's mask and green against its local mean, in which
-vessels and blur show at any brightness. Plain 3 x 3 convolutions only: depthwise ones are slow in
+It reads colours, the field's mask and green against its local mean, in which vessels and blur show
+at any brightness. Plain 3 x 3 convolutions only: depthwise ones are slow in
 XLA on CPUs. Batch normalisation with running statistics, not group normalisation: statistics of
 one photograph take out its own brightness and contrast, which is what is graded.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -15,18 +14,17 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from fiqa_jax.models.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.visibility import dropped, field_size
 
 WIDTHS = (16, 32, 64, 128)  # channels at 1/2, 1/4, 1/8 and 1/16 of the side
 WINDOW = 20  # pixels over which green is averaged, at a side of 128
 SHRINK = 4  # the average is taken on a grid so much coarser
 FLOOR = 0.05  # added to the local mean, so that dark corners do not divide by nothing
-REFERENCE_PX = 512.0  # a field of so many pixels counts as 0
 QUERIES = 4  # attention maps that pool the last features
-MERGED = 32  # channels of a cell of the map
 
 
 class Trunk(nn.Module):
-    """Features of a square photograph at four scales.
+    """Features of a square photograph.
 
     Attributes:
       width: factor on `WIDTHS`.
@@ -39,22 +37,19 @@ class Trunk(nn.Module):
     axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, image: jax.Array, fov: jax.Array, train: bool) -> list[jax.Array]:
+    def __call__(self, image: jax.Array, fov: jax.Array, train: bool) -> jax.Array:
         """Args: image `[B, S, S, 3] float in [0, 1]`, fov `[B, S, S]` 0 or 1; S divides by 16.
 
         Returns:
-          Features `[B, S/2, S/2, .]`, `[B, S/4, S/4, .]`, `[B, S/8, S/8, .]`, `[B, S/16, S/16, .]`.
+          Features `[B, S/16, S/16, .]`.
         """
         widths = [max(8, round(self.width * w)) for w in WIDTHS]
         x = space_to_depth(inputs(image, fov).astype(self.dtype), 2)
         x = nn.Conv(widths[0], (3, 3), use_bias=False, name="stem", **kept_in(self.dtype))(x)
         x = nn.relu(_norm(self, train, "stem_norm")(x))
-        out = [x]
         for i, channels in enumerate(widths[1:]):
-            block = Block(channels, self.dtype, self.axis_name, name=f"block_{i}")
-            x = block(x, train)
-            out.append(x)
-        return out
+            x = Block(channels, self.dtype, self.axis_name, name=f"block_{i}")(x, train)
+        return x
 
 
 class Block(nn.Module):
@@ -109,7 +104,7 @@ class Grader(nn.Module):
         Returns:
           `quality [B, grades]`, `details [B, details]` as asked for.
         """
-        last = Trunk(self.width, self.dtype, self.axis_name, name="trunk")(image, fov, train)[-1]
+        last = Trunk(self.width, self.dtype, self.axis_name, name="trunk")(image, fov, train)
         x = last.reshape(last.shape[0], -1, last.shape[-1])
         scores = nn.Dense(QUERIES, name="attention", **kept_in(self.dtype))(x)
         attended = jnp.einsum("bnq,bnc->bqc", jax.nn.softmax(scores, axis=1), x)
@@ -129,34 +124,27 @@ class Grader(nn.Module):
         return out
 
 
-class Viewer(nn.Module):
-    """Logits of what can be seen where: `cells x cells` of them, and of defects.
+class Summary(nn.Module):
+    """Logits of the grade and of defects from shares of cells.
 
     Attributes:
-      kinds: logits of a cell.
-      width, dtype, axis_name: see `Trunk`.
+      grades: classes of the grade; details: defects, 0 for none.
+      dtype: compute dtype.
     """
 
-    kinds: int
-    width: float = 1.0
+    grades: int = 3
+    details: int = 0
     dtype: DTypeLike = jnp.float32
-    axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, image: jax.Array, fov: jax.Array, train: bool) -> jax.Array:
-        """`[B, S/4, S/4, kinds]` logits; see `Trunk` for the arguments."""
-        _, fine, middle, coarse = Trunk(self.width, self.dtype, self.axis_name, name="trunk")(
-            image, fov, train
-        )
-        how = kept_in(self.dtype)
-        around = jnp.broadcast_to(coarse.mean((1, 2), keepdims=True), coarse.shape)
-        whole = jnp.concatenate([coarse, around], -1)
-        x = enlarged(nn.relu(nn.Dense(MERGED, name="coarse", **how)(whole)), 2)
-        x = enlarged(nn.relu(nn.Dense(MERGED, name="middle", **how)(middle) + x), 2)
-        x = nn.relu(nn.Dense(MERGED, name="fine", **how)(fine) + x)
-        x = nn.relu(nn.Conv(MERGED, (3, 3), name="merge", **how)(x))
-        exact = parameter_dtype(self.dtype)
-        return nn.Dense(self.kinds, name="cells", **kept_in(exact))(x.astype(exact))
+    def __call__(self, shares: jax.Array) -> dict[str, jax.Array]:
+        """`[B, K] float` -> `quality [B, grades]`, `details [B, details]` as asked for."""
+        how = kept_in(parameter_dtype(self.dtype))
+        hidden = nn.silu(nn.Dense(32, name="hidden", **how)(shares))
+        out = {"quality": nn.Dense(self.grades, name="quality", **how)(hidden)}
+        if self.details:
+            out["details"] = nn.Dense(self.details, name="details", **how)(hidden)
+        return out
 
 
 def kept_in(dtype: DTypeLike) -> dict[str, Any]:
@@ -180,19 +168,6 @@ def inputs(image: jax.Array, fov: jax.Array) -> jax.Array:
     )
 
 
-def field_size(field_px: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """log2(field / 512 px) and whether it is known, both `[B] float`; 0 and 0 where it is not."""
-    known = jnp.isfinite(field_px) & (field_px > 0)
-    size = jnp.log2(jnp.where(known, field_px, REFERENCE_PX) / REFERENCE_PX)
-    return size, known.astype(size.dtype)
-
-
-def dropped(x: jax.Array, keys: jax.Array, share: float) -> jax.Array:
-    """`[B, F]` with a `share` of each example's numbers at 0 and the others enlarged for it."""
-    keep = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - share, x.shape[1:]))(keys)
-    return jnp.where(keep, x / (1 - share), 0.0)
-
-
 def space_to_depth(x: jax.Array, step: int) -> jax.Array:
     """`[B, H, W, C]` -> `[B, H/step, W/step, step * step * C]`."""
     b, h, w, c = x.shape
@@ -206,12 +181,6 @@ def pooled(x: jax.Array, step: int) -> jax.Array:
     return x.reshape(b, h // step, step, w // step, step, c).mean((2, 4))
 
 
-def enlarged(x: jax.Array, times: int) -> jax.Array:
-    """Bilinear enlargement of `[B, H, W, C]` by a whole number."""
-    b, h, w, c = x.shape
-    return jax.image.resize(x, (b, h * times, w * times, c), "linear")
-
-
 def boxed(x: jax.Array, window: int) -> jax.Array:
     """Sums over a `window` x `window` box about every pixel of `[B, H, W, C]`."""
     for box in ((1, window, 1, 1), (1, 1, window, 1)):
@@ -222,11 +191,3 @@ def boxed(x: jax.Array, window: int) -> jax.Array:
 
 def _norm(module: Any, train: bool, name: str) -> BatchNorm:
     return BatchNorm(train, module.dtype, module.axis_name, momentum=0.97, name=name)
-
-
-def parts(names: Sequence[str]) -> tuple[str, ...]:
-    """The parts of a model in their order, checked. Raises: ValueError."""
-    known = ("grade", "view")
-    if not names or {*names} - {*known}:
-        raise ValueError(f"method.parts {tuple(names)}: expected one or both of {known}")
-    return tuple(name for name in known if name in names)

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax.benchmark import defect_copies, defect_maps, defect_scores, defects
+from fiqa_jax.benchmark import defect_copies, defect_fit, defect_maps, defect_scores, defects
 from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.benchmark.defect_scores import Row
-from fiqa_jax.maps.cell_measures import NAMES
-from fiqa_jax.methods import cell_visibility
+from fiqa_jax.models.cell_measures import NAMES
 from input_pipeline import synthetic
 from input_pipeline.synthetic.defects import KINDS
 
@@ -65,21 +64,29 @@ def made(camera, shift, seed):
 def test_a_fold_trains_on_the_other_cameras(monkeypatch):
     sets = [made("a", 1, 0), made("b", 2, 1), made("c", 3, 2)]
     seen = []
-    fit = cell_visibility.fit
+    fit = defect_fit.fit
 
-    def spied(cells, visibility, weight, settings):
-        seen.append((set(cells[:, 1].astype(int).tolist()), len(cells)))
-        return fit(cells, visibility, weight, settings)
+    def spied(cells, codes, share, settings):
+        seen.append((set(cells[..., 1].astype(int).ravel().tolist()), len(cells)))
+        np.testing.assert_allclose(share.sum(), 1)
+        return fit(cells, codes, share, settings)
 
-    monkeypatch.setattr(cell_visibility, "fit", spied)
-    settings = cell_visibility.Settings(hidden=(8,), steps=150, batch=128)
+    monkeypatch.setattr(defect_fit, "fit", spied)
+    settings = defect_fit.Settings(width=0.2, steps=120, batch=8, dropout=0.0)
     score = defect_maps.fitted(sets, settings)
     assert [s for s, _ in seen] == [{2, 3}, {1, 3}, {1, 2}]
     found = defect_scores.by_kind(defect_scores.rows(sets, score))
     assert min(found.values()) > 0.95
     seen.clear()
     defect_maps.fitted(sets, settings, ["lid"])
-    assert [n for _, n in seen] == [2 * 4 * 64] * 3  # copies with a lid are left out
+    assert [n for _, n in seen] == [2 * 2] * 3  # the copy with a lid is left out
+
+
+def test_cameras_count_alike():
+    sets = [made("a", 1, 0), made("b", 2, 1), made("b", 2, 2)]
+    _, codes, share = defect_fit.gathered(sets)
+    assert codes.shape == (9, 8, 8)
+    np.testing.assert_allclose([share[:3].sum(), share[3:].sum()], 0.5)
 
 
 def test_scales_are_chosen_on_other_cameras():
@@ -102,7 +109,7 @@ def test_scales_are_chosen_on_other_cameras():
 
 def test_one_camera_is_refused():
     with pytest.raises(ValueError, match="one camera only"):
-        defect_maps.fitted([made("a", 0, 0)], cell_visibility.Settings())
+        defect_maps.fitted([made("a", 0, 0)], defect_fit.Settings())
 
 
 def test_a_run_from_photographs_to_tables(tmp_path, capsys, monkeypatch):

@@ -17,7 +17,7 @@ def table(tmp_path_factory):
     root = tmp_path_factory.mktemp("eyes")
     lines = ["path,patient,vessels"]
     for i in range(2):
-        drawn = synthetic.draw(i, 128, "a")
+        drawn = synthetic.draw(i, 160, "a")
         Image.fromarray(drawn.image).save(root / f"{i}.png")
         Image.fromarray(drawn.vessels[..., 2]).save(root / f"{i}_vessels.png")
         lines.append(f"{i}.png,person {i},{f'{i}_vessels.png' if i else ''}")
@@ -27,7 +27,7 @@ def table(tmp_path_factory):
 
 def opened(table, **changes):
     section = defaults.base().data
-    section.update({"source": "defects", "path": str(table), "copies": 3, "side": 32})
+    section.update({"source": "defects", "path": str(table), "copies": 3, "side": 128})
     section.update({"details": truth.DETAILS, "cache": "memory", "workers": 1})
     with section.ignore_type():
         section.update(changes)
@@ -43,11 +43,11 @@ def test_copies_have_labels_maps_and_causes(table):
         example = source.read(row)
         shapes = {k: (v.shape, v.dtype.name) for k, v in example.items()}
         assert shapes == {
-            "image": ((32, 32, 3), "uint8"),
-            "fov": ((32, 32), "uint8"),
+            "image": ((128, 128, 3), "uint8"),
+            "fov": ((128, 128), "uint8"),
             "field_px": ((), "float32"),
-            "map": ((8, 8), "uint8"),
-            "cause": ((8, 8), "uint8"),
+            "map": ((32, 32), "uint8"),
+            "cause": ((32, 32), "uint8"),
         }
         assert (example["image"][example["fov"] == 0] == 0).all()
         poor = np.isin(example["map"], (2, 3))
@@ -90,19 +90,29 @@ def test_plans_hold_harmless_changes_first():
 
 def test_files_of_small_fields_lose_detail():
     rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
-    sizes = [defects_reader.saved(image, np.random.default_rng(k), 64) for k in range(30)]
-    assert {picture.shape for picture, _ in sizes} == {(64, 64, 3)}
-    widths = np.array([size for _, size in sizes])
-    assert (widths < 256).any()
-    assert (widths > 256).any()
+    image = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    made = [defects_reader.saved(image, np.random.default_rng(k)) for k in range(40)]
+    assert {picture.shape for picture, _ in made} == {image.shape}
+    widths = np.array([size for _, size in made])
     assert (widths >= 110).all()
     assert (widths <= 1024).all()
+    same = np.array([(picture == image).all() for picture, _ in made])
+    assert 5 < same.sum() < 20  # three of ten stay as they are
+    assert (widths[same] >= 256).all()  # and are files of at least as many pixels
+    detail = np.array([np.abs(np.diff(p[..., 1].astype(int), axis=1)).mean() for p, _ in made])
+    assert detail[widths < 150].max() < 0.5 * detail[same].min()
+
+
+def test_causes_are_met_about_equally_often():
+    items = [i for k in range(400) for i in defects_reader.plan(np.random.default_rng(k))]
+    causes = [KINDS[item.kind].cause for item in items if item.kind in KINDS]
+    share = {c: causes.count(c) / len(causes) for c in CAUSES}
+    assert min(share.values()) > 0.15  # 4 of 28 kinds are of contrast
 
 
 def test_settings_that_do_not_fit(table):
-    with pytest.raises(TableError, match="multiple of 4"):
-        opened(table, side=30)
+    with pytest.raises(TableError, match="multiple of 32 from 128 on"):
+        opened(table, side=144)
     with pytest.raises(TableError, match="at least 1"):
         opened(table, copies=0)
     with pytest.raises(TableError, match="details"):

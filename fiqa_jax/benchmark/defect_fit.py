@@ -1,0 +1,125 @@
+"""The network of cells fitted to the copies of some photographs: for folds that leave cameras out.
+
+It is the network of `methods.grader`'s part `view`, its terms and its turns, on measures that are
+computed once; cameras count alike.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from numpy.typing import NDArray
+
+from fiqa_jax.benchmark.defect_copies import Copies
+from fiqa_jax.methods import visibility
+from fiqa_jax.models import cell_measures
+from fiqa_jax.models.visibility import CellNetwork
+from input_pipeline.synthetic import truth
+
+INSIDE = cell_measures.NAMES.index("inside")
+Fitted = Callable[[NDArray[Any]], NDArray[np.float32]]  # measures [n, h, w, F] -> map [n, h, w]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How it is trained."""
+
+    width: float = 1.0
+    dropout: float = 0.1
+    steps: int = 1200
+    batch: int = 16
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.05
+    average: float = 0.99  # share of the moving average of parameters that stays
+    seed: int = 0
+
+
+def gathered(
+    sets: Sequence[Copies], without: Sequence[str] = ()
+) -> tuple[NDArray[np.float16], NDArray[np.uint8], NDArray[np.float64]]:
+    """Measures `[n, h, w, F]`, codes `[n, h, w]` and shares `[n]` of all copies to train on.
+
+    Args:
+      sets: copies of photographs; without: copies with any of these kinds are left out.
+
+    Raises:
+      ValueError: no copies.
+    """
+    cells, codes, share = [], [], []
+    for one in sets:
+        cameras = sum(other.camera == one.camera for other in sets)
+        for k, kind in enumerate(one.kind):
+            if not set(str(kind).split("+")) & set(without):
+                cells.append(one.cells[k])
+                codes.append(truth.codes(one.visibility[k]))
+                share.append(1 / cameras)
+    if not cells:
+        raise ValueError("no copies to train on: give photographs of another camera")
+    weights = np.array(share)
+    return np.stack(cells), np.stack(codes), weights / weights.sum()
+
+
+def fit(
+    cells: NDArray[np.float16],
+    codes: NDArray[np.uint8],
+    share: NDArray[np.float64],
+    settings: Settings,
+) -> Fitted:
+    """Trains the network; the same arguments give the same numbers on the same processor.
+
+    Args:
+      cells, codes, share: see `gathered`; a copy is drawn with its share.
+      settings: how.
+    """
+    net = CellNetwork(visibility.LOGITS, settings.width, settings.dropout)
+    key = jax.random.key(settings.seed)
+    unknown = jnp.full(settings.batch, jnp.nan)  # sizes of files: all copies have the engine's
+    first = jnp.asarray(cells[:1], jnp.float32)
+    start = net.init(key, first, jnp.ones(first.shape[:3]), unknown[:1], False)
+    schedule = optax.warmup_cosine_decay_schedule(
+        0.0, settings.learning_rate, settings.steps // 20, settings.steps
+    )
+    adam = optax.adamw(schedule, weight_decay=settings.weight_decay)
+    tx = optax.chain(optax.clip_by_global_norm(1.0), adam)
+    keep = settings.average
+
+    @jax.jit
+    def step(carry: Any, x: jax.Array, codes: jax.Array, at: jax.Array) -> Any:
+        params, statistics, state, average = carry
+        keys = jax.random.split(jax.random.fold_in(key, at), len(x))
+        x = visibility.turned(x.astype(jnp.float32), keys)
+        codes = visibility.turned(codes, keys)
+
+        def loss(params: Any) -> Any:
+            logits, new = net.apply(
+                {"params": params, "batch_stats": statistics},
+                *(x, codes > 0, unknown, True),
+                keys=keys,
+                mutable=["batch_stats"],
+            )
+            return visibility.terms(logits, codes, None)["cells"].value.mean(), new["batch_stats"]
+
+        gradient, statistics = jax.grad(loss, has_aux=True)(params)
+        updates, state = tx.update(gradient, state, params)
+        params = optax.apply_updates(params, updates)
+        average = jax.tree.map(lambda a, p: keep * a + (1 - keep) * p, average, params)
+        return params, statistics, state, average
+
+    carry = (start["params"], start["batch_stats"], tx.init(start["params"]), start["params"])
+    rng = np.random.default_rng(settings.seed)
+    for at in range(settings.steps):
+        rows = rng.choice(len(cells), settings.batch, p=share)
+        carry = step(carry, cells[rows], codes[rows], jnp.uint32(at))
+    weights = {"params": carry[3], "batch_stats": carry[1]}
+
+    @jax.jit
+    def mapped(x: jax.Array) -> jax.Array:
+        inside = x[..., INSIDE] >= 0.5
+        logits = net.apply(weights, x, inside, jnp.full(len(x), jnp.nan), False)
+        return visibility.map_and_causes(logits, inside)["map"]
+
+    return lambda x: np.asarray(mapped(jnp.asarray(x, jnp.float32)))
