@@ -3,9 +3,9 @@
     python benchmarks/open_table.py --hrf HRF --chase CHASE_DB1 --idrid IDRID --output open.csv
     python -m fiqa_jax.main --config configs/open.py --config.data.path=open.csv
 
-Good photographs of HRF, CHASE_DB1 and IDRiD take on defects as they are; `view` learns what can then
-still be seen of every cell and what is in the way, `summary` the grade and the defects of the whole
-photograph out of that map. Nobody's grades are used, not even for a threshold.
+Good photographs of HRF, CHASE_DB1 and IDRiD take on defects as they are; `view` learns what can
+then still be seen of every cell and what is in the way, `summary` the grade and the defects of the
+whole photograph out of that map. Nobody's grades are used, not even for a threshold.
 
 Arguments behind a colon: `tiny` (under a minute).
 """
