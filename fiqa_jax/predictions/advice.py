@@ -67,6 +67,13 @@ DEFECTS: dict[str, Defect] = {
     "field definition": _FIELD,
     "image_field": _FIELD,
 }
+# What takes a part of the field, in the words of a reason, and the defect whose advice helps.
+CAUSES = {
+    "illumination": ("too dark, too bright or glaring", "illumination"),
+    "sharpness": ("blurred or noisy", "clarity"),
+    "contrast": ("hazy", "contrast"),
+    "covered": ("covered (lid, lashes, dust or text)", "artefact"),
+}
 _GENERAL = "Check focus, light, lids and fixation, then retake. " + _STAYS
 OUT_OF_SCOPE = (
     "not a photograph of the inside of one eye",
@@ -182,15 +189,32 @@ def nothing_seen(what: str) -> Finding | None:
     return Finding("recapture", f"overall: nothing of a retina can be seen, {what}", _GENERAL)
 
 
-def large_area(area: float, place: str, band: bool = False) -> Finding | None:
+def where_and_why(causes: Sequence[tuple[str, float, str]]) -> str:
+    """Place and cause of what is bad in words, for `large_area` and `explain`.
+
+    Args:
+      causes: key of `CAUSES`, share of the field, place in words; the largest first. Those that
+        take less than `NAMED_AREA` are left out, but for the first.
+    """
+    named = [one for k, one in enumerate(causes) if k == 0 or one[1] >= NAMED_AREA]
+    if len(named) == 1:
+        return f"{named[0][2]}: {CAUSES[named[0][0]][0]}"
+    return ", ".join(f"{place} {CAUSES[name][0]} ({share:.0%})" for name, share, place in named)
+
+
+def large_area(
+    area: float, place: str, band: bool = False, causes: Sequence[tuple[str, float, str]] = ()
+) -> Finding | None:
     """Of a map that calls so much of the field bad; NaN for no map.
 
-    With a `band` fitted to the score, that decides what is taken again.
+    With a `band` fitted to the score, that decides what is taken again. Of the `causes`, see
+    `where_and_why`, the largest gives the advice.
     """
     if not area >= AREA_REVIEW:
         return None
     least = "recapture" if area >= AREA_RECAPTURE and not band else "review"
-    return Finding(least, _area(area, place), _GENERAL)
+    what = defect(CAUSES[causes[0][0]][1]).advice if causes else _GENERAL
+    return Finding(least, _area(area, place), what)
 
 
 def macula_lost(share: float) -> Finding | None:

@@ -47,6 +47,32 @@ def bad_area(
     return share, "all over" if share > ALL_OVER else _place(bad, inside)
 
 
+def by_cause(
+    quality_map: NDArray[np.floating],
+    causes: NDArray[np.floating],
+    fov: NDArray[np.uint8] | None,
+    threshold: float,
+) -> list[tuple[int, float, str]]:
+    """How much of the field each cause takes, and where: the largest first.
+
+    Args:
+      quality_map: [h, w] float in [0, 1], 1 = bad; threshold: cells from here on count.
+      causes: [h, w, K] float, of every cell; the largest is its cause.
+      fov: see `bad_area`.
+
+    Returns:
+      (index of the cause, share of the field's cells, place in words) of every cause with a cell.
+    """
+    most = causes.argmax(-1)
+    out = []
+    for cause in range(causes.shape[-1]):
+        own = np.where(most == cause, quality_map, -1.0)
+        share, place = bad_area(own, fov, threshold)
+        if share > 0:
+            out.append((cause, share, place))
+    return sorted(out, key=lambda one: -one[1])
+
+
 def _place(bad: NDArray[np.bool_], inside: NDArray[np.bool_]) -> str:
     h, w = bad.shape
     y = ((np.arange(h) + 0.5) / h * 2 - 1)[:, None]

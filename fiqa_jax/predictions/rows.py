@@ -54,7 +54,8 @@ def rows_from_outputs(
 
     Args:
       outputs: any of p_quality [N, 3], p_ungradable [N], p_details [N, K], p_diagnosis [N, T],
-        score [N], map [N, h, w]; float. A missing score is that of `with_score`.
+        score [N], map [N, h, w], causes [N, h, w, 4] in the order of `advice.CAUSES`; float. A
+        missing score is that of `with_score`.
       path: N file names, '' for drawn images; `id`: N unique ids; `patient`: N, the id by default.
       details: K names; `diagnosis`: T names.
       thresholds: cut-offs of the model.
@@ -155,11 +156,16 @@ def _judged(
         row["diagnosis"] = diagnosis[int(predicted_class(p_diagnosis[None])[0])]
         row |= {DIAGNOSIS + name: float(p) for name, p in zip(diagnosis, p_diagnosis, strict=True)}
     area, place = float("nan"), ""
+    causes: list[tuple[str, float, str]] = []
     if "map" in one:
         area, place = places.bad_area(one["map"], fov, thresholds.map)
         row["bad_area"] = area
+    if "causes" in one and area > 0 and one["causes"].any():
+        parts = places.by_cause(one["map"], one["causes"], fov, thresholds.map)
+        causes = [(list(advice.CAUSES)[k], share, where) for k, share, where in parts]
+        place = advice.where_and_why(causes)
     row["score"] = float(one.get("score", np.nan))
-    wide = advice.large_area(area, place, thresholds.recapture is not None)
+    wide = advice.large_area(area, place, thresholds.recapture is not None, causes)
     limits = [*findings, *([wide] if wide else [])]
     by_model = advice.decide(row["score"], row["quality"], thresholds)
     row["decision"] = advice.settled(by_model, limits)

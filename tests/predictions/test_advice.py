@@ -2,8 +2,10 @@
 
 import pytest
 
+from fiqa_jax.methods import visibility
 from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.advice import Thresholds
+from input_pipeline.synthetic import defects
 
 NAN = float("nan")
 
@@ -133,3 +135,19 @@ def test_the_bad_area_is_named_once():
     wide = advice.large_area(0.51, "rim")
     reasons, _ = advice.explain((), (), "recapture", "", Thresholds(), 0.51, "rim", findings=[wide])
     assert reasons == "map: 51% of the field bad, rim"
+
+
+def test_a_cause_is_named_with_its_place_and_gives_the_advice():
+    one = [("covered", 0.3, "lower left"), ("sharpness", 0.04, "rim")]
+    text = advice.where_and_why(one)
+    assert text == "lower left: covered (lid, lashes, dust or text)"
+    wide = advice.large_area(0.34, text, True, one)
+    assert wide.reason == f"map: 34% of the field bad, {text}"
+    assert "Lift the lid" in wide.advice
+    two = advice.where_and_why([("contrast", 0.3, "all over"), ("illumination", 0.1, "right")])
+    assert two == "all over hazy (30%), right too dark, too bright or glaring (10%)"
+
+
+def test_causes_are_the_same_everywhere():
+    assert tuple(advice.CAUSES) == tuple(defects.CAUSES) == visibility.CAUSES
+    assert {defect for _, defect in advice.CAUSES.values()} <= set(advice.DEFECTS)

@@ -80,3 +80,17 @@ def test_the_rim_of_a_field_that_is_cut_above_and_below_is_the_rim():
     fov[:9], fov[-9:] = 0, 0
     _, where = places.bad_area((away > 0.7).astype(float), fov, 0.5)
     assert where == "rim"
+
+
+def test_every_cause_has_its_share_and_place():
+    field = np.zeros((12, 12))
+    field[:3, :3] = 0.9  # 9 cells covered
+    field[9:, :] = 0.8  # 36 blurred
+    field[5, 5] = 0.3  # hazy, and not bad
+    causes = np.zeros((12, 12, 4))
+    causes[..., 2] = 0.4
+    causes[:3, :3, 3] = 0.6
+    causes[9:, :, 1] = 0.5
+    found = places.by_cause(field, causes, None, 0.5)
+    assert [(k, round(share * 144)) for k, share, _ in found] == [(1, 36), (3, 9)]
+    assert [where for *_, where in found] == ["lower part", "upper left"]
