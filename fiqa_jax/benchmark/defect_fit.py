@@ -30,7 +30,7 @@ class Settings:
 
     width: float = 1.0
     dropout: float = 0.1
-    steps: int = 1200
+    steps: int = 700
     batch: int = 16
     learning_rate: float = 3e-3
     weight_decay: float = 0.05

@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--train", type=int, default=20, help="mixtures of each photograph")
     parser.add_argument("--every", type=int, default=1, help="so manieth kind of each photograph")
     parser.add_argument("--model", action="append", default=[], help="NAME=DIR, also segmentors")
-    parser.add_argument("--steps", type=int, default=1200, help="of the fit")
+    parser.add_argument("--steps", type=int, default=700, help="of the fit")
     parser.add_argument("--families", action="store_true", help="leave families of kinds out")
     parser.add_argument("--person", default="", help="CAMERA=FIRST:LAST letters, comma-separated")
     parser.add_argument("--seed", type=int, default=0, help="of the fit and the bootstrap")
