@@ -125,8 +125,7 @@ def _plain(
     shares = [step < 0.5, step > 12, top > 250, top < 12]
     flat, steps, bright, dark = (_mean(v.astype(picture.dtype), weight)[:, 0] for v in shares)
     red, green_mean, blue = (mean[:, k] + 4 for k in range(3))
-    lowest = -_most(-picture[:, 1:].reshape(-1, *picture.shape[2:]))
-    lowest = lowest.reshape(len(picture), 2, CELLS, CELLS)
+    lowest_green, lowest_blue = (-_most(-picture[:, k]) for k in (1, 2))
     return [
         jnp.log(noise[:, 1]),
         jnp.log(noise[:, 1] / green_mean),
@@ -143,8 +142,8 @@ def _plain(
         jnp.log((spread + 0.3) / green_mean),
         bright,
         dark,
-        jnp.log(lowest[:, 1] + 4),
-        jnp.log((lowest[:, 0] + 4) / green_mean),
+        jnp.log(lowest_blue + 4),
+        jnp.log((lowest_green + 4) / green_mean),
     ]
 
 

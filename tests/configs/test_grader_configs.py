@@ -68,6 +68,6 @@ def test_the_grader_of_open_photographs(photographs, tmp_path):
     predictor = Predictor(tmp_path / "model")
     photo = predictor.read(photographs / "3.png")
     judged = predictor.judge([photo], ["3.png"], ["3.png"], [""])[0]
-    assert judged.map.shape == (8, 8)
+    assert judged.map.shape == (32, 32)
     assert 0 <= judged.row["bad_area"] <= 1
     assert 0 <= judged.row["p_clarity"] <= 1
