@@ -43,6 +43,7 @@ def read(predictions: Path, table: Path) -> dict[str, np.ndarray]:
         "truth": np.array([GRADES.index(r["quality"]) for r, _ in fine]),
         "p": np.array([[float(p[f"p_{g}"] or "nan") for g in GRADES] for _, p in fine]),
         "score": np.array([float(p["score"]) for _, p in fine]),
+        "area": np.array([float(p["bad_area"] or "nan") for _, p in fine]),
         "decision": np.array([p["decision"] for _, p in fine]),
         "patient": np.array([r["patient"] for r, _ in fine]),
         "source": np.array([r["source"] for r, _ in fine]),
@@ -116,6 +117,14 @@ def report(title: str, d: dict[str, np.ndarray]) -> None:
         "  reject against good AUROC",
         interval(lambda i: roc_auc_score(t[two][i] == 2, worst[two][i]), who[two]),
     )
+    if np.isfinite(d["area"]).all():
+        a = d["area"]
+        print(
+            "  bad area: reject against good AUROC",
+            interval(lambda i: roc_auc_score(t[two][i] == 2, a[two][i]), who[two]),
+            "| median of good, usable, reject",
+            [round(float(np.median(a[t == k])), 3) for k in range(3) if (t == k).any()],
+        )
     for column, floor in enumerate(FLOORS):
         f = d["floors"][:, column]
         print(

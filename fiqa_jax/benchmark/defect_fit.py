@@ -119,7 +119,7 @@ def fit(
     @jax.jit
     def mapped(x: jax.Array) -> jax.Array:
         inside = x[..., INSIDE] >= 0.5
-        logits = net.apply(weights, x, inside, jnp.full(len(x), jnp.nan), False)
+        logits: Any = net.apply(weights, x, inside, jnp.full(len(x), jnp.nan), False)
         return visibility.map_and_causes(logits, inside)["map"]
 
     return lambda x: np.asarray(mapped(jnp.asarray(x, jnp.float32)))

@@ -223,7 +223,8 @@ STAGE_FIELDS: dict[str, dict[str, Any]] = {
         "encoder": "",
         "size": 0,
     },
-    "fit": {"of": "", "split": "val", "artefact": "", "inputs": (), "path": ""},
+    # band: of a calibration, limits of the score for the decision; without them the grade decides
+    "fit": {"of": "", "split": "val", "artefact": "", "inputs": (), "path": "", "band": True},
     "compare": {"of": (), "split": "test", "metrics": (), "reference": "", "sweep": ()},
 }
 

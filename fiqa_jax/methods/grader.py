@@ -45,6 +45,8 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     trained = _parts(own.trained) if own.trained else names
     if {*trained} - {*names}:
         raise ValueError(f"method.trained {trained} is not among method.parts {names}")
+    if "summary" in names and "view" not in names:
+        raise ValueError(f"method.parts {names}: 'summary' with 'view' only, it sums that up")
     _check_side(data, names, own.shrink)
     grades, details = len(data.quality_names), len(data.detail_names)
     if grades != 3 and names != ("view",):
@@ -170,11 +172,8 @@ def _forward(
 
 def _parts(names: Any) -> tuple[str, ...]:
     """The parts of a model in their order, checked. Raises: ValueError."""
-    if not names or {*names} - {*PARTS} or ("summary" in names and "view" not in names):
-        raise ValueError(
-            f"method.parts or method.trained {tuple(names)}: expected some of {PARTS}, and "
-            "'summary' with 'view' only"
-        )
+    if not names or {*names} - {*PARTS}:
+        raise ValueError(f"method.parts {tuple(names)}: expected some of {PARTS}")
     return tuple(name for name in PARTS if name in names)
 
 

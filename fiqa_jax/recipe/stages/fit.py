@@ -38,6 +38,8 @@ def calibrate_fit(job: Job, of: Path, data: fit_maps.Opened) -> dict[str, Any]:
     del data
     found = schema.load(of / f"predictions_{job.config.split}.csv")
     fitted = calibration_fit.fit(found)
+    if not job.config.band:
+        fitted = dataclasses.replace(fitted, thresholds={}, band=None)
     config = model_dir.read_config(of / "model")
     config |= {"temperature": fitted.temperature, "thresholds": fitted.thresholds}
     config |= {"calibrated_from": shipped.model_name(of / "model")}
