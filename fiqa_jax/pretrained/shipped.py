@@ -7,7 +7,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "weights"
 CONFIG = "config.json"  # what makes a folder a model directory
-DEFAULT = "efiqa"  # judges where no model is asked for
+DEFAULT = "open"  # judges where no model is asked for
 
 
 def find(name: str | os.PathLike[str]) -> Path:

@@ -2,15 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from fiqa_jax import predict
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.pretrained import shipped
 from input_pipeline import synthetic
 
-GRADERS = ("fundus",)
+GRADERS = ("fundus", "open")
 
 
 @pytest.mark.parametrize("name", GRADERS)
@@ -43,4 +44,24 @@ def test_the_terms_of_fundus_are_said_where_it_judges(tmp_path, capsys):
     said = capsys.readouterr().err
     assert said.count("non-commercial") == 1
     assert "non-commercial" in json.loads((out / "run.json").read_text())["licence"]
-    assert Predictor("efiqa").licence == ""
+    assert Predictor("open").licence == ""
+    assert shipped.DEFAULT == "open"  # judges where nobody asked for a model and its terms
+
+
+def test_open_maps_what_was_done_to_a_part():
+    """The left half of a photograph out of focus, its right half as it was."""
+    predictor = Predictor("open")
+    drawn = synthetic.draw(3, 512, "a")
+    image = Image.fromarray(drawn.image)
+    poor = np.array(image)
+    poor[:, :256] = np.asarray(image.filter(ImageFilter.GaussianBlur(9)))[:, :256]
+    photos = [predictor.read(picture) for picture in (np.asarray(image), poor)]
+    good, bad = (predictor.judge([p], [""], ["x"], [""])[0] for p in photos)
+    assert good.map.shape == (32, 32)
+    assert good.row["bad_area"] < 0.1
+    assert bad.row["bad_area"] > 0.3
+    assert bad.map[8:24, 4:14].mean() > 0.8
+    assert bad.map[8:24, 20:28].mean() < 0.2
+    assert "left" in bad.row["reasons"]
+    assert "blurred" in bad.row["reasons"]
+    assert bad.row["decision"] != "accept"
