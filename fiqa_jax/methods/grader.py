@@ -11,6 +11,7 @@ Each part learns from the labels that a batch brings: `quality` and `details` fo
 `summary`; the codes of `map` and `cause` for `view`.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -178,9 +179,9 @@ def _parts(names: Any) -> tuple[str, ...]:
 
 
 def _check_side(data: method.DataSpec, names: tuple[str, ...], shrink: int) -> None:
-    step = 16 * shrink
-    if "view" in names:
-        step = max(step, cell_measures.CELLS << (cell_measures.LEVELS - 1))
+    of_grade = 16 * shrink if "grade" in names else 1
+    of_view = cell_measures.CELLS << (cell_measures.LEVELS - 1) if "view" in names else 1
+    step = math.lcm(of_grade, of_view)
     if data.side % step or data.channels != 3:
         raise ValueError(
             f"data.side {data.side} with {data.channels} channels: expected RGB and a multiple of "
