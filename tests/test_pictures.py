@@ -16,6 +16,7 @@ SHOWN = {
     "docs/drawn_and_real.jpg": "synthetic eyes beside HRF and CHASE_DB1",
     "docs/maps_photographs.jpg": "HRF and CHASE_DB1",
     "docs/report.jpg": "HRF",
+    "docs/serve.jpg": "synthetic eyes",
 }
 NUMBERS = "tests/golden/"  # outputs of published networks on numbers from a generator
 

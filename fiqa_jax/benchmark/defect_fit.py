@@ -15,9 +15,9 @@ import optax
 from numpy.typing import NDArray
 
 from fiqa_jax.benchmark.defect_copies import Copies
-from fiqa_jax.methods import visibility
+from fiqa_jax.methods import visible_cells
 from fiqa_jax.models import cell_measures
-from fiqa_jax.models.visibility import CellNetwork
+from fiqa_jax.models.cell_network import CellNetwork
 from input_pipeline.synthetic import truth
 
 INSIDE = cell_measures.NAMES.index("inside")
@@ -75,7 +75,7 @@ def fit(
       cells, codes, share: see `gathered`; a copy is drawn with its share.
       settings: how.
     """
-    net = CellNetwork(visibility.LOGITS, settings.width, settings.dropout)
+    net = CellNetwork(visible_cells.LOGITS, settings.width, settings.dropout)
     key = jax.random.key(settings.seed)
     unknown = jnp.full(settings.batch, jnp.nan)  # sizes of files: all copies have the engine's
     first = jnp.asarray(cells[:1], jnp.float32)
@@ -91,8 +91,8 @@ def fit(
     def step(carry: Any, x: jax.Array, codes: jax.Array, at: jax.Array) -> Any:
         params, statistics, state, average = carry
         keys = jax.random.split(jax.random.fold_in(key, at), len(x))
-        x = visibility.turned(x.astype(jnp.float32), keys)
-        codes = visibility.turned(codes, keys)
+        x = visible_cells.turned(x.astype(jnp.float32), keys)
+        codes = visible_cells.turned(codes, keys)
 
         def loss(params: Any) -> Any:
             logits, new = net.apply(
@@ -101,7 +101,9 @@ def fit(
                 keys=keys,
                 mutable=["batch_stats"],
             )
-            return visibility.terms(logits, codes, None)["cells"].value.mean(), new["batch_stats"]
+            return visible_cells.terms(logits, codes, None)["cells"].value.mean(), new[
+                "batch_stats"
+            ]
 
         gradient, statistics = jax.grad(loss, has_aux=True)(params)
         updates, state = tx.update(gradient, state, params)
@@ -120,6 +122,6 @@ def fit(
     def mapped(x: jax.Array) -> jax.Array:
         inside = x[..., INSIDE] >= 0.5
         logits: Any = net.apply(weights, x, inside, jnp.full(len(x), jnp.nan), False)
-        return visibility.map_and_causes(logits, inside)["map"]
+        return visible_cells.map_and_causes(logits, inside)["map"]
 
     return lambda x: np.asarray(mapped(jnp.asarray(x, jnp.float32)))

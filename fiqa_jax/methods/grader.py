@@ -1,7 +1,7 @@
 """One photograph in, everything out: grade, defects and a map of what can be seen, in one pass.
 
 Three parts. `view` learns from photographs whose every cell is known, because they were degraded
-here: how much of a vessel's contrast is left, and what took it (`methods.visibility`). `summary`
+here: how much of a vessel's contrast is left, and what took it (`methods.visible_cells`). `summary`
 makes a grade and defects of what the map sums up to, from that same truth. `grade` learns the grade
 of a whole photograph from readers (`models.grader`); where it is, it gives the grade. Readers'
 grades never reach `view`: a map that learned from them would show what goes with a poor grade, not
@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from fiqa_jax.methods import visibility
+from fiqa_jax.methods import visible_cells
 from fiqa_jax.models import cell_measures, grader
-from fiqa_jax.models.visibility import CellNetwork
+from fiqa_jax.models.cell_network import CellNetwork
 from fiqa_jax.training import losses, method, state
 from fiqa_jax.training.devices import Axis
 
@@ -57,7 +57,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     apart = 0 if "summary" in names else details  # defects are the summary's, where there is one
     nets: dict[str, Any] = {
         "grade": grader.Grader(3, apart, width, dtype, dropout=own.dropout),
-        "view": CellNetwork(visibility.LOGITS, width, own.dropout, dtype),
+        "view": CellNetwork(visible_cells.LOGITS, width, own.dropout, dtype),
         "summary": grader.Summary(3, details, dtype),
     }
     change = method.augmented(config.augment.train)
@@ -109,8 +109,10 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         out = _forward(learned, run_parts, (image, fov, px), own.shrink, True, turn)
         terms: dict[str, losses.Term] = {}
         if "view" in trained and "map" in batch:
-            cause = visibility.turned(batch["cause"], turn) if "cause" in batch else None
-            terms |= visibility.terms(out["view"], visibility.turned(batch["map"], turn), cause)
+            cause = visible_cells.turned(batch["cause"], turn) if "cause" in batch else None
+            terms |= visible_cells.terms(
+                out["view"], visible_cells.turned(batch["map"], turn), cause
+            )
         for name in ("summary", "grade"):
             if name in trained:
                 terms |= _grade_terms(name, out[name], batch, config, data)
@@ -159,15 +161,15 @@ def _forward(
             inside = (grader.pooled(fov[..., None], shrink)[..., 0] >= 0.5).astype(fov.dtype)
         out["grade"] = apply("grade", small * inside[..., None], inside, px, train)
     if "view" in names:
-        measures, within = visibility.measured(image, fov)
+        measures, within = visible_cells.measured(image, fov)
         if turn is not None:
-            measures, within = (visibility.turned(v, turn) for v in (measures, within))
+            measures, within = (visible_cells.turned(v, turn) for v in (measures, within))
         logits = apply("view", measures, within, px, train)
         out["view"] = logits
         exact = jnp.promote_types(logits.dtype, jnp.float32)
-        out["seen"] = visibility.map_and_causes(logits.astype(exact), within)
+        out["seen"] = visible_cells.map_and_causes(logits.astype(exact), within)
         if "summary" in names:
-            out["summary"] = apply("summary", visibility.shares(out["seen"], within, px))
+            out["summary"] = apply("summary", visible_cells.shares(out["seen"], within, px))
     return out
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fiqa_jax.methods import visibility
+from fiqa_jax.methods import visible_cells
 from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.advice import Thresholds
 from input_pipeline.synthetic import defects
@@ -149,5 +149,5 @@ def test_a_cause_is_named_with_its_place_and_gives_the_advice():
 
 
 def test_causes_are_the_same_everywhere():
-    assert tuple(advice.CAUSES) == tuple(defects.CAUSES) == visibility.CAUSES
+    assert tuple(advice.CAUSES) == tuple(defects.CAUSES) == visible_cells.CAUSES
     assert {defect for _, defect in advice.CAUSES.values()} <= set(advice.DEFECTS)

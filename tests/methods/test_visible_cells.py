@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fiqa_jax.methods import visibility
-from fiqa_jax.models import visibility as nets
+from fiqa_jax.methods import visible_cells
+from fiqa_jax.models import cell_network as nets
 
 
 def test_terms_of_cells_by_hand():
@@ -14,22 +14,22 @@ def test_terms_of_cells_by_hand():
     logits[0, 0, 1, 2:] = [0, np.log(5), 0, 0]  # sharpness 5/8
     codes = jnp.array([[[0, 2], [255, 0]], [[255, 0], [0, 0]]], jnp.uint8)
     cause = jnp.array([[[0, 2], [3, 0]], [[1, 0], [0, 0]]], jnp.uint8)
-    terms = visibility.terms(jnp.asarray(logits), codes, cause)
+    terms = visible_cells.terms(jnp.asarray(logits), codes, cause)
     # The one known cell is usable: right with 3/4 both ways. The second photograph has none.
     np.testing.assert_allclose(terms["cells"].value, [-np.log(0.75), 0], rtol=1e-6)
     np.testing.assert_array_equal(terms["cells"].weight, [1, 0])
     np.testing.assert_allclose(terms["cause"].value, [-np.log(5 / 8), 0], rtol=1e-6)
-    assert set(visibility.terms(jnp.asarray(logits), codes, None)) == {"cells"}
+    assert set(visible_cells.terms(jnp.asarray(logits), codes, None)) == {"cells"}
 
 
 def test_turns_are_the_eight_positions_of_a_square():
     cells = np.arange(9).reshape(3, 3)
     keys = jax.random.split(jax.random.key(0), 200)
-    got = np.asarray(visibility.turned(jnp.broadcast_to(jnp.asarray(cells), (200, 3, 3)), keys))
+    got = np.asarray(visible_cells.turned(jnp.broadcast_to(jnp.asarray(cells), (200, 3, 3)), keys))
     want = {np.rot90(c, k).tobytes() for c in (cells, cells.T) for k in range(4)}
     assert {np.ascontiguousarray(g, cells.dtype).tobytes() for g in got} == want
     pair = jnp.stack([jnp.asarray(cells), jnp.asarray(cells)], -1)[None]
-    deep = np.asarray(visibility.turned(pair, keys[:1]))  # channels stay together
+    deep = np.asarray(visible_cells.turned(pair, keys[:1]))  # channels stay together
     np.testing.assert_array_equal(deep[0, ..., 0], got[0])
     np.testing.assert_array_equal(deep[0, ..., 1], got[0])
 
@@ -38,7 +38,7 @@ def test_map_is_the_mean_of_both_levels_and_zero_outside():
     logits = np.zeros((1, 2, 1, 6), np.float32)
     logits[0, 0, 0, :2] = [np.log(3), -np.log(3)]
     logits[0, 0, 0, 2] = 50
-    out = visibility.map_and_causes(jnp.asarray(logits), jnp.array([[[True], [False]]]))
+    out = visible_cells.map_and_causes(jnp.asarray(logits), jnp.array([[[True], [False]]]))
     np.testing.assert_allclose(out["map"][0, :, 0], [0.5, 0], atol=1e-6)
     np.testing.assert_allclose(out["causes"][0, :, 0], [[1, 0, 0, 0], [0] * 4], atol=1e-6)
 
@@ -52,7 +52,7 @@ def test_shares_of_a_half_covered_field():
     causes = np.zeros((1, n, n, 4), np.float32)
     causes[..., 3] = 1
     found = np.asarray(
-        visibility.shares(
+        visible_cells.shares(
             {"map": quality, "causes": causes}, jnp.asarray(inside), jnp.ones(1) * 256
         )
     )[0]

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from fiqa_jax.models import cell_measures
-from fiqa_jax.models import visibility as nets
+from fiqa_jax.models import cell_network as nets
 from fiqa_jax.training import losses, method
 
 CAUSES = ("illumination", "sharpness", "contrast", "covered")  # codes 1 to 4 of `cause`
