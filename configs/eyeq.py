@@ -36,7 +36,7 @@ def get_config(arg: str = "") -> ConfigDict:
     c.optim.weight_decay = 0.05
     c.optim.ema = 0.99
     c.train.batch = 64
-    c.train.steps = 1400
+    c.train.steps = 3000
     c.train.eval_every = 0.25
     if args.large:
         _large(c)
@@ -45,7 +45,7 @@ def get_config(arg: str = "") -> ConfigDict:
     defaults.add_stage(c, "grader", "train", uses="grader")
     # Once more from where it stood, by smaller steps: a restart of the cosine (Loshchilov 2017).
     again = {"optim": {"lr": c.optim.lr / 2}, "model": {"init": "grader"}}
-    again |= {"train": {"steps": max(1, c.train.steps * 13 // 14)}}
+    again |= {"train": {"steps": max(1, c.train.steps * 13 // 30)}}
     defaults.add_stage(c, "longer", "train", uses="grader", **again)
     defaults.add_stage(c, "calibrated", "fit", of="longer", artefact="calibration")
     c.deliver = "calibrated"

@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 
 from fiqa_jax import predict
 from fiqa_jax.inference.predictor import Predictor
-from fiqa_jax.pretrained import shipped
+from fiqa_jax.pretrained import shipped, tensors
 from input_pipeline import synthetic
 
 GRADERS = ("fundus", "open")
@@ -65,3 +65,14 @@ def test_open_maps_what_was_done_to_a_part():
     assert "left" in bad.row["reasons"]
     assert "blurred" in bad.row["reasons"]
     assert bad.row["decision"] != "accept"
+
+
+def test_readers_grades_never_reached_the_map():
+    """Map, causes and defects of both graders come of the same tensors."""
+    ours, theirs = (
+        tensors.read(shipped.FOLDER / name / "model.safetensors")[0] for name in ("open", "fundus")
+    )
+    assert ours
+    for key, value in ours.items():
+        np.testing.assert_array_equal(value, theirs[key], err_msg=key)
+    assert {key.split("/")[1] for key in theirs.keys() - ours.keys()} == {"grade"}
