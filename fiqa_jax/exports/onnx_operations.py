@@ -262,6 +262,15 @@ def _joined(graph: Graph, equation: Any, given: list[Value]) -> list[Value]:
     return [Value(name=graph.add("Concat", *names, axis=equation.params["dimension"]))]
 
 
+def _stacked(graph: Graph, equation: Any, given: list[Value]) -> list[Value]:
+    axis = int(equation.params.get("axis", equation.params.get("dimension", 0)))
+    names = [
+        graph.add("Unsqueeze", graph.full(v, e.aval.shape), graph.integers(axis))
+        for v, e in zip(given, equation.invars, strict=True)
+    ]
+    return [Value(name=graph.add("Concat", *names, axis=axis))]
+
+
 HANDLERS: dict[str, Handler] = {
     **{name: _binary(kind) for name, kind in _BINARY.items()},
     **{name: _compared(kind) for name, kind in _COMPARED.items()},
@@ -293,5 +302,6 @@ HANDLERS: dict[str, Handler] = {
     "broadcast_in_dim": _broadcast,
     "transpose": _turned,
     "concatenate": _joined,
+    "stack": _stacked,
     **onnx_windows.HANDLERS,
 }

@@ -214,8 +214,14 @@ def _noise(picture: jax.Array) -> jax.Array:
 
 def _bordered(values: jax.Array, width: int) -> jax.Array:
     """`[..., H + 2 width, W + 2 width]`, borders repeated."""
-    pads = [(0, 0)] * (values.ndim - 2) + [(width, width)] * 2
-    return jnp.pad(values, pads, mode="edge")
+    for axis in (values.ndim - 2, values.ndim - 1):
+        n = values.shape[axis]
+        first, last = (
+            jnp.repeat(jax.lax.slice_in_dim(values, k, k + 1, axis=axis), width, axis)
+            for k in (0, n - 1)
+        )
+        values = jnp.concatenate([first, values, last], axis)
+    return values
 
 
 def _blurred(values: jax.Array) -> jax.Array:

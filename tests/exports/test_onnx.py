@@ -8,7 +8,8 @@ import pytest
 
 from fiqa_jax.exports import onnx_file
 from fiqa_jax.exports.onnx_graph import ExportError
-from fiqa_jax.models import grader, vit
+from fiqa_jax.models import cell_measures, grader, vit
+from fiqa_jax.models.cell_network import CellNetwork
 from fiqa_jax.models.unet import UNet
 
 pytest.importorskip("onnx", reason="the extra export is not installed")
@@ -84,14 +85,24 @@ def network(net, *given):
 def test_the_graders_networks():
     image, fov, px = jnp.zeros((1, 32, 32, 3)), jnp.ones((1, 32, 32)), jnp.ones(1)
     grade = network(grader.Grader(3, 4, 0.5), image, fov, px, False)
-    view = network(grader.Viewer(6, 0.5), image, fov, False)
+    cells, inside = jnp.zeros((1, 32, 32, 32)), jnp.ones((1, 32, 32))
+    view = network(CellNetwork(6, 0.5), cells, inside, px, False)
 
     def program(batch):
         x = batch["x"]
         image, fov, px = jax.nn.sigmoid(x[..., :3]), jnp.float32(x[..., 3] > -1), x[:, 0, 0, 0]
-        return grade(image, fov, px, False) | {"view": view(image, fov, False)}
+        return grade(image, fov, px, False) | {"view": view(x, fov, px, False)}
 
-    beside(program, (32, 32, 4), 1e-4)
+    beside(program, (32, 32, 32), 1e-4)
+
+
+def test_measures_of_cells():
+    def program(batch):
+        x = batch["x"]
+        fov = jnp.float32(jax.nn.sigmoid(x[..., 0]) > 0)  # all of it inside
+        return {"measures": cell_measures.measures(jax.nn.sigmoid(x), fov)}
+
+    beside(program, (256, 256, 3), 1e-3)
 
 
 @pytest.mark.parametrize("kind", ["unet", "vit"])
