@@ -99,10 +99,15 @@ def test_links_into_the_results_have_their_headings():
 def test_what_predict_is_shown_to_print_is_what_it_prints():
     """The README's block, numbers masked, beside the summary of such rows."""
     row = {"status": "ok", "decision": "accept", "reasons": "", "error": ""}
-    again = {**row, "decision": "recapture", "reasons": "map: 80% of the field bad, all over"}
+    part = {"reasons": "map: 80% of the field bad, all over"}
+    look = {**row, "decision": "review", **part}
+    again = [
+        {**row, "decision": "recapture", "reasons": f"{name}: seen; {part['reasons']}"}
+        for name in ("clarity", "illumination", "artefact")
+    ]
     broken = {**row, "status": "error", "error": "photos/P113_left.jpg: an unknown format"}
     out = {**row, "status": "out_of_scope", "decision": "review"}
-    text = predict.summary([row] * 17 + [again] * 7 + [out, broken], 26, 2.8)
+    text = predict.summary([row] * 14 + [look] + again * 3 + [out, broken], 26, 2.8)
     shown = README[README.index("    26 files (") : README.index("    report  photos")]
     shown = re.sub(r"^    ", "", shown.rstrip(), flags=re.MULTILINE)
     mask = re.compile(r"[\d.]+ a second")
@@ -118,7 +123,7 @@ def eyes(folder: Path) -> list[str]:
         drawn = Image.fromarray(synthetic.draw(seed, 128, "abc"[seed % 3]).image)
         for side, image in (
             ("left", drawn),
-            ("right", drawn.filter(ImageFilter.GaussianBlur(6)).point(lambda v: v // 2)),
+            ("right", drawn.filter(ImageFilter.GaussianBlur(4)).point(lambda v: v // 2)),
         ):
             image.save(folder / f"{seed}_{side}.png")
             lines.append(f"{seed}_{side}.png,{seed}," + ("retake,0", "good,1")[side == "left"])

@@ -79,14 +79,14 @@ def test_a_fold_trains_on_the_other_cameras(monkeypatch):
     assert min(found.values()) > 0.95
     seen.clear()
     defect_maps.fitted(sets, settings, ["lid"])
-    assert [n for _, n in seen] == [2 * 2] * 3  # the copy with a lid is left out
+    assert [n for _, n in seen] == [2 * 4] * 3  # copies with a lid are left out
 
 
 def test_cameras_count_alike():
     sets = [made("a", 1, 0), made("b", 2, 1), made("b", 2, 2)]
     _, codes, share = defect_fit.gathered(sets)
-    assert codes.shape == (9, 8, 8)
-    np.testing.assert_allclose([share[:3].sum(), share[3:].sum()], 0.5)
+    assert codes.shape == (18, 8, 8)
+    np.testing.assert_allclose([share[:6].sum(), share[6:].sum()], 0.5)
 
 
 def test_scales_are_chosen_on_other_cameras():

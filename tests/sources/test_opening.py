@@ -54,7 +54,7 @@ def test_a_folder_whose_subfolders_name_the_quality(folder):
     assert table.id.tolist() == ["Bad/a.jpg", "Good/a.jpg", "good/deep/b.JPG", "usable/c (1).png"]
     np.testing.assert_array_equal(table.labels["quality"], [2, 0, 0, 1])
     np.testing.assert_array_equal(table.labels["ungradable"], [1, 0, 0, 0])
-    assert any("1 files that are no photographs" in note for note in table.notes)
+    assert any("1 files passed over, no photographs" in note for note in table.notes)
     example = source.read(2)
     assert example["image"].shape == (32, 32, 3)
     assert example["fov"].shape == (32, 32)
