@@ -124,7 +124,9 @@ def iqad(root, name, diagnoses, grades):
             number += 1
             file = f"Images/{NAMES[name].format(number)}"
             level = (0, 1, 4)[k % 3] if diagnoses == 3 and name != "DRAC" else k % diagnoses
-            rows.append((file, level, (k // 3) % grades))
+            best_last = name in ("EYEQ", "IQAD-CXR")  # their codes of quality run the other way
+            grade = (k // 3) % grades
+            rows.append((file, level, grades - 1 - grade if best_last else grade))
             photograph(root / name / file, LEVELS[k % 4] - k / 100)
         dummy_sets.table(root / name / f"{split}.txt", ("image_name", "DR_label", "IQ_label"), rows)
     return root

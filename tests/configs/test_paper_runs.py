@@ -175,7 +175,6 @@ def write_iqad(root, name):
 @pytest.mark.parametrize("name", SETS)
 def test_mkcnet(tmp_path, name):
     config = recipes.load(f"paper:{name},tiny", "mkcnet")
-    config.data.allow_frame = True  # toy pictures, some of which show no eye
     any_counts(config)
     supplies = {"data.path": lambda: write_iqad(tmp_path, name)}
     wanted, said = follow(config, supplies, tmp_path / "work")
