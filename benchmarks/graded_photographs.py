@@ -58,8 +58,7 @@ def floors(paths: np.ndarray) -> np.ndarray:
         grey = photo.image.mean(-1)
         inside = photo.fov > 0
         edge = ndimage.binary_erosion(inside, iterations=4)
-        width = photo.box[2] - photo.box[0]
-        area = inside.mean() * width**2
+        area = inside.mean() * photo.width**2
         sharp = ndimage.laplace(grey)[edge].var() if edge.any() else 0.0
         out.append((-os.path.getsize(path) / area, -grey[inside].mean(), -sharp))
     return np.array(out)

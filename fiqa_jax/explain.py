@@ -111,9 +111,8 @@ def _explained(
     fine = [one for one in photos if isinstance(one, Photo) and predictor.in_scope(one)]
     found = None
     if fine:
-        image = predictor.filled([one.image for one in fine])
-        fov = predictor.filled([one.fov for one in fine])
-        found = explain({"image": image, "fov": fov})
+        given = predictor.filled(fine)
+        found = explain({key: given[key] for key in ("image", "fov")})
     place = 0
     for item, photo in zip(group, photos, strict=True):
         row: Row = {"path": item.shown, "id": item.id, "patient": item.patient or item.id}

@@ -152,7 +152,7 @@ def photographs(model: "Model", paths: Sequence[str]) -> list[Batch]:
     """
     from fiqa_jax.exports.onnx_graph import ExportError
     from fiqa_jax.inference import inputs as files
-    from fiqa_jax.inference.predictor import Predictor
+    from fiqa_jax.inference.predictor import Predictor, stacked
     from input_pipeline.photo.reader import Photo
 
     reader = Predictor(model, allow_frame=True)
@@ -160,15 +160,7 @@ def photographs(model: "Model", paths: Sequence[str]) -> list[Batch]:
     seen = [photo for photo in found if isinstance(photo, Photo)]
     if not seen:
         raise ExportError(f"no photograph of {', '.join(paths)} can be read")
-    parts = [seen[at : at + 16] for at in range(0, len(seen), 16)]
-    return [
-        {
-            "image": np.stack([photo.image for photo in part]),
-            "fov": np.stack([photo.fov for photo in part]),
-            "field_px": np.array([p.box[2] - p.box[0] for p in part], np.float32),
-        }
-        for part in parts
-    ]
+    return [stacked(seen[at : at + 16]) for at in range(0, len(seen), 16)]
 
 
 def _write(out: Path, file: str, data: bytes, about: Mapping[str, Any], source: Path) -> None:

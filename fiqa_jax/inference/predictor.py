@@ -146,12 +146,8 @@ class Predictor:
         rows: dict[int, Row] = {}
         if fine:
             seen = [photo for photo in (photos[i] for i in fine) if isinstance(photo, Photo)]
-            image = self.filled([photo.image for photo in seen])
-            fov = self.filled([photo.fov for photo in seen])
-            size = [photo.box[2] - photo.box[0] for photo in seen]
-            size += size[:1] * (self.batch - len(size))
-            field_px = np.array(size, np.float32)  # of the original: how fine a detail it can hold
-            raw = self.model.predict({"image": image, "fov": fov, "field_px": field_px})
+            given = self.filled(seen)
+            raw = self.model.predict(given)
             raw = {key: np.asarray(value)[: len(fine)] for key, value in raw.items()}
             empty = np.array([bool(photo.empty) for photo in seen])
             raw = photo_limits.worst(raw, empty)
@@ -170,7 +166,7 @@ class Predictor:
                 diagnosis=self.diagnosis,
                 thresholds=self.thresholds,
                 model=self.name,
-                fov=fov[: len(fine)],
+                fov=given["fov"][: len(fine)],
                 findings=[
                     photo_limits.of(photo, outputs["map"][i] if "map" in outputs else None, limit)
                     for i, photo in enumerate(seen)
@@ -188,9 +184,9 @@ class Predictor:
         """Whether there is a photograph, and of the kind that is judged."""
         return isinstance(photo, Photo) and (self.allow_frame or not photo.scope)
 
-    def filled(self, arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """Up to `batch` arrays of one shape as `[batch, ...]`, the first one repeated."""
-        return np.stack(arrays + [arrays[0]] * (self.batch - len(arrays)))
+    def filled(self, photos: list[Photo]) -> dict[str, NDArray[Any]]:
+        """`stacked` of up to `batch` photographs, the first one repeated."""
+        return stacked(photos + photos[:1] * (self.batch - len(photos)))
 
     def failed(self, photo: Photo | PhotoError, path: str, id: str, patient: str) -> Row:
         """The row of a photograph that is not judged: why it could not be read, or its kind."""
@@ -209,6 +205,12 @@ class Predictor:
     def skipped(self, path: str, id: str, what: str) -> Row:
         """The row of a file of a folder that is no photograph."""
         return judge.failed_row(path, id, "skipped", what, self.name, self.details, self.diagnosis)
+
+
+def stacked(photos: Sequence[Photo]) -> dict[str, NDArray[Any]]:
+    """Photographs of one side as a batch: `image`, `fov` and `field_px`, `[N, ...]` each."""
+    each = [photo.arrays() for photo in photos]
+    return {key: np.stack([one[key] for one in each]) for key in each[0]}
 
 
 def unreadable(source: str | os.PathLike[str] | bytes | np.ndarray, error: Exception) -> PhotoError:

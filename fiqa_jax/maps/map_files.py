@@ -63,7 +63,7 @@ def write(
 
 def own_side(photo: Photo) -> int:
     """Pixels of the photograph's square in the photograph itself."""
-    return int(np.clip(round(photo.box[2] - photo.box[0]), photo.image.shape[0], LARGEST))
+    return int(np.clip(round(photo.width), photo.image.shape[0], LARGEST))
 
 
 def marks_of(found: landmarks.Landmarks | None) -> drawing.Marks:

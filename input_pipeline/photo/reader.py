@@ -46,6 +46,16 @@ class Photo:
     across: float = math.inf  # original pixels across the field
     shown: float = 1.0  # share of the round field that the picture holds
 
+    @property
+    def width(self) -> float:
+        """Original pixels along an edge of what is shown: how fine a detail it can hold."""
+        return self.box[2] - self.box[0]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What a model that knows sizes is given: `image`, `fov` and `field_px` `[] float32`."""
+        width = np.asarray(self.width, np.float32)
+        return {"image": self.image, "fov": self.fov, "field_px": width}
+
 
 def read_photo(
     source: decode.Source,

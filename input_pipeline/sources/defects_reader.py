@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from input_pipeline import synthetic
-from input_pipeline.sources import mask_drawing
+from input_pipeline.sources import mask_drawing, recompression
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.synthetic import defects, truth
 from input_pipeline.synthetic.defects import CAUSES, CONTROLS, KINDS, Item, Prepared, apply, prepare
@@ -146,12 +146,9 @@ def saved(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, floa
     size = float(np.exp(rng.uniform(*np.log(FIELDS))))
     picture, width = Image.fromarray(image), min(round(size), side)
     if width < side:
-        shrink = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
-        picture = picture.resize((width, width), shrink[rng.integers(len(shrink))])
-    data = io.BytesIO()
-    quality = int(rng.integers(QUALITIES[0], QUALITIES[1] + 1))
-    picture.save(data, "JPEG", quality=quality, subsampling=int(rng.choice((0, 2))))
-    with Image.open(io.BytesIO(data.getvalue())) as again:
+        picture = recompression.shrunk(picture, (width, width), rng)
+    data = recompression.encoded(picture, QUALITIES, rng)
+    with Image.open(io.BytesIO(data)) as again:
         out = again.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
     return np.asarray(out), size
 

@@ -9,7 +9,6 @@ test photographs stay as they are.
 
 import dataclasses
 import hashlib
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from input_pipeline.photo import decode
-from input_pipeline.photo.reader import Photo, read_photo
-from input_pipeline.sources import csv_source, folder_source, splits
+from input_pipeline.photo.reader import read_photo
+from input_pipeline.sources import csv_source, folder_source, recompression, splits
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables.examples import Arrays, Source, Table, TableError, strings
 
@@ -26,7 +25,6 @@ SMALLEST = 170  # pixels of the longer side that a copy has at least, if the pho
 SHRINK = 0.85  # at least so far can any photograph shrink
 QUALITIES = (50, 95)  # of JPEG, both included
 OCTAVE = 256  # pixels: a photograph with a longer side of n times this gets n times the copies
-_FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 _VERSION = 1  # raised whenever the same photograph would give other copies
 
 BASES = {"csv": csv_source.make, "folder": folder_source.make}
@@ -66,13 +64,14 @@ class ResavedReader:
           PhotoError: the photograph cannot be read.
         """
         if item.number == 0:
-            return example(self.photo.open(item.path))
+            return self.photo.open(item.path).arrays()
         name = np.frombuffer(hashlib.sha256(item.id.encode()).digest(), "<u4").tolist()
         rng = np.random.default_rng([self.seed, item.number, *name])
         data = resaved(decode.decode(item.path).image, rng)
-        return example(
-            read_photo(data, self.photo.side, modality=self.photo.modality, crop=self.photo.crop)
+        photo = read_photo(
+            data, self.photo.side, modality=self.photo.modality, crop=self.photo.crop
         )
+        return photo.arrays()
 
     def settings(self) -> str:
         """See `examples.Reader`."""
@@ -95,12 +94,6 @@ class ResavedReader:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def example(photo: Photo) -> Arrays:
-    """The arrays of an example, with the width of the field's square in original pixels."""
-    width = np.asarray(photo.box[2] - photo.box[0], np.float32)
-    return {"image": photo.image, "fov": photo.fov, "field_px": width}
-
-
 def resaved(image: Image.Image, rng: np.random.Generator) -> bytes:
     """A JPEG of the picture at a random size, by a random filter, of random quality.
 
@@ -112,11 +105,8 @@ def resaved(image: Image.Image, rng: np.random.Generator) -> bytes:
     least = SHRINK * min(1.0, SMALLEST / SHRINK / longer)
     scale = float(np.exp(rng.uniform(np.log(least), 0.0)))
     size = tuple(max(1, round(scale * n)) for n in image.size)
-    small = image.resize((size[0], size[1]), _FILTERS[int(rng.integers(len(_FILTERS)))])
-    out = io.BytesIO()
-    quality = int(rng.integers(QUALITIES[0], QUALITIES[1] + 1))
-    small.save(out, "JPEG", quality=quality, subsampling=int(rng.choice((0, 2))))
-    return out.getvalue()
+    small = recompression.shrunk(image, (size[0], size[1]), rng)
+    return recompression.encoded(small, QUALITIES, rng)
 
 
 def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
