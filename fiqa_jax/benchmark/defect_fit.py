@@ -20,7 +20,6 @@ from fiqa_jax.models import cell_measures
 from fiqa_jax.models.cell_network import CellNetwork
 from input_pipeline.synthetic import truth
 
-INSIDE = cell_measures.NAMES.index("inside")
 Fitted = Callable[[NDArray[Any]], NDArray[np.float32]]  # measures [n, h, w, F] -> map [n, h, w]
 
 
@@ -120,7 +119,7 @@ def fit(
 
     @jax.jit
     def mapped(x: jax.Array) -> jax.Array:
-        inside = x[..., INSIDE] >= 0.5
+        inside = cell_measures.inside(x)
         logits: Any = net.apply(weights, x, inside, jnp.full(len(x), jnp.nan), False)
         return visible_cells.map_and_causes(logits, inside)["map"]
 

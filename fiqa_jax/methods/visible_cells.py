@@ -25,7 +25,8 @@ HALF = 0.5  # of the radius: the middle of the field
 
 def measured(image: jax.Array, fov: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Measures `[B, 32, 32, F]` of cells and which of them lie in the field `[B, 32, 32] bool`."""
-    return jax.lax.stop_gradient(cell_measures.measures(image, fov)), nets.inside_cells(fov)
+    found = jax.lax.stop_gradient(cell_measures.measures(image, fov))
+    return found, cell_measures.inside(found)
 
 
 def turned(values: jax.Array, keys: jax.Array) -> jax.Array:

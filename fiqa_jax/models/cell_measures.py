@@ -65,6 +65,11 @@ def measures(image: jax.Array, fov: jax.Array) -> jax.Array:
     return jnp.where((share > 0)[..., None], jnp.stack(columns, -1), 0.0)
 
 
+def inside(measured: jax.Array) -> jax.Array:
+    """Cells `[B, 32, 32] bool` that lie at least half in the field, from their measures."""
+    return measured[..., NAMES.index("inside")] >= 0.5
+
+
 def _level(
     picture: jax.Array, inner: jax.Array, level: int, mean: jax.Array, noise: jax.Array
 ) -> list[jax.Array]:

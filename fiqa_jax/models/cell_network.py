@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models import cell_measures
 from fiqa_jax.models.norm import BatchNorm, parameter_dtype
 
 REFERENCE_PX = 512.0  # a field of so many pixels counts as 0
@@ -77,14 +76,6 @@ class CellNetwork(nn.Module):
             around = nn.Dense(channels, name=f"whole_{k}", **how)(mean_inside(x, mask))
             x = (x + nn.silu(y + around)) * mask
         return nn.Dense(self.kinds, name="cells", dtype=exact, param_dtype=exact)(x.astype(exact))
-
-
-def inside_cells(fov: jax.Array) -> jax.Array:
-    """Cells `[B, 32, 32] bool` that lie at least half in the field `[B, S, S]`."""
-    b, side, _ = fov.shape
-    step = side // cell_measures.CELLS
-    cells = fov.reshape(b, cell_measures.CELLS, step, cell_measures.CELLS, step)
-    return cells.astype(jnp.float32).mean((2, 4)) >= 0.5
 
 
 def mean_inside(x: jax.Array, mask: jax.Array) -> jax.Array:

@@ -70,8 +70,9 @@ def test_the_size_of_the_field():
 
 
 def test_cells_of_which_half_lies_in_the_field():
-    fov = np.zeros((1, 64, 64), np.uint8)
-    fov[0, :33, :2] = 1
-    got = np.asarray(nets.inside_cells(jnp.asarray(fov)))
+    fov = np.zeros((1, 256, 256), np.uint8)
+    fov[0, :132, :8] = 1
+    _, inside = visible_cells.measured(jnp.zeros((1, 256, 256, 3)), jnp.asarray(fov))
+    got = np.asarray(inside)
     assert got.sum() == 17  # the last row of cells is half inside
     assert got[0, :17, 0].all()
