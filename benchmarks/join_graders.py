@@ -13,6 +13,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from flax import traverse_util
+
 from fiqa_jax.inference import model_dir
 from fiqa_jax.pretrained import tensors
 
@@ -43,13 +45,7 @@ def joined(view: Path, grade: Path | None, name: str, licence: str, output: Path
     config["model"] |= {"weights": "", "init": ""}
     config["versions"].pop("platform", None)
     output.mkdir(parents=True, exist_ok=True)
-    nested: dict[str, Any] = {}
-    for key, value in sorted(weights.items()):
-        *path, last = key.split("/")
-        at = nested
-        for part in path:
-            at = at.setdefault(part, {})
-        at[last] = value
+    nested = traverse_util.unflatten_dict(weights, sep="/")
     tensors.save(output / model_dir.WEIGHTS, nested, {"model": name, "method": config["method"]})
     model_dir.write_config(output, config)
 

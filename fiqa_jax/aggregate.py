@@ -19,7 +19,7 @@ from fiqa_jax import command
 from fiqa_jax.predictions import exams, schema
 from fiqa_jax.predictions.exams import Part, Shown
 from input_pipeline import atomic
-from input_pipeline.tables import eyes
+from input_pipeline.tables import eyes, folders
 
 TABLE = "exams.csv"
 _LINES = 30  # of what is missing, printed
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
       AggregateError, PredictionsError: nothing is written then.
     """
-    rows = schema.read_rows(Path(args.folder) / "predictions.csv")
+    rows = schema.read_rows(Path(args.folder) / folders.TABLE)
     ids = {str(row["id"]) for row in rows}
     views = tuple(view.strip().lower() for view in args.views.split(",") if view.strip())
     if views and not args.shown:

@@ -20,6 +20,7 @@ from fiqa_jax.evaluation.metrics import QUALITY
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import Row
 from input_pipeline import atomic
+from input_pipeline.tables import folders
 
 USABLE = 0.5
 COLUMNS = ("score", "when", "value", "low", "high", "level", "photographs", "patients")
@@ -148,7 +149,7 @@ def _said(one: Interval, sign: bool = False) -> str:
 def _rows(given: str) -> dict[str, Row]:
     """Rows by the photograph's name without suffix."""
     path = Path(given)
-    file = path / "predictions.csv" if path.is_dir() else path
+    file = path / folders.TABLE if path.is_dir() else path
     out: dict[str, Row] = {}
     for row in schema.read_rows(file):
         if row["status"] == "skipped":

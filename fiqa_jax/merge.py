@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
         if (out / photos.MAPS).is_dir():
             map_files.table(out / photos.MAPS, out / photos.REGIONS)
         schema.write_jsonl(out / folders.JUDGED, found.rows)
-        schema.write_csv(out / "predictions.csv", found.rows, found.columns)
+        schema.write_csv(out / folders.TABLE, found.rows, found.columns)
         text = json.dumps(found.run, indent=1) + "\n"
-        atomic.write(out / run_shards.RUN, text.encode())
+        atomic.write(out / folders.RUN, text.encode())
         page = judged_page.write(out)
     judged = [row for row in found.rows if row["status"] != "skipped"]
     failed = sum(row["status"] == "error" for row in judged)

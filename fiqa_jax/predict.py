@@ -35,7 +35,7 @@ from input_pipeline import atomic, lock, plain_text, progress
 from input_pipeline.photo.reader import Photo, PhotoError
 from input_pipeline.tables import folders
 
-LOG, TABLE, RUN = folders.JUDGED, "predictions.csv", inputs.RUN
+LOG, TABLE, RUN = folders.JUDGED, folders.TABLE, folders.RUN
 DECISION_WORDS = {
     "accept": "good enough to read",
     "review": "to be looked at by a person",

@@ -18,9 +18,8 @@ from input_pipeline import plain_text
 from input_pipeline.tables import eyes, folders
 from input_pipeline.tables.columns import COLUMNS, read_sheet
 from input_pipeline.tables.examples import TableError
-from input_pipeline.tables.folders import JUDGED, Other
+from input_pipeline.tables.folders import JUDGED, RUN, Other
 
-RUN = "run.json"  # what predict says of a run, beside its table
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
 

@@ -18,7 +18,7 @@ from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import Row
 from input_pipeline.tables import folders
 
-FOLDER, RUN = "shards", "run.json"
+FOLDER = "shards"
 _NAME = re.compile(r"(\d+)-of-(\d+)")
 
 
@@ -97,7 +97,7 @@ def joined(out: Path) -> Joined:
     if lacking := [f"{i}/{count}" for i in range(1, count + 1) if (i, count) not in places]:
         raise RunError(f"{out}: shards {', '.join(lacking)} have not begun: start them")
     folders_ = [places[i, count] for i in range(1, count + 1)]
-    runs = [json.loads((path / RUN).read_bytes()) for path in folders_]
+    runs = [json.loads((path / folders.RUN).read_bytes()) for path in folders_]
     shared = [{k: v for k, v in run.items() if k not in ("shard", "began_in")} for run in runs]
     for path, run in zip(folders_, shared, strict=True):
         if changed := [key for key in {**shared[0], **run} if run.get(key) != shared[0].get(key)]:
@@ -114,7 +114,7 @@ def joined(out: Path) -> Joined:
         others += [row for row in rows if row["status"] == "skipped"]
     rows = [parts[k % count][k // count] for k in range(total)] + others
     run = {k: v for k, v in runs[0].items() if k != "shard"}
-    columns = list(schema.read_rows(folders_[0] / "predictions.csv")[0])
+    columns = list(schema.read_rows(folders_[0] / folders.TABLE)[0])
     return Joined(folders_, rows, columns, run)
 
 
@@ -126,7 +126,7 @@ def _rows(path: Path, expected: int, again: str) -> list[Row]:
     """
     typed = {row["id"]: row for row in schema.resume_jsonl(path / folders.JUDGED)}
     photographs = sum(row["status"] != "skipped" for row in typed.values())
-    table = path / "predictions.csv"
+    table = path / folders.TABLE
     order = [row["id"] for row in schema.read_rows(table)] if table.is_file() else []
     if photographs != expected or {*order} != {*typed}:
         raise RunError(

@@ -10,6 +10,7 @@ from fiqa_jax.predictions import label_files
 from fiqa_jax.predictions.joins import join
 from fiqa_jax.predictions.label_files import FORMATS, Format, LabelError
 from fiqa_jax.predictions.schema import Predictions
+from input_pipeline.tables import folders
 
 
 def hyphens(argv: Sequence[str]) -> list[str]:
@@ -81,7 +82,7 @@ def _pairs(text: str | None, flag: str) -> dict[str, str]:
 
 def table_of(path: str) -> str:
     """The table of a folder that fiqa predict wrote; any other path is the file itself."""
-    inside = Path(path) / "predictions.csv"
+    inside = Path(path) / folders.TABLE
     return str(inside) if inside.is_file() else path
 
 

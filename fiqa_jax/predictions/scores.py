@@ -18,10 +18,11 @@ from fiqa_jax.evaluation.metrics import GRADABLE, QUALITY
 from fiqa_jax.maps import landmarks
 from fiqa_jax.predictions.joins import stem
 from input_pipeline import plain_text
+from input_pipeline.tables import folders
 from input_pipeline.tables.columns import Sheet, header, read_sheet
 from input_pipeline.tables.examples import TableError
 
-TABLE, MAPS = "predictions.csv", "maps"  # what predict writes
+TABLE, MAPS = folders.TABLE, "maps"  # what predict writes
 _WORDS = {word: float(code) for words in (QUALITY, GRADABLE) for code, word in enumerate(words)}
 
 Floats = NDArray[np.float64]

@@ -21,6 +21,7 @@ from fiqa_jax.report.comparison_page import compare_section
 from fiqa_jax.report.page import Item, Picture, Section, Table
 from fiqa_jax.report.stage_page import Run, stage_sections
 from input_pipeline import atomic
+from input_pipeline.tables import folders
 
 PAGE, FOLDER = "report.html", "report"
 _USE = "For research; not a medical device."
@@ -48,7 +49,7 @@ def write_report(workdir: str | os.PathLike[str], sections: Sequence[Section] = 
     stages = find(root)
     photographs = gallery.Photographs(root)
     made: list[Section] = []
-    if (root / "predictions.csv").is_file():
+    if (root / folders.TABLE).is_file():
         made.append(_judged(root, photographs))
     if len(stages) > 1:
         made.append(_overview(root, stages))
@@ -131,7 +132,7 @@ def _overview(root: Path, stages: Mapping[str, Sequence[Run]]) -> Section:
 
 def _judged(root: Path, photographs: gallery.Photographs) -> Section:
     """What `fiqa_jax.predict` left: counts, and what to take again with the reasons."""
-    rows = schema.read_rows(root / "predictions.csv")
+    rows = schema.read_rows(root / folders.TABLE)
     items: list[Item] = []
     for column in ("status", "decision", "quality"):
         values = [str(row[column]) for row in rows if row[column]]

@@ -21,8 +21,9 @@ from fiqa_jax.report.judged.entries import entries
 from input_pipeline import atomic, progress
 from input_pipeline.photo.errors import PhotoError
 from input_pipeline.photo.reader import read_photo
+from input_pipeline.tables import folders
 
-PAGE, RUN, TABLE = "report.html", "run.json", "predictions.csv"
+PAGE, RUN, TABLE = "report.html", folders.RUN, folders.TABLE
 SCRIPT = ("rows", "list", "histogram", "detail", "decisions", "start")  # one after the other
 
 
