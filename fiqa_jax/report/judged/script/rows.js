@@ -25,7 +25,7 @@ const rows = data.rows.map((values, place) => {
   for (const name of ["reasons", "advice", "error"]) row[name] = data.texts[row[name]];
   row.group = row.status === "ok" ? row.decision : row.status;
   row.causes = row.status === "ok" && row.reasons
-    ? row.reasons.split("; ").map((text) => text.split(":")[0])
+    ? [...new Set(row.reasons.split("; ").map((text) => text.split(":")[0]))]
       .map((name) => CAUSES[name] || name) : [];
   return row;
 });
