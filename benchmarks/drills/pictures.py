@@ -34,7 +34,7 @@ def run(cases: int, root: Path, note: Callable[[Counts], None]) -> Counts:
     files = seeds.formats()
     out: Counts = Counts({"formats": len(files)})
     done = 0
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # without the memory of who starts it
     while done < cases:
         (root / LIST).write_text("")
         first = done
