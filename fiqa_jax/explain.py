@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     rows: list[Row] = []
     with lock.held(out), progress.bar(len(items), "photo") as bar:
         atomic.clean(out)
-        for group, photos in photographs.read_ahead(predictor, items, args.workers):
+        ahead = photographs.read_ahead(items, batch, args.workers, predictor.read)
+        for group, photos in ahead:
             for row in _explained(predictor, explain, group, photos, out):
                 rows.append({**row, "head": args.head, "way": args.way, "model": predictor.name})
             bar.update(len(group))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fiqa_jax import command
 from fiqa_jax.inference import photos, run_shards
+from fiqa_jax.inference.file_states import FileStates
 from fiqa_jax.maps import map_files
 from fiqa_jax.predictions import schema
 from fiqa_jax.report.judged import judged_page, thumbnails
@@ -60,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
             map_files.table(out / photos.MAPS, out / photos.REGIONS)
         schema.write_jsonl(out / folders.JUDGED, found.rows)
         schema.write_csv(out / folders.TABLE, found.rows, found.columns)
+        states = [FileStates(folder) for folder in found.folders]
+        FileStates(out).finish([row["id"] for row in found.rows], states)
         text = json.dumps(found.run, indent=1) + "\n"
         atomic.write(out / folders.RUN, text.encode())
         page = judged_page.write(out)

@@ -11,7 +11,7 @@ the run goes on. From Python: `fiqa_jax.judge`.
 
 import argparse
 import collections
-import json
+import functools
 import os
 import sys
 import time
@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from fiqa_jax import command
-from fiqa_jax.inference import inputs, run_shards
+from fiqa_jax.inference import file_states, inputs, run_record, run_shards
 from fiqa_jax.inference import photos as photographs
+from fiqa_jax.inference.file_states import FileStates
 from fiqa_jax.inference.inputs import Found, Item
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Judged, Predictor
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     if (out / LOG).exists() and not args.resume:
         if args.output and not args.shard:
             raise RunError(f"{out / LOG} is there: go on with --resume, or give another --output")
-        _same_inputs(out, args)
+        run_record.check_inputs(out, args)
     found, share = inputs.gather(args.inputs, recursive=args.recursive), {}
     if args.shard:
         found, share = args.shard.of(found)
@@ -123,7 +124,9 @@ def _rows(
     Those of the inputs come first and in their order, then what their folders hold besides.
     """
     items = found.items
-    done = _begin(out, predictor, args, share)
+    done = run_record.begin(out, predictor, args, share)
+    states = FileStates(out)
+    _forget_changed(out, done, states.changed(item for item in items if item.id in done))
     todo = [item for item in items if item.id not in done]
     if len(todo) < len(items):
         print(f"{out}: {len(items) - len(todo)} of {len(items)} are judged, going on", flush=True)
@@ -134,10 +137,15 @@ def _rows(
             flush=True,
         )
     for rows in _progress(
-        _predicted(predictor, todo, args, out), len(items), len(items) - len(todo)
+        _predicted(predictor, todo, args, out, states), len(items), len(items) - len(todo)
     ):
         schema.append_jsonl(out / LOG, rows)
         done |= {row["id"]: row for row in rows}
+    if late := states.changed(item for item in items if done[item.id]["status"] != "error"):
+        for item in late:  # a row is of the file as it is
+            error = file_states.changed_since(item.path)
+            done[item.id] = predictor.failed(error, item.shown, item.id, item.patient)
+        schema.write_jsonl(out / LOG, done.values())
     if others := [predictor.skipped(one.shown, one.id, one.other) for one in found.others]:
         schema.append_jsonl(out / LOG, others)
         done |= {row["id"]: row for row in others}
@@ -146,9 +154,23 @@ def _rows(
     rows += [row for name, row in done.items() if name not in asked]
     columns = schema.columns(predictor.details, predictor.diagnosis)
     schema.write_csv(out / TABLE, rows, columns)
+    states.finish(row["id"] for row in rows)
     if args.maps:
         map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
     return rows, len(todo)
+
+
+def _forget_changed(out: Path, done: dict[str, Row], changed: Sequence[Item]) -> None:
+    """Takes out the rows of files that are no longer what was judged, and says so."""
+    if not changed:
+        return
+    for item in changed:
+        del done[item.id]
+    schema.write_jsonl(out / LOG, done.values())
+    names = ", ".join(item.shown for item in changed[:NAMED])
+    more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+    text = f"{out}: {len(changed)} changed since they were judged, judged again: {names}{more}"
+    print(plain_text.printable(text), flush=True)
 
 
 def default_output(given: Sequence[str]) -> str:
@@ -160,66 +182,19 @@ def default_output(given: Sequence[str]) -> str:
     return f"{name or 'photographs'}{more}-judged"
 
 
-def _asked(args: argparse.Namespace) -> dict[str, Any]:
-    """What was asked to be judged, for run.json."""
-    named = [str(inputs.expanded(one).resolve()) for one in args.inputs]
-    return {"inputs": named, "recursive": args.recursive}
-
-
-def _same_inputs(out: Path, args: argparse.Namespace) -> None:
-    """Raises: RunError: the folder that would be gone on with holds other photographs."""
-    file = out / RUN
-    before = _read_run(file) if file.is_file() else {}
-    changed = [key for key, value in _asked(args).items() if before.get(key) != value]
-    if changed:
-        was = ", ".join(f"{key} was {before.get(key)!r}" for key in changed)
-        raise RunError(
-            f"{out} holds another run ({was}); to judge these, give another --output DIR, or "
-            "--resume to add them"
-        )
-
-
-def _begin(
-    out: Path, predictor: Predictor, args: argparse.Namespace, share: Mapping[str, Any]
-) -> dict[str, Row]:
-    """Rows of an earlier run by id, without those of files not read, which get a new try."""
-    now: dict[str, Any] = {"model": predictor.name, "allow_frame": args.allow_frame}
-    now |= {"maps": args.maps, "ids": "below the input", **share}
-    log = out / LOG
-    rows = schema.resume_jsonl(log)
-    if rows and (out / RUN).is_file():
-        before = _read_run(out / RUN)
-        changed = [key for key in now if now[key] != before.get(key)]
-        if changed:
-            was = ", ".join(f"{key} was {before.get(key)!r}, is {now[key]!r}" for key in changed)
-            raise RunError(f"{out} holds another run: {was}. Give another --output")
-    fine = [row for row in rows if row["status"] not in ("error", "skipped")]
-    if len(fine) < len(rows):
-        schema.write_jsonl(log, fine)
-    now |= _asked(args) | {"began_in": os.getcwd()}
-    now |= {"licence": predictor.licence} if predictor.licence else {}
-    atomic.write(out / RUN, (json.dumps(now, indent=1) + "\n").encode())
-    return {row["id"]: row for row in fine}
-
-
-def _read_run(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_bytes())
-    except ValueError as error:
-        found = error
-    if not isinstance(found, dict):
-        raise RunError(
-            f"{file} is damaged ({found if isinstance(found, ValueError) else 'no object'}): give "
-            f"another --output, or, if the model and the flags are those of before, delete {file}"
-        )
-    return found
-
-
 def _predicted(
-    predictor: Predictor, items: Sequence[Item], args: argparse.Namespace, out: Path
+    predictor: Predictor,
+    items: Sequence[Item],
+    args: argparse.Namespace,
+    out: Path,
+    states: FileStates,
 ) -> Iterator[list[Row]]:
     """Rows of one batch after the other; photographs are read ahead in threads."""
-    for group, photos in photographs.read_ahead(predictor, items, args.workers):
+    one_file = functools.partial(file_states.read, predictor)
+    for group, found in photographs.read_ahead(items, predictor.batch, args.workers, one_file):
+        photos = [photo for photo, _ in found]
+        known = ((item.id, state) for item, (_, state) in zip(group, found, strict=True))
+        states.add({name: state for name, state in known if state})
         judged = predictor.judge(
             photos,
             [item.shown for item in group],

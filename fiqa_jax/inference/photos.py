@@ -4,9 +4,9 @@ import argparse
 import collections
 import concurrent.futures
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,14 @@ from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.maps import map_files
 from fiqa_jax.pretrained import shipped
 from input_pipeline import plain_text
-from input_pipeline.photo.reader import Photo, PhotoError
+from input_pipeline.photo.reader import Photo
 
 MAPS = "maps"  # folder of the output
 REGIONS = "regions.csv"  # of every map: how much of each quadrant, of disc and macula is bad
 LONGEST = 120  # bytes of a photograph's name in that of its map
 _AHEAD = 2  # batches of photographs read before the model asks for them
+
+T = TypeVar("T")
 
 
 class RunError(ValueError):
@@ -85,20 +87,19 @@ def predictor_of(args: argparse.Namespace, batch: int, calibration: str = "") ->
 
 
 def read_ahead(
-    predictor: Predictor, items: Sequence[Item], workers: int
-) -> Iterator[tuple[Sequence[Item], list[Photo | PhotoError]]]:
-    """Batches of `predictor.batch` items, and their photographs or why they cannot be read.
+    items: Sequence[Item], batch: int, workers: int, read: Callable[[str], T]
+) -> Iterator[tuple[Sequence[Item], list[T]]]:
+    """Batches of items, and what `read` makes of the path of each.
 
     Threads read the next batches while the caller works on one.
     """
-    step = predictor.batch
-    groups = [items[i : i + step] for i in range(0, len(items), step)]
+    groups = [items[i : i + batch] for i in range(0, len(items), batch)]
     pool = concurrent.futures.ThreadPoolExecutor(workers, "reader")
     try:
-        ahead: collections.deque[list[concurrent.futures.Future[Any]]] = collections.deque()
+        ahead: collections.deque[list[concurrent.futures.Future[T]]] = collections.deque()
         for place in range(len(groups) + _AHEAD):
             if place < len(groups):
-                ahead.append([pool.submit(predictor.read, item.path) for item in groups[place]])
+                ahead.append([pool.submit(read, item.path) for item in groups[place]])
             if place >= _AHEAD:
                 yield groups[place - _AHEAD], [job.result() for job in ahead.popleft()]
     finally:

@@ -1,0 +1,71 @@
+"""run.json of a judged folder: what was asked of it, and whether a run may go on in it."""
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fiqa_jax.inference import inputs
+from fiqa_jax.inference.photos import RunError
+from fiqa_jax.inference.predictor import Predictor
+from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.schema import Row
+from input_pipeline import atomic
+from input_pipeline.tables.folders import JUDGED, RUN
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    """What was asked to be judged, for run.json."""
+    named = [str(inputs.expanded(one).resolve()) for one in args.inputs]
+    return {"inputs": named, "recursive": args.recursive}
+
+
+def check_inputs(out: Path, args: argparse.Namespace) -> None:
+    """Raises: RunError: the folder that would be gone on with holds other photographs."""
+    file = out / RUN
+    before = _read(file) if file.is_file() else {}
+    changed = [key for key, value in _asked(args).items() if before.get(key) != value]
+    if changed:
+        was = ", ".join(f"{key} was {before.get(key)!r}" for key in changed)
+        raise RunError(
+            f"{out} holds another run ({was}); to judge these, give another --output DIR, or "
+            "--resume to add them"
+        )
+
+
+def begin(
+    out: Path, predictor: Predictor, args: argparse.Namespace, share: Mapping[str, Any]
+) -> dict[str, Row]:
+    """Rows of an earlier run by id, without those of files not read, which get a new try."""
+    now: dict[str, Any] = {"model": predictor.name, "allow_frame": args.allow_frame}
+    now |= {"maps": args.maps, "ids": "below the input", **share}
+    log = out / JUDGED
+    rows = schema.resume_jsonl(log)
+    if rows and (out / RUN).is_file():
+        before = _read(out / RUN)
+        changed = [key for key in now if now[key] != before.get(key)]
+        if changed:
+            was = ", ".join(f"{key} was {before.get(key)!r}, is {now[key]!r}" for key in changed)
+            raise RunError(f"{out} holds another run: {was}. Give another --output")
+    fine = [row for row in rows if row["status"] not in ("error", "skipped")]
+    if len(fine) < len(rows):
+        schema.write_jsonl(log, fine)
+    now |= _asked(args) | {"began_in": os.getcwd()}
+    now |= {"licence": predictor.licence} if predictor.licence else {}
+    atomic.write(out / RUN, (json.dumps(now, indent=1) + "\n").encode())
+    return {row["id"]: row for row in fine}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_bytes())
+    except ValueError as error:
+        found = error
+    if not isinstance(found, dict):
+        raise RunError(
+            f"{file} is damaged ({found if isinstance(found, ValueError) else 'no object'}): give "
+            f"another --output, or, if the model and the flags are those of before, delete {file}"
+        )
+    return found

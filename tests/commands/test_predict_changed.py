@@ -1,0 +1,154 @@
+"""A row is of the file as it is: what changes while or after it is read is said, and read again."""
+
+import hashlib
+import os
+
+import numpy as np
+import pytest
+import test_predict as stand_in
+from PIL import Image
+
+from fiqa_jax import merge, predict
+from fiqa_jax.inference import file_states, predictor
+from fiqa_jax.predictions import schema
+
+here = stand_in.here  # the fixture
+run, read = stand_in.run, stand_in.read
+
+
+def states(root, out="out"):
+    return file_states.FileStates(root / out)._known
+
+
+def repaint(path, grey):
+    """The file with other pixels, at another time."""
+    then = os.stat(path).st_mtime_ns
+    Image.new("RGB", (32, 32), (grey,) * 3).save(path)
+    os.utime(path, ns=(then + 10**9, then + 10**9))
+
+
+def test_every_file_that_was_read_has_its_digest(here):
+    root, _ = here
+    run(root)
+    known = states(root)
+    assert set(known) == {"a.png", "b.png", "c.png", "frame.png"}  # broken.jpg was not read
+    file = root / "photos" / "a.png"
+    assert known["a.png"].size == file.stat().st_size
+    assert known["a.png"].sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_a_file_that_changes_while_it_is_read_is_a_row(here, monkeypatch):
+    root, _ = here
+
+    def meanwhile(source, side, **how):
+        photo = stand_in.fake_read(source, side, **how)
+        if str(source).endswith("a.png"):
+            repaint(source, 10)
+        return photo
+
+    monkeypatch.setattr(predictor, "read_photo", meanwhile)
+    assert run(root) == 3
+    row = read(root)["a.png"]
+    assert row["status"] == "error"
+    assert "it changed while it was read" in row["error"]
+    assert row["decision"] == "review"
+    assert "a.png" not in states(root)
+    monkeypatch.setattr(predictor, "read_photo", stand_in.fake_read)
+    run(root, "--resume")
+    assert read(root)["a.png"]["quality"] == "reject"  # as it is now
+
+
+def test_a_file_that_changes_before_the_run_ends_is_a_row(here, monkeypatch):
+    root, _ = here
+
+    def later(source, side, **how):
+        if str(source).endswith("c.png"):  # a.png was judged in a batch before
+            repaint(root / "photos" / "a.png", 10)
+        return stand_in.fake_read(source, side, **how)
+
+    monkeypatch.setattr(predictor, "read_photo", later)
+    assert run(root, "--batch", "1", "--workers", "1") == 3
+    log = {row["id"]: row for row in schema.read_rows(root / "out" / "predictions.jsonl")}
+    assert "it changed after it was judged" in log["a.png"]["error"]
+    assert read(root)["a.png"]["status"] == "error"
+    monkeypatch.setattr(predictor, "read_photo", stand_in.fake_read)
+    run(root, "--resume")
+    assert read(root)["a.png"]["quality"] == "reject"
+
+
+def test_going_on_judges_what_has_changed_again_and_says_so(here, capsys):
+    root, seen = here
+    run(root)
+    assert read(root)["a.png"]["quality"] == "good"
+    before = (root / "out" / "predictions.csv").read_bytes()
+    seen.clear()
+    os.utime(root / "photos" / "b.png", ns=(1, 1))  # another time, the same photograph
+    run(root, "--resume")
+    assert (root / "out" / "predictions.csv").read_bytes() == before
+    assert not seen  # broken.jpg alone was tried
+    assert "changed" not in capsys.readouterr().out
+    repaint(root / "photos" / "a.png", 10)
+    run(root, "--resume")
+    told = capsys.readouterr().out
+    assert "1 changed since they were judged, judged again: " in told
+    assert str(root / "photos" / "a.png") in told
+    rows = schema.read_rows(root / "out" / "predictions.jsonl")
+    assert [row["id"] for row in rows].count("a.png") == 1
+    assert read(root)["a.png"]["quality"] == "reject"
+    run(root, "--resume")
+    assert "changed" not in capsys.readouterr().out
+
+
+def test_nothing_is_said_of_files_that_are_gone_or_of_which_nothing_is_known(here, capsys):
+    root, seen = here
+    run(root)
+    (root / "photos" / "a.png").unlink()
+    run(root, "--resume")
+    assert [row["id"] for row in schema.read_rows(root / "out" / "predictions.csv")][-1] == "a.png"
+    list_ = root / "out" / file_states.FILE
+    lines = list_.read_bytes().splitlines(keepends=True)
+    assert b"frame.png" in lines[2]
+    list_.write_bytes(lines[0] + b"\0" * 9 + b"\n" + lines[2][:40])  # after a loss of power
+    repaint(root / "photos" / "frame.png", 20)
+    seen.clear()
+    run(root, "--resume")
+    assert "changed" not in capsys.readouterr().out
+    assert not seen
+
+
+def test_shares_of_a_run_bring_their_digests(here):
+    root, _ = here
+    (root / "photos" / "broken.jpg").unlink()
+    for share in ("1/2", "2/2"):
+        assert run(root, "--shard", share) == 0
+    assert merge.main([str(root / "out")]) == 0
+    assert list(states(root)) == ["a.png", "b.png", "c.png", "frame.png"]
+    repaint(root / "photos" / "a.png", 10)
+    run(root, "--resume")
+    assert read(root)["a.png"]["quality"] == "reject"
+
+
+def test_a_file_whose_copy_ends_between_reading_and_digest(tmp_path, monkeypatch):
+    """A file that vanishes after it was decoded has no digest: an error, not a judgement."""
+
+    class Reads:
+        def read(self, path):
+            photo = stand_in.fake_read(path, stand_in.SIDE, modality="fundus", erase=())
+            os.unlink(path)
+            return photo
+
+    Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / "x.png")
+    photo, state = file_states.read(Reads(), str(tmp_path / "x.png"))
+    assert state is None
+    with pytest.raises(ValueError, match="could be read once only"):
+        raise photo
+
+
+def test_what_is_no_file_keeps_its_own_error(here):
+    root, _ = here
+    (root / "list.csv").write_text("path\nphotos/a.png\nphotos/nowhere.png\n")
+    flags = ["--model", str(root / "model"), "--output", str(root / "out")]
+    assert predict.main([*flags, str(root / "list.csv")]) == 3
+    rows = schema.read_rows(root / "out" / "predictions.csv")
+    assert [row["status"] for row in rows] == ["ok", "error"]
+    assert "changed" not in rows[1]["error"]
