@@ -20,6 +20,7 @@ FULL = {  # drill -> cases of the whole
     "damage": 2000,
     "hostile": 60,
     "pictures": 100_000,
+    "table": 3000,
     "kill_model": 100,
     "kill_prepare": 100,
     "kill_arrays": 50,

@@ -19,7 +19,7 @@ from input_pipeline.sources.annotated import AnnotatedReader, shows_frame
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.storage import store
 from input_pipeline.storage.store import FAILED, Stored, prepare
-from input_pipeline.tables.examples import Source
+from input_pipeline.tables.examples import Source, TableError
 
 __all__ = ["main", "prepare"]
 
@@ -72,7 +72,12 @@ def _run(args: argparse.Namespace, out: Path) -> tuple[Source, dict[int, str]]:
             workers=args.workers,
             store=str(out),
         ), {}
-    source = _photographs(args)
+    try:
+        source = _photographs(args)
+    except TableError as error:  # names the flags of a recipe
+        given = "--manual_dir" if args.dataset else "--csv" if args.csv else "--folder"
+        text = str(error).replace("--config.data.path", given).replace("--config.data.", "--")
+        raise TableError(text) from None
     return prepare(source, np.arange(len(source.table)), out, args.workers, args.on_bad)
 
 

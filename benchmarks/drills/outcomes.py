@@ -15,6 +15,7 @@ Counts = collections.Counter[str]
 # Damage that is used without a word; an exception without a sentence; code of a stranger that ran;
 # a case over the limit of time or of memory; a process that died; output that differs after a kill.
 NEVER = ("silent", "uncaught", "executed", "slow", "large", "crashed", "differs", "lost", "doubled")
+NEVER += ("out of order",)
 
 
 def say(text: str) -> None:

@@ -117,6 +117,19 @@ def read(folder: str | os.PathLike[str], name: str = "") -> Found:
         place = PLACES[name]
         path = folder / place.file
         return Found(place.format, torch_file.read(path, place.key), (path,), None)
+    config, files = weights(folder)
+    tensors: dict[str, np.ndarray] = {}
+    for file in files:
+        tensors |= torch_file.read(file)
+    return Found(_format(config, folder), tensors, files, _statistics(config, folder))
+
+
+def weights(folder: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """The config.json and the files of weights of a folder, which are not opened.
+
+    Raises:
+      ValueError: a folder without either, or with a part of the weights.
+    """
     config = read_json(folder / "config.json")
     if not config:
         raise ValueError(
@@ -130,10 +143,7 @@ def read(folder: str | os.PathLike[str], name: str = "") -> Found:
     if lacking or not files:
         first = lacking[0].name if lacking else "model.safetensors"
         raise ValueError(f"{folder} lacks {first}: download it again, in whole")
-    tensors: dict[str, np.ndarray] = {}
-    for file in files:
-        tensors |= torch_file.read(file)
-    return Found(_format(config, folder), tensors, files, _statistics(config, folder))
+    return config, files
 
 
 def read_json(path: Path) -> dict[str, Any]:

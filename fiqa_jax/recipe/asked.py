@@ -11,11 +11,12 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from fiqa_jax.pretrained import hub
+from fiqa_jax.pretrained import encoders, hub, shipped
 from fiqa_jax.recipe.jobs import Job
 from input_pipeline import readers
 from input_pipeline.readers import READERS
 from input_pipeline.tables.exclude import ASK
+from input_pipeline.tables.file_paths import expanded
 
 _WITHOUT_PATH = ("drawn", "stored")  # data.source of stages that need no path
 _FLAG = re.compile(r"--config\.(data\.\w+)")
@@ -30,8 +31,9 @@ def missing(config: ConfigDict, jobs: Iterable[Job]) -> str:
     """
     words = dict(config.get("asks", ()))
     for job in jobs:
-        for field, value, what in _lacking(job):
+        for field, value, what, seen in _lacking(job):
             said = words.get(f"{job.stage}.{field}", words.get(field, what))
+            said += f" ({seen})" if seen else ""
             flag = reaching(config, job.stage, field)
             return f"stage {job.title!r} needs {said}: give {flag}={value}"
     return ""
@@ -64,25 +66,56 @@ def of_stage(text: str, config: ConfigDict, stage: str) -> str:
     return _FLAG.sub(lambda found: reaching(config, stage, found[1]), text)
 
 
-def _lacking(job: Job) -> Iterable[tuple[str, str, str]]:
-    """(field, what to put there, the thing in words) for all that a job lacks."""
+def _lacking(job: Job) -> Iterable[tuple[str, str, str, str]]:
+    """(field, what to put there, the thing in words, what is wrong with what is there)."""
     own, data = job.config, job.config.data
     if job.kind in ("train", "apply") and data.source not in _WITHOUT_PATH:
         if not data.path:
             table = data.source == "csv" or (data.source == "degraded" and data.base == "csv")
-            yield "data.path", "TABLE.csv" if table else "FOLDER", _words(data.source, table)
+            yield "data.path", "TABLE.csv" if table else "FOLDER", _words(data.source, table), ""
         if data.exclude == ASK:
-            yield "data.exclude", "FILE", "a list of the photographs to leave out, one name a line"
+            what = "a list of the photographs to leave out, one name a line"
+            yield "data.exclude", "FILE", what, ""
     if job.kind == "train" and own.model.weights and not Path(own.model.weights).is_file():
-        what = f"weights to start from ({own.model.weights} is not there), as `python -m "
-        what += "fiqa_jax.convert --list` says how to get and convert them"
-        yield "model.weights", "FILE.safetensors", what
-    if job.kind == "fit" and own.artefact == "model" and not own.path:
-        yield "path", "PATH", "a model that was trained elsewhere, a directory or a converted file"
+        what = "weights to start from, as `python -m fiqa_jax.convert --list` says how to get and "
+        seen = f"{own.model.weights} is not there"
+        if Path(own.model.weights).exists():
+            seen = f"{own.model.weights} is no file"
+        yield "model.weights", "FILE.safetensors", f"{what}convert them", seen
+    if job.kind == "fit" and own.artefact == "model":
+        what = "a model that was trained elsewhere, a directory or a converted file"
+        if not own.path:
+            yield "path", "PATH", what, ""
+        elif seen := _no_model(own.path):
+            yield "path", "PATH", what, seen
     if job.kind == "apply" and own.features and _unreachable(own.encoder):
         what = f"the encoder {own.encoder}, and `huggingface_hub`, which fetches it, is not "
         what += "installed (pip install 'fiqa-jax[hub]'), or a folder that it was downloaded to"
-        yield "encoder", "FOLDER", what
+        yield "encoder", "FOLDER", what, ""
+    elif job.kind == "apply" and own.features and (seen := _no_encoder(own.encoder)):
+        what = "an encoder in a folder as it was downloaded, or in a converted file"
+        yield "encoder", "FOLDER", what, seen
+
+
+def _no_model(path: str) -> str:
+    """Why neither a file nor a model directory is there, '' where one is."""
+    given = shipped.find(expanded(path))
+    if given.is_file() or (given / shipped.CONFIG).is_file():
+        return ""
+    lacks = f"has no {shipped.CONFIG}" if given.is_dir() else "is not there"
+    return f"{path} {lacks}"
+
+
+def _no_encoder(name: str) -> str:
+    """Why a folder holds no encoder, '' where it does; other names are looked up when it runs."""
+    folder = Path(name)
+    if name in (encoders.PIXELS, "shipped") or not name or not folder.is_dir():
+        return ""
+    try:
+        hub.weights(folder)
+    except ValueError as error:
+        return str(error).partition(";")[0]
+    return ""
 
 
 def _words(source: str, table: bool) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "Labels",
     "Listed",
     "Tree",
+    "how_to_get",
     "listed",
     "modality",
     "named",
@@ -64,6 +65,12 @@ def modality(name: str) -> str:
     return dataset.modality if isinstance(dataset.modality, str) else dataset.modality[variant]
 
 
+def how_to_get(name: str) -> str:
+    """What to do where a data set's files are not there, as the end of a sentence."""
+    help_ = f"`python -m input_pipeline.prepare {name} --help`"
+    return f"{help_} says what to get where, set --config.data.path to its folder"
+
+
 def listed(
     name: str, files: Tree | str | os.PathLike, lists: str = "", counts: str = "published"
 ) -> Listed:
@@ -94,7 +101,7 @@ def listed(
     try:
         found = dataset.read(files, variant, lists)
     except TableError as error:
-        raise TableError(f"{name}: {error}\nWhat to get where:\n{dataset.instructions}") from None
+        raise TableError(f"{name}: {error}; {how_to_get(name)}") from None
     wrong = differences(found.counts, dataset.published[variant])
     if wrong and counts == "published":
         raise TableError(

@@ -35,7 +35,9 @@ def tree(root: str | os.PathLike) -> Tree:
     if not str(root):
         raise TableError("no folder of the data set is given; set --config.data.path to it")
     if not folder.is_dir():
-        raise TableError(f"{folder}: there is no such folder; give the data set's folder")
+        raise TableError(
+            f"{folder}: there is no such folder; set --config.data.path to the data set's folder"
+        )
     found = []
     seen = set()
     for at, folders, files in os.walk(folder, followlinks=True):

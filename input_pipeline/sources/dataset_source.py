@@ -98,7 +98,7 @@ def dataset_source(
     items = photographs(files, table.path.tolist(), found.annotations)
     missing = [i for i, item in enumerate(items) if not item]
     if missing and require_files and (not dataset.in_parts or len(missing) == len(items)):
-        raise TableError(_missing(name, files, table, missing, dataset.instructions))
+        raise TableError(_missing(name, files, table, missing))
     if missing and require_files:
         table, items = _part(table, items)
     items = [
@@ -200,12 +200,9 @@ def _part(table: Table, items: Sequence[str]) -> tuple[Table, list[str]]:
     return kept, [item for item in items if item]
 
 
-def _missing(
-    name: str, files: Tree, table: Table, missing: Sequence[int], instructions: str
-) -> str:
+def _missing(name: str, files: Tree, table: Table, missing: Sequence[int]) -> str:
     here, some = files.root, ", ".join(table.path[i] for i in missing[:3])
     return (
         f"{name}: {len(missing)} of {len(table)} photographs are not below {here}, the first: "
-        f"{some}. Get them, or set --config.data.on_bad=skip to go on without\n"
-        f"What to get where:\n{instructions}"
+        f"{some}; {readers.how_to_get(name)}, or set --config.data.on_bad=skip to go on without"
     )

@@ -73,7 +73,7 @@ def folder_source(
     if not found:
         raise TableError(
             f"{root}: no photographs in this folder or below ({len(here.files)} other files); "
-            f"expected files that end in {', '.join(SUFFIXES)}"
+            f"set --config.data.path to a folder with files that end in {', '.join(SUFFIXES)}"
         )
     codes = quality_codes or {}
     known = {*words.QUALITY_WORDS, *(raw.casefold() for raw in codes)}

@@ -21,6 +21,7 @@ from fiqa_jax.recipe.data import open_data
 from fiqa_jax.recipe.jobs import RecipeError
 from input_pipeline.readers import iqad
 from input_pipeline.storage import shards
+from input_pipeline.tables.examples import TableError
 
 pytestmark = pytest.mark.whole
 
@@ -56,6 +57,26 @@ def follow(config, supplies, workdir):
     raise AssertionError(f"still asks after {wanted}")
 
 
+def empty_folders_are_told(config, supplies, workdir):
+    """Everything is there but one thing, in whose place is an empty folder: one sentence about it.
+
+    Done literally, what it says is that setting with the right thing, as in `follow`.
+    """
+    given = {name: str(supply()) for name, supply in supplies.items()}
+    empty = workdir.parent / "empty"
+    empty.mkdir()
+    for name, value in given.items():
+        set_to(config, name, value)
+    for name, value in given.items():
+        set_to(config, name, str(empty))
+        message = refusal(config, workdir)
+        assert f"--config.{name}" in message.rpartition(";")[2] or ASKED.search(message)[1] == name
+        assert str(empty) in message
+        assert "\n" not in message
+        assert not workdir.exists()
+        set_to(config, name, value)
+
+
 def get(config, name):
     """A setting by its name on the command line, or a section."""
     return functools.reduce(lambda section, part: section[part], name.split("."), config)
@@ -71,7 +92,7 @@ def refusal(config, workdir):
     """What a run says that does not begin; '' of one that comes to its end."""
     try:
         runner.run(config, workdir)
-    except RecipeError as error:
+    except (RecipeError, TableError) as error:
         return str(error)
     return ""
 
@@ -140,15 +161,34 @@ def test_efiqa_and_efiqa_cp(tmp_path):
     assert model["data"]["side"] == 4 * after.data.side
 
 
+@pytest.mark.usefixtures("no_hub")
+def test_empty_folders_for_efiqa(tmp_path):
+    config = recipes.load("paper,grades", "efiqa")
+    any_counts(config)
+    supplies = {k: lambda k=k, f=f: f(tmp_path / k) for k, f in EFIQA.items()}
+    empty_folders_are_told(config, supplies, tmp_path / "work")
+
+
+def multitask(root, name):
+    return {
+        "stage.teacher.data.path": lambda: paper_sets.mshf(root / "mshf"),
+        "model.weights": lambda: paper_sets.resnet(root),
+        "data.path": lambda: getattr(paper_sets, name)(root / name),
+    }
+
+
+@pytest.mark.parametrize("name", ["eyeq", "deepdrid"])
+def test_empty_folders_for_multitask(tmp_path, name):
+    config = recipes.load(f"paper,set={name}", "multitask")
+    any_counts(config)
+    empty_folders_are_told(config, multitask(tmp_path, name), tmp_path / "work")
+
+
 @pytest.mark.parametrize("name", ["eyeq", "deepdrid"])
 def test_multitask(tmp_path, name):
     config = recipes.load(f"paper,tiny,set={name}", "multitask")
     any_counts(config)
-    supplies = {
-        "stage.teacher.data.path": lambda: paper_sets.mshf(tmp_path / "mshf"),
-        "model.weights": lambda: paper_sets.resnet(tmp_path),
-        "data.path": lambda: getattr(paper_sets, name)(tmp_path / name),
-    }
+    supplies = multitask(tmp_path, name)
     wanted, said = follow(config, supplies, tmp_path / "work")
     assert wanted == [*supplies]
     assert said[0].startswith("stage 'teacher' needs MSHF")
@@ -170,6 +210,14 @@ def write_iqad(root, name):
     variant = SETS[name]
     sizes = len(iqad.DIAGNOSES[variant]), len(iqad.CODES[variant])
     return paper_sets.iqad(root / "iqad", variant, *sizes)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_empty_folders_for_mkcnet(tmp_path, name):
+    config = recipes.load(f"paper:{name}", "mkcnet")
+    any_counts(config)
+    supplies = {"data.path": lambda: write_iqad(tmp_path, name)}
+    empty_folders_are_told(config, supplies, tmp_path / "work")
 
 
 @pytest.mark.parametrize("name", SETS)

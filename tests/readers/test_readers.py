@@ -1,13 +1,14 @@
 """Label files of the public data sets: codes, columns and traps, on made-up rows."""
 
 import dataclasses
+import re
 
 import dummy_sets
 import numpy as np
 import openpyxl
 import pytest
 
-from input_pipeline import readers
+from input_pipeline import prepare, readers
 from input_pipeline.readers import eyeq, iqad
 from input_pipeline.readers.tree import photographs, tree
 from input_pipeline.sources import splits
@@ -86,9 +87,15 @@ def test_other_counts_than_published_show_both(tmp_path):
         readers.listed("eyeq", tmp_path, counts="all")
 
 
-def test_missing_label_files_come_with_instructions(tmp_path):
-    with pytest.raises(TableError, match=r"(?s)no 'Label_EyeQ_train.csv' in this folder.*Kaggle"):
+def test_missing_label_files_come_with_the_way_to_instructions(tmp_path, capsys):
+    with pytest.raises(TableError, match=r"no 'Label_EyeQ_train\.csv' in this") as caught:
         readers.listed("eyeq", tmp_path)
+    (said,) = re.findall(
+        r"`python -m input_pipeline.prepare (.*?)` says what to get", str(caught.value)
+    )
+    with pytest.raises(SystemExit):
+        prepare.main(said.split())
+    assert "Kaggle" in capsys.readouterr().out
     with pytest.raises(TableError, match="there is no such folder"):
         readers.listed("eyeq", tmp_path / "none")
 

@@ -1,12 +1,10 @@
 """What a recipe asks for before it begins: the right flag, whichever section a stage follows."""
 
 import pytest
-import recipes
 
 from fiqa_jax import defaults
 from fiqa_jax.recipe import asked, jobs, runner
 from fiqa_jax.recipe.jobs import RecipeError
-from fiqa_jax.recipe.stages.context import Context
 from input_pipeline.tables.examples import TableError
 
 
@@ -69,27 +67,25 @@ def test_messages_of_sources_name_the_flag_of_the_stage(tmp_path, own):
     assert f"there is no such folder; set {flag} to a folder" in said
 
 
-EMPTY = {
-    ("efiqa", "paper"): ("good", "no photographs in this folder or below"),
-    ("efiqa_cp", "paper"): ("vessels", "no 'Individual_scores.xlsx.xlsx' in this folder or below"),
-    ("mkcnet", "paper:eyeq"): ("vanilla", "no 'EYEQ/train.txt' in this folder or below"),
-    ("multitask", "paper"): ("teacher", "no 'Individual_scores.xlsx.xlsx' in this folder or below"),
-    ("multitask", "paper,set=deepdrid"): ("single", "no 'regular-fundus-training.csv' in this"),
-}
-
-
-@pytest.mark.parametrize("name", EMPTY, ids="-".join)
-def test_an_empty_folder_is_told_what_it_lacks(tmp_path, name):
-    """In one line: the stage that opens it, the folder, and the file that is missing in it."""
-    stage, said = EMPTY[name]
-    config = recipes.load(name[1], name[0])
-    (tmp_path / "empty").mkdir()
-    config.stage[stage].data.path = str(tmp_path / "empty")
-    (job, *_) = (j for j in jobs.unfold(config, tmp_path / "work") if j.stage == stage)
-    context = Context(None, tmp_path / "work", config)
-    with pytest.raises(TableError) as caught:
-        context.data(job)
-    first = str(caught.value).splitlines()[0]
-    assert first.startswith(f"stage {job.title!r}: ")
-    assert said in first
-    assert str(tmp_path / "empty") in first
+def test_a_folder_without_what_it_should_hold_is_asked_for_again(tmp_path):
+    c = recipe(path="x")
+    c.stage.own.data.path = "x"
+    defaults.add_stage(c, "there", "fit", artefact="model", path=str(tmp_path))
+    defaults.add_stage(c, "features", "apply", features=True, encoder=str(tmp_path))
+    todo = jobs.unfold(c, tmp_path / "work")
+    assert asked.missing(c, todo) == (
+        "stage 'there' needs a model that was trained elsewhere, a directory or a converted file "
+        f"({tmp_path} has no config.json): give --config.stage.there.path=PATH"
+    )
+    (tmp_path / "config.json").write_text("{}")
+    assert asked.missing(c, todo) == (
+        "stage 'features' needs an encoder in a folder as it was downloaded, or in a converted "
+        f"file ({tmp_path} has no config.json that says what network it holds): "
+        "give --config.stage.features.encoder=FOLDER"
+    )
+    (tmp_path / "config.json").write_text('{"model_type": "dinov2"}')
+    assert f"({tmp_path} lacks model.safetensors: download it again, in whole)" in asked.missing(
+        c, todo
+    )
+    (tmp_path / "model.safetensors").touch()
+    assert asked.missing(c, todo) == ""

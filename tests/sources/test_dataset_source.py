@@ -64,7 +64,9 @@ def test_photographs_that_are_missing(tmp_path):
     root = dummy_sets.write("deepdrid", tmp_path)
     whole = opening.make_source(settings("deepdrid", root)).table
     (root / str(whole.path[1])).unlink()
-    said = rf"(?s)1 of {len(whole)} photographs .*on_bad=skip.*What to get where"
+    said = (
+        rf"1 of {len(whole)} photographs .*prepare deepdrid --help.*, or set --config.data.on_bad"
+    )
     with pytest.raises(TableError, match=said):
         opening.make_source(settings("deepdrid", root))
     skipped = opening.make_source(settings("deepdrid", root, on_bad="skip"), tmp_path / "work")
