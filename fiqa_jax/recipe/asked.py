@@ -33,9 +33,9 @@ def missing(config: ConfigDict, jobs: Iterable[Job]) -> str:
     for job in jobs:
         for field, value, what, seen in _lacking(job):
             said = words.get(f"{job.stage}.{field}", words.get(field, what))
-            said += f" ({seen})" if seen else ""
+            found = f" ({seen})" if seen else ""
             flag = reaching(config, job.stage, field)
-            return f"stage {job.title!r} needs {said}: give {flag}={value}"
+            return f"stage {job.title!r} needs {said}{found}: give {flag}={value}"
     return ""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import published
+import published_rows
 from ml_collections import ConfigDict
 
 from fiqa_jax.pretrained import shipped
@@ -74,7 +75,7 @@ def text() -> str:
         ]
         for row in method.rows:
             before, now = value_of(default, row.setting), value_of(paper, row.setting)
-            said = "-" if row.paper is published.NOT_PUBLISHED else shown(row.paper)
+            said = "-" if row.paper is published_rows.NOT_PUBLISHED else shown(row.paper)
             reason = row.reason if before != now or row.value is not ... else ""
             cells = (f"`{row.setting}`", shown(before, default, row.setting), said)
             cells += (shown(now, paper, row.setting), row.source, reason)

@@ -1,12 +1,14 @@
 """Every `:paper`, resolved, against the list of what was published; and the table in docs."""
 
 import importlib
+import inspect
 
 import paper_table
 import published
 import pytest
 
 from fiqa_jax import defaults
+from fiqa_jax.training import losses
 
 
 def same(value, wanted):
@@ -21,7 +23,7 @@ def test_every_value_is_the_published_one(method):
     config = paper_table.load(method.config, method.argument)
     config = config.copy_and_resolve_references()
     wrong = []
-    for row in method.rows:
+    for row in (*method.rows, *method.shared):
         assert (row.value is ...) or row.reason, f"{row.setting} differs without a reason"
         wanted = row.paper if row.value is ... else row.value
         if row.setting in paper_table.COUNTED and row.value is ...:
@@ -30,7 +32,7 @@ def test_every_value_is_the_published_one(method):
         if not same(found, wanted):
             wrong.append(f"{row.setting} is {found!r}, published ({row.source}): {wanted!r}")
     assert not wrong, "\n".join(wrong)
-    names = [row.setting for row in method.rows]
+    names = [row.setting for row in (*method.rows, *method.shared)]
     assert len(names) == len(set(names))
 
 
@@ -62,6 +64,11 @@ def test_a_difference_from_the_default_has_a_reason():
             both = [paper_table.value_of(c, row.setting) for c in (paper, default)]
             if both[0] != both[1] and both[1] is not ...:
                 assert row.reason, f"{method.title}: {row.setting} {both[1]!r} -> {both[0]!r}"
+
+
+def test_the_focal_loss_is_of_gamma_two():
+    """MKCNet, C; a default of the loss, which no recipe changes."""
+    assert inspect.signature(losses.focal).parameters["gamma"].default == 2.0
 
 
 @pytest.mark.parametrize(("module", "name", "value", "source"), published.CONSTANTS)
