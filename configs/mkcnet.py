@@ -16,11 +16,13 @@ row is a stage:
     second_order   the Meta Learner learns, by the exact gradient: MKCNet
 
 Arguments behind a colon: `tiny` (under a minute; three rows), `ct` (COVID-CT, 746 CT slices out of
-printed figures) and `paper:deepdr`, `paper:eyeq`, `paper:drac`, `paper:ct`, `paper:cxr` (published
-settings, docs/paper_settings.md; asks for the set, see `python -m input_pipeline.prepare
-iqad/DEEPDR --help`).
+printed figures), `eyeq` (real photographs graded by readers; three rows) and `paper:deepdr`,
+`paper:eyeq`, `paper:drac`, `paper:ct`, `paper:cxr` (published settings, docs/paper_settings.md;
+asks for the set, see `python -m input_pipeline.prepare iqad/DEEPDR --help`).
 
     python -m fiqa_jax.main --config configs/mkcnet.py:ct --config.data.path=COVID_CT/labels.csv
+    python -m fiqa_jax.main --config configs/mkcnet.py:eyeq --config.data.path=EYEQ/labels.csv \
+        --config.repeat.seed=5
     python -m fiqa_jax.main --config configs/mkcnet.py:paper:deepdr --config.data.path=IQAD
 
 Frames are squashed to 256 x 256 pixels. `paper:eyeq`, `paper:ct` and `paper:cxr` take MKCNet's own
@@ -29,6 +31,10 @@ them, and numbers on them say less than they seem to; --config.data.lists=offici
 The paper draws attention over the map of the trunk, the released code averages the map to one pixel
 before, so that its attention has nothing to choose from. The paper's is what is trained here;
 `paper:eyeq,pool_before_attention` takes the released layout, which released weights need.
+
+`eyeq` wants a table with the columns `path`, `patient`, `split`, `quality` (good, usable, reject)
+and `diagnosis` (0 to 4, the grade of retinopathy: any against none is learned). Photographs should
+be of one size: where those of the ill are larger, size gives the diagnosis away.
 
 `ct` wants a table with the columns `image`, `covid` (0, 1) and `mkcnet_split`. Its quality is ours:
 half of the copies are degraded, and how good the printed figures were before is not known. Slices
@@ -42,6 +48,7 @@ from fiqa_jax import defaults
 
 _DR = ("no DR", "NPDR", "PDR")
 _STAGES = ("none or mild", "moderate", "severe or proliferative")
+_ANY = ("no DR", "any DR")
 _CT = ("no COVID-19", "COVID-19")
 _CXR = ("normal", "pneumonia")
 # Paper and released code: set, diagnoses, grades, psi, entropy, meta_lr, batch, epochs, epochs
@@ -103,6 +110,7 @@ def get_config(arg: str = "") -> ConfigDict:
         arg.replace("paper:", "paper="),
         tiny=False,
         ct=False,
+        eyeq=False,
         paper="",
         pool_before_attention=False,
     )
@@ -119,6 +127,8 @@ def get_config(arg: str = "") -> ConfigDict:
     _drawn(c)
     if args.ct:
         _slices(c)
+    if args.eyeq:
+        _graded(c)
     if args.paper:
         _published(c, *PAPER[args.paper])
         c.data.lists = "mkcnet" if args.paper in OWN_LISTS else ""
@@ -161,6 +171,14 @@ def _slices(c: ConfigDict) -> None:
     c.train.steps = 300
 
 
+def _graded(c: ConfigDict) -> None:
+    """A table of photographs with readers' grades of quality and of retinopathy."""
+    c.data.update({"source": "csv", "side": 128, "lesion_scale": 1.0})
+    c.data.diagnosis = _ANY
+    c.data.merge = (0, 1, 1, 1, 1)
+    c.data.mean, c.data.std = PAPER["eyeq"][-2:]
+
+
 def _published(
     c: ConfigDict,
     name: str,
@@ -199,7 +217,7 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     """Every row, trained; compared; and what the last one sees."""
     binary = len(c.data.diagnosis) == 2
     select = {"select": "diagnosis_auroc" if binary else "diagnosis_auroc_ovo"}
-    names = FEW if args.tiny else tuple(ROWS)
+    names = FEW if args.tiny or args.eyeq else tuple(ROWS)
     if args.ct:
         names = tuple(name for name in names if name not in EVEN)
     for name in names:
@@ -224,13 +242,16 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     defaults.add_stage(
         c, "calibrated", "fit", of="second_order", artefact="calibration", repeat=True
     )
-    area = ("auroc", "auroc_hard", f"f1_{_CT[1]}") if args.ct else ("auroc", "auroc_hard")
+    ill = _CT if args.ct else _ANY
+    area = (
+        ("auroc", "auroc_hard", f"f1_{ill[1]}") if args.ct or args.eyeq else ("auroc", "auroc_hard")
+    )
     kinds = ("accuracy", "macro_f1", *(area if binary else ("auroc_ovo",)))
     wanted = tuple(f"{g}diagnosis_{k}" for k in kinds for g in ("", "hq_", "lq_"))
     grade = "quality" if c.data.classes == 3 else "ungradable"
     both = {"metrics": (*wanted, f"{grade}_macro_f1"), "sweep": (0.0, 0.25, 0.5, 0.75, 1.0)}
     defaults.add_stage(c, "compare", "compare", of=names, reference="vanilla", **both)
-    if not args.tiny:
+    if not args.tiny and not args.eyeq:
         over = ("multitask", "no_meta", *_LEARNS)  # what each part adds to two tasks
         defaults.add_stage(c, "parts", "compare", of=over, reference="multitask", metrics=wanted)
     if args.ct:

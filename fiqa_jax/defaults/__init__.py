@@ -71,7 +71,8 @@ def base() -> ConfigDict:
     c.data.classes = 3  # quality classes: 3 good/usable/reject | 2 gradable/ungradable | 0 none
     c.data.details = ("illumination", "clarity", "contrast")  # defects with a label; () for none
     c.data.diagnosis = ()  # names of diagnosis classes; () for none
-    c.data.merge = ()  # drawn: class of each of the five grades, e.g. (0, 1, 1, 1, 2); () as it is
+    # drawn, csv: class of each of the five grades, e.g. (0, 1, 1, 1, 2); () as they are
+    c.data.merge = ()
     c.data.mean = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; ImageNet's
     c.data.std = (0.229, 0.224, 0.225)
     c.data.count = 600  # drawn: how many photographs

@@ -33,6 +33,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),
+        merge=tuple(data["merge"]),
         columns=words.as_pairs(data["columns"], "data.columns"),
         quality_codes=words.as_pairs(data["quality_codes"], "data.quality_codes"),
         detail_code=data["detail_code"],
@@ -50,6 +51,7 @@ def csv_source(
     classes: int = 3,
     details: Sequence[str] = (),
     diagnosis: Sequence[str] = (),
+    merge: Sequence[int] = (),
     columns: Mapping[str, str] | None = None,
     quality_codes: Mapping[str, str] | None = None,
     detail_code: str = "",
@@ -66,6 +68,7 @@ def csv_source(
       classes: 3 for good / usable / reject, 2 for gradable / ungradable, 0 for no overall grade.
       details: defects with a column of that name each; those without one are absent.
       diagnosis: names of the diagnosis classes; () for none.
+      merge: see `codes.diagnosis`.
       columns: purpose (a key of `columns.COLUMNS`, or a detail) -> name of the column, where the
         file calls it otherwise.
       quality_codes: see `labels.quality`.
@@ -98,7 +101,14 @@ def csv_source(
         )
     try:
         labels, keep, notes = _labels(
-            cells, names, sheet.lines, classes, details, diagnosis, quality_codes or {}, detail_code
+            cells,
+            names,
+            sheet.lines,
+            classes,
+            details,
+            (tuple(diagnosis), tuple(merge)),
+            quality_codes or {},
+            detail_code,
         )
         if require_labels and not any((values >= 0).any() for values in labels.values()):
             raise TableError(
@@ -127,7 +137,7 @@ def _labels(
     lines: Sequence[int],
     classes: int,
     details: Sequence[str],
-    diagnosis: Sequence[str],
+    diagnosis: tuple[tuple[str, ...], tuple[int, ...]],
     quality_codes: Mapping[str, str],
     detail_code: str,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, tuple[str, ...]]:
@@ -172,7 +182,7 @@ def _labels(
             notes.append(f"no column for {sorted({*details} - {*there})}: absent throughout")
     if "diagnosis" in cells:
         labels["diagnosis"], note = words.diagnosis(
-            cells["diagnosis"], lines, names["diagnosis"], diagnosis
+            cells["diagnosis"], lines, names["diagnosis"], *diagnosis
         )
         notes.append(note)
     return labels, keep, tuple(notes)

@@ -159,27 +159,39 @@ def detail(
 
 
 def diagnosis(
-    values: Sequence[str], lines: Sequence[int], column: str, names: Sequence[str]
+    values: Sequence[str],
+    lines: Sequence[int],
+    column: str,
+    names: Sequence[str],
+    merge: Sequence[int] = (),
 ) -> tuple[np.ndarray, str]:
     """Diagnoses as [N] int32 places in `names`, -1 absent, and a sentence on the raw values.
 
     Args:
-      values: N raw cells: names, or numbers from 0 in the order of `names`.
+      values: N raw cells: names, or numbers from 0 in the order of `names`, or of `merge`.
       lines: N line numbers.
       column: its name.
       names: of the classes.
+      merge: class of each number of the table, such as (0, 1, 1, 1, 1) for five grades of
+        retinopathy as none and any; () where the numbers are the classes.
 
     Raises:
-      TableError: any other value.
+      TableError: any other value, or a `merge` that is not about these classes.
     """
+    if merge and {*merge} != {*range(len(names))}:
+        raise TableError(
+            f"data.merge is {tuple(merge)}, expected the class of each number in the table, every "
+            f"place in {tuple(names)} (data.diagnosis) among them"
+        )
+    numbers = merge or range(len(names))
     known = {_plain(name): code for code, name in enumerate(names)}
-    known = {str(code): code for code in range(len(names))} | known | {"": -1}
+    known = {str(number): code for number, code in enumerate(numbers)} | known | {"": -1}
     plain = [_plain(value) for value in values]
     unknown = [value for value in plain if value not in known]
     if unknown:
         raise TableError(
             f"{_first(plain, lines, unknown, column)}: expected one of {tuple(names)} "
-            f"(data.diagnosis), a number from 0 to {len(names) - 1}, or an empty cell"
+            f"(data.diagnosis), a number from 0 to {len(numbers) - 1}, or an empty cell"
         )
     meant = {raw: names[known[raw]] if raw else "absent" for raw in set(plain)}
     return np.array([known[v] for v in plain], np.int32), _seen(column, plain, meant)

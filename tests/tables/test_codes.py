@@ -89,3 +89,14 @@ def test_pairs():
     assert labels.as_pairs({"a": "b"}, "f") == {"a": "b"}
     with pytest.raises(TableError, match=r"data.quality_codes holds 'ab'"):
         labels.as_pairs(("ab",), "data.quality_codes")
+
+
+def test_grades_of_retinopathy_become_none_and_any():
+    names, merge = ("none", "any"), (0, 1, 1, 1, 1)
+    got, note = labels.diagnosis(["0", "1", "4", "", "Any"], LINES, "dr", names, merge)
+    np.testing.assert_array_equal(got, [0, 1, 1, -1, 1])
+    assert "'4' 1 times -> any" in note
+    with pytest.raises(TableError, match="number from 0 to 4"):
+        labels.diagnosis(["5"], LINES, "dr", names, merge)
+    with pytest.raises(TableError, match=r"data.merge is .* every place in"):
+        labels.diagnosis(["0"], LINES, "dr", names, (0, 0, 0))
