@@ -4,7 +4,8 @@
 
 Arguments behind a colon: `tiny` (under a minute), `single` (the single-task baseline alone, for
 your own labels), `paper` (published settings; asks for data and weights; `set=eyeq` or
-`set=deepdrid`), `photos` (real photographs, degraded).
+`set=deepdrid`), `photos` (real photographs, degraded), `eyeq` (real photographs graded by readers)
+and with it `few` (without the controls `shuffled` and `frozen`).
 
 `paper` takes the sets as their owners publish them (`python -m input_pipeline.prepare eyeq --help`
 says what to get where):
@@ -23,6 +24,18 @@ external test only. Each table has the columns of its set's `labels.csv`: `image
         --config.stage.teacher.data.path=HRF/labels.csv \
         --config.data.path=CHASE_DB1/labels.csv \
         --config.stage.single_drimdb.data.path=DRIMDB/labels.csv
+
+`eyeq`: the students learn from a table with the columns `path`, `patient`, `split` and `quality`,
+the teacher from a table with the column `path`, good photographs of other cameras, degraded. All
+controls twice, then what is compared with intervals five times; the second command goes on where
+the first ended:
+
+    python -m fiqa_jax.main --config configs/multitask.py:eyeq --config.repeat.seed=2 \
+        --workdir runs/telesco --config.data.path=EYEQ/labels.csv \
+        --config.stage.teacher.data.path=open.csv
+    python -m fiqa_jax.main --config configs/multitask.py:eyeq,few --config.repeat.seed=5 \
+        --workdir runs/telesco --config.data.path=EYEQ/labels.csv \
+        --config.stage.teacher.data.path=open.csv
 """
 
 from ml_collections import ConfigDict
@@ -32,11 +45,23 @@ from fiqa_jax import defaults
 
 def get_config(arg: str = "") -> ConfigDict:
     """The recipe; see the module's docstring for the arguments."""
-    args = defaults.parse_arg(arg, tiny=False, single=False, paper=False, photos=False, set="eyeq")
+    args = defaults.parse_arg(
+        arg,
+        tiny=False,
+        single=False,
+        paper=False,
+        photos=False,
+        eyeq=False,
+        few=False,
+        set="eyeq",
+    )
     c = defaults.base()
     c.name = "multitask"
     c.method.update(defaults.METHODS["multitask"])
-    (_paper if args.paper else _photos if args.photos else _drawn)(c, args)
+    if args.paper:
+        _paper(c, args)
+    else:
+        (_photos if args.photos else _graded if args.eyeq else _drawn)(c, args)
     if args.tiny:
         _tiny(c)
     (_single if args.single else _stages)(c, args)
@@ -70,6 +95,13 @@ def _photos(c: ConfigDict, args: ConfigDict) -> None:
     c.data.columns = (("path", "original"), ("patient", "participant"))
     c.data.copies = 36  # 1008 photographs of 14 children
     c.data.split = (0.5, 0.15, 0.35)  # of so few children, enough to be tested
+
+
+def _graded(c: ConfigDict, args: ConfigDict) -> None:
+    """Photographs with readers' grades: thousands, so that fewer epochs are as many steps."""
+    _drawn(c, args)
+    c.data.update({"source": "csv", "details": (), "on_bad": "skip"})
+    c.train.epochs = 6.0
 
 
 def _tiny(c: ConfigDict) -> None:
@@ -127,7 +159,10 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     weights = {"details": 1.0 if args.paper else 3.0}  # 3: each of the details like the grade
     details = ("illumination", "clarity", "contrast")
     teacher_data = {"classes": 0, "details": details}
-    if args.photos:
+    if args.eyeq:
+        teacher_data |= {"source": "degraded", "base": "csv", "path": "", "split": (0.8, 0.2, 0.0)}
+        teacher_data |= {"copies": 8, "seed": 2}
+    elif args.photos:
         own = {"path": "", "columns": (), "split": (0.8, 0.1, 0.1), "seed": 2}
         teacher_data |= {**own, "copies": min(c.data.copies, 16)}
     elif args.paper:
@@ -151,7 +186,8 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     )
     defaults.add_stage(c, "single", "train", repeat=True, method=head, train=select)
     defaults.add_stage(c, "labels", "apply", of="teacher", split="train", repeat=True)
-    defaults.add_stage(c, "teacher_here", "apply", of="teacher", split="test", repeat=True)
+    if not args.eyeq:  # there nobody knows which details are bad
+        defaults.add_stage(c, "teacher_here", "apply", of="teacher", split="test", repeat=True)
     student = {
         "model": {"init": "single", "weights": ""},
         "optim": short,
@@ -161,23 +197,20 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     student |= {"repeat": True}
     # Drawn or degraded, defects are as frequent here as where the teacher learned; in the paper's
     # sets they are not.
-    labels = {"labels": "labels", "align_labels": not args.paper}
+    labels = {"labels": "labels", "align_labels": not (args.paper or args.eyeq)}
     both["pseudo"] = "hard" if args.paper else "soft"
     defaults.add_stage(c, "student", "train", method=both, **labels, **student)
     defaults.add_stage(c, "longer", "train", method=head, **student)  # C1: no details
-    defaults.add_stage(  # C2: another photograph's pseudo-labels
-        c, "shuffled", "train", shuffle_labels=True, method=both, **labels, **student
-    )
-    defaults.add_stage(  # C4: heads on a frozen trunk
-        c, "frozen", "train", method={**both, "freeze_trunk": True}, **labels, **student
-    )
+    controls = () if args.few else ("shuffled", "frozen")
+    if controls:
+        _controls(c, labels, both, student)
     defaults.add_stage(c, "calibrated", "fit", of="student", artefact="calibration", repeat=True)
     measured = tuple(f"{grade}_{m}" for m in ("macro_f1", "accuracy", "auroc"))
     defaults.add_stage(
         c,
         "compare",
         "compare",
-        of=("single", "student", "longer", "shuffled", "frozen"),
+        of=("single", "student", "longer", *controls),
         reference="single",
         metrics=measured,
     )
@@ -185,19 +218,31 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
         c,
         "beyond_longer",
         "compare",
-        of=("longer", "student", "shuffled"),
+        of=("longer", "student", *controls[:1]),
         reference="longer",
         metrics=measured,
     )
+    c.deliver = "calibrated"
+    if args.eyeq:
+        return
     defaults.add_stage(
         c,
         "details",
         "compare",
-        of=("teacher_here", "student", "shuffled", "frozen"),
+        of=("teacher_here", "student", *controls),
         reference="teacher_here",
         metrics=("details_macro_f1", *(f"{d}_macro_f1" for d in details)),
     )
-    c.deliver = "calibrated"
+
+
+def _controls(c: ConfigDict, labels: dict, both: dict, student: dict) -> None:
+    """C2 and C4: pseudo-labels that say nothing, and a trunk that learned the grade alone."""
+    defaults.add_stage(  # C2: another photograph's pseudo-labels
+        c, "shuffled", "train", shuffle_labels=True, method=both, **labels, **student
+    )
+    defaults.add_stage(  # C4: heads on a frozen trunk
+        c, "frozen", "train", method={**both, "freeze_trunk": True}, **labels, **student
+    )
 
 
 def _external(c: ConfigDict) -> None:
