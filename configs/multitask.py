@@ -155,7 +155,8 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
     # A small network from random weights has more to learn than a pre-trained one.
     short = {"lr": c.optim.lr / 2 if args.paper else c.optim.lr}
     # The last state: the best one of the grade may be an early one of the details.
-    once_more = {"epochs": c.train.epochs * (0.6 if args.paper else 2), "select": ""}
+    longer = 0.6 if args.paper else 1 if args.eyeq else 2
+    once_more = {"epochs": c.train.epochs * longer, "select": ""}
     weights = {"details": 1.0 if args.paper else 3.0}  # 3: each of the details like the grade
     details = ("illumination", "clarity", "contrast")
     teacher_data = {"classes": 0, "details": details}

@@ -110,6 +110,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "parts": ("grade",),
         "trained": (),  # the parts that learn, the others stay as they are; () for all
         "shrink": 1,  # grade sees the photographs at data.side over this
+        "turns": 1,  # 4: the mean over the quarter turns of a photograph, for four times the cost
         "neighbour": 0.04,  # share of a grade's mass that goes to the grades next to it
         "hide_size": 0.3,  # share of training examples that do not tell the size of the field
         "dropout": 0.1,  # share of pooled features left out in training

@@ -257,6 +257,14 @@ def _turned(graph: Graph, equation: Any, given: list[Value]) -> list[Value]:
     return [Value(name=graph.add("Transpose", x, perm=list(equation.params["permutation"])))]
 
 
+def _reversed(graph: Graph, equation: Any, given: list[Value]) -> list[Value]:
+    x = graph.full(given[0], equation.invars[0].aval.shape)
+    axes = equation.params["dimensions"]
+    last, before_first = (np.full(len(axes), n) for n in (-1, np.iinfo(np.int64).min))
+    bounds = (graph.integers(*v.tolist()) for v in (last, before_first, np.array(axes), last))
+    return [Value(name=graph.add("Slice", x, *bounds))]
+
+
 def _joined(graph: Graph, equation: Any, given: list[Value]) -> list[Value]:
     names = [graph.full(v, e.aval.shape) for v, e in zip(given, equation.invars, strict=True)]
     return [Value(name=graph.add("Concat", *names, axis=equation.params["dimension"]))]
@@ -301,6 +309,7 @@ HANDLERS: dict[str, Handler] = {
     "expand_dims": _reshaped,
     "broadcast_in_dim": _broadcast,
     "transpose": _turned,
+    "rev": _reversed,
     "concatenate": _joined,
     "stack": _stacked,
     **onnx_windows.HANDLERS,

@@ -12,6 +12,7 @@ Each part learns from the labels that a batch brings: `quality` and `details` fo
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -25,6 +26,7 @@ from fiqa_jax.training import losses, method, state
 from fiqa_jax.training.devices import Axis
 
 PARTS = ("grade", "view", "summary")
+TURNS = 4  # by 0, 90, 180 and 270 degrees
 
 
 def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
@@ -43,6 +45,8 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     if not 0 <= own.neighbour < 0.5 or not 0 <= own.hide_size < 1:
         raise ValueError("method.neighbour lies in [0, 0.5), method.hide_size in [0, 1)")
     names = _parts(own.parts)
+    if own.turns not in (1, TURNS):
+        raise ValueError(f"method.turns {own.turns}: expected 1 or {TURNS}")
     trained = _parts(own.trained) if own.trained else names
     if {*trained} - {*names}:
         raise ValueError(f"method.trained {trained} is not among method.parts {names}")
@@ -123,7 +127,12 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             held = {k: v[name] for k, v in variables.items() if name in v}
             return nets[name].apply(held, *given)
 
-        made = _forward(known, names, _read(batch, dtype), own.shrink, False)
+        def graded(name: str, *given: Any) -> Any:
+            if name == "grade" and own.turns > 1:
+                return over_turns(lambda *turned: known(name, *turned, False), *given[:-1])
+            return known(name, *given)
+
+        made = _forward(graded, names, _read(batch, dtype), own.shrink, False)
         out: method.Outputs = {}
         for name in ("summary", "grade"):
             if name in names:
@@ -171,6 +180,24 @@ def _forward(
         if "summary" in names:
             out["summary"] = apply("summary", visible_cells.shares(out["seen"], within, px))
     return out
+
+
+def over_turns(
+    grade: Callable[..., dict[str, jax.Array]], image: jax.Array, fov: jax.Array, px: jax.Array
+) -> dict[str, jax.Array]:
+    """Means of a network's logits over the four quarter turns of each photograph.
+
+    A photograph that was taken, or saved, on its side then has the logits of the upright one.
+
+    Args:
+      grade: (image, fov, px) -> logits `[B, .]` by name.
+      image: `[B, S, S, 3]`; fov: `[B, S, S]`; px: `[B]`.
+    """
+    turned = (
+        jnp.concatenate([jnp.rot90(x, k, (1, 2)) for k in range(TURNS)]) for x in (image, fov)
+    )
+    logits = grade(*turned, jnp.concatenate([px] * TURNS))
+    return {k: v.reshape(TURNS, -1, v.shape[-1]).mean(0) for k, v in logits.items()}
 
 
 def _parts(names: Any) -> tuple[str, ...]:

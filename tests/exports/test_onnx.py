@@ -8,6 +8,7 @@ import pytest
 
 from fiqa_jax.exports import onnx_file
 from fiqa_jax.exports.onnx_graph import ExportError
+from fiqa_jax.methods.grader import over_turns
 from fiqa_jax.models import cell_measures, grader, vit
 from fiqa_jax.models.cell_network import CellNetwork
 from fiqa_jax.models.unet import UNet
@@ -53,6 +54,7 @@ OPERATIONS = {
     "repeats": lambda x: jnp.repeat(jnp.repeat(x, 2, 1), 2, 2),
     "constants": lambda x: jnp.concatenate([x, jnp.broadcast_to(LENT, x.shape)], -1),
     "slices": lambda x: (x[:, 1:7:2], x[..., 2], x[:, -1], jnp.split(x, 2, 1)[1]),
+    "reversed": lambda x: (x[:, ::-1], jnp.flip(x, (1, 2)), jnp.rot90(x, 3, (1, 2))),
     "padding": lambda x: jnp.pad(x, ((0, 0), (1, 2), (0, 0), (0, 0)), constant_values=3.0),
     "windows": windows,
     "bilinear": lambda x: jax.image.resize(x, (x.shape[0], 16, 16, 4), "linear"),
@@ -91,7 +93,9 @@ def test_the_graders_networks():
     def program(batch):
         x = batch["x"]
         image, fov, px = jax.nn.sigmoid(x[..., :3]), jnp.float32(x[..., 3] > -1), x[:, 0, 0, 0]
-        return grade(image, fov, px, False) | {"view": view(x, fov, px, False)}
+        every = over_turns(lambda *given: grade(*given, False), image, fov, px)
+        upright = grade(image, fov, px, False)
+        return every | {"upright": upright["quality"], "view": view(x, fov, px, False)}
 
     beside(program, (32, 32, 32), 1e-4)
 

@@ -110,6 +110,32 @@ def test_the_grade_sees_the_photograph_smaller():
     np.testing.assert_allclose(a, alone.predict(own, given)["p_quality"], atol=1e-5)
 
 
+def test_a_turned_photograph_has_the_same_grade():
+    (batch,) = batches(1)
+    on_its_side = {**batch, "image": np.rot90(batch["image"], 1, (1, 2))}
+    grades = {}
+    for turns in (1, grader.TURNS):
+        method = build(turns=turns)
+        start = method.init(jax.random.key(0))
+        weights = {"params": start.params, **start.model_state}
+        ask = jax.jit(method.predict)
+        grades[turns] = [np.asarray(ask(weights, x)["p_quality"]) for x in (batch, on_its_side)]
+    np.testing.assert_allclose(*grades[grader.TURNS], atol=1e-6)
+    assert np.abs(np.subtract(*grades[1])).max() > 1e-4
+
+
+def test_logits_are_means_over_turns_by_hand():
+    """A network that reads one corner gives the mean of the four."""
+    image = jnp.arange(16.0).reshape(1, 4, 4, 1)
+    corner = grader.over_turns(
+        lambda x, fov, px: {"corner": x[:, 0, 0] + px[:, None]},
+        image,
+        jnp.ones((1, 4, 4)),
+        jnp.array([100.0]),
+    )["corner"]
+    np.testing.assert_allclose(corner, [[(0 + 3 + 12 + 15) / 4 + 100]])
+
+
 @pytest.mark.parametrize("trained", ALL)
 def test_a_part_that_does_not_learn_stays_as_it_is(trained):
     method = build(parts=ALL, trained=(trained,))
