@@ -36,6 +36,7 @@ def joined(view: Path, grade: Path | None, name: str, licence: str, output: Path
             raise SystemExit(f"the side of {view} is no multiple of that of {grade}")
         weights |= parts_of(grade, ("grade",))
         config["settings"]["method"] |= {"parts": ["grade", "view", "summary"], "shrink": shrink}
+        config["settings"]["method"]["turns"] = other["settings"]["method"]["turns"]
         for key in ("accept", "recapture"):
             config["thresholds"][key] = other["thresholds"][key]
         config["temperature"] |= other["temperature"]

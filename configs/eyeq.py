@@ -23,6 +23,7 @@ def get_config(arg: str = "") -> ConfigDict:
     c = defaults.base()
     c.name = "eyeq"
     c.method.update(defaults.METHODS["grader"])
+    c.method.turns = 4
     c.data.source = "resaved"
     c.data.base = "csv"
     c.data.copies = 1
