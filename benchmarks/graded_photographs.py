@@ -1,12 +1,14 @@
 """Predictions against readers' grades, per source, with floors beside and intervals over patients.
 
     fiqa predict --model fundus --allow-frame --output out test.csv
-    python benchmarks/graded_photographs.py --predictions out/predictions.csv --table test.csv
+    python benchmarks/graded_photographs.py --predictions out/predictions.csv --table test.csv \
+        --figure grades.png
 
 The table has the columns `path`, `patient`, `quality` and `source`. Floors are single numbers that
 know nothing of retinas, each turned so that it ranks the readers' rejects highest: bytes of the
 file for each pixel of its field, mean grey and the variance of the Laplacian in the field.
-Intervals: 95 %, 1,000 draws of patients. ECE: of the grade named, ten bins of equal mass.
+Intervals: 95 %, 1,000 draws of patients. ECE: of the grade named, ten bins of equal mass. The
+figure shows confusions and whether the grades' probabilities come true.
 """
 
 import argparse
@@ -16,9 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy import ndimage
 from sklearn.metrics import f1_score, roc_auc_score
 
+from fiqa_jax.report import figures
 from input_pipeline.photo.reader import read_photo
 
 GRADES = ("good", "usable", "reject")
@@ -64,11 +68,46 @@ def floors(paths: np.ndarray) -> np.ndarray:
     return np.array(out)
 
 
+def equal_mass(p: np.ndarray, bins: int = 10) -> list[np.ndarray]:
+    """Rows of each of `bins` bins of equal mass, in order of `p`."""
+    return np.array_split(np.argsort(p, kind="stable"), bins)
+
+
 def ece(truth: np.ndarray, p: np.ndarray, bins: int = 10) -> float:
     """Mean distance of confidence from accuracy over bins of equal mass."""
     sure, right = p.max(-1), p.argmax(-1) == truth
-    parts = np.array_split(np.argsort(sure, kind="stable"), bins)
+    parts = equal_mass(sure, bins)
     return sum(len(i) * abs(sure[i].mean() - right[i].mean()) for i in parts) / len(truth)
+
+
+def draw(groups: dict[str, dict[str, np.ndarray]]) -> bytes:
+    """A row for each group: confusion, and how often P(good) and P(reject) came true."""
+    figure = Figure((7.4, 3.1 * len(groups)), dpi=figures.DPI, layout="constrained")
+    axes = figure.subplots(len(groups), 2, squeeze=False)
+    for (left, right), (name, d) in zip(axes, groups.items(), strict=True):
+        confusion = np.zeros((3, 3), int)
+        np.add.at(confusion, (d["truth"], d["p"].argmax(-1)), 1)
+        share = confusion / confusion.sum(-1, keepdims=True)
+        left.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for (i, j), count in np.ndenumerate(confusion):
+            ink = "white" if share[i, j] > 0.55 else "black"
+            text = f"{count}\n{share[i, j]:.0%}"
+            left.text(j, i, text, ha="center", va="center", color=ink, fontsize=9)
+        left.set(xticks=range(3), yticks=range(3), xlabel="the model", ylabel="the readers")
+        left.set_xticklabels(GRADES)
+        left.set_yticklabels(GRADES)
+        left.set_title(f"{name}: {len(d['truth']):,} photographs", fontsize=9, loc="left")
+        right.plot([0, 1], [0, 1], color="grey", lw=0.8, ls=":")
+        for k, colour in ((0, figures.COLOURS[0]), (2, figures.COLOURS[1])):
+            bins = equal_mass(d["p"][:, k])
+            told = [d["p"][rows, k].mean() for rows in bins]
+            came = [(d["truth"][rows] == k).mean() for rows in bins]
+            right.plot(told, came, "o-", ms=3.5, lw=1.2, color=colour, label=f"P({GRADES[k]})")
+        right.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        right.set(xlabel="probability, ten bins of equal mass", ylabel="share that is")
+        right.legend(fontsize=8, frameon=False, loc="upper left")
+        figures.plain(right)
+    return figures.png(figure)
 
 
 def macro_auroc(truth: np.ndarray, p: np.ndarray) -> float:
@@ -147,6 +186,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     p.add_argument("--predictions", type=Path, required=True)
     p.add_argument("--table", type=Path, required=True)
+    p.add_argument("--figure", type=Path, help="a PNG file")
     args = p.parse_args()
     d = read(args.predictions, args.table)
     d["floors"] = floors(d["path"])
@@ -154,6 +194,10 @@ def main() -> None:
     large = ~np.isin(d["source"], ["eyeq_200"])
     if large.any() and not large.all():
         groups["all larger ones"] = large
+    if args.figure:
+        shown = [n for n in groups if "all larger ones" not in groups or "200" in n or "all" in n]
+        parts = {n: {k: d[k][groups[n]] for k in ("truth", "p")} for n in shown}
+        args.figure.write_bytes(draw(parts))
     for name, rows in groups.items():
         report(name, {key: value[rows] for key, value in d.items()})
 

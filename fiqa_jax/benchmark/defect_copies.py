@@ -22,6 +22,7 @@ from input_pipeline.synthetic import defects
 from input_pipeline.synthetic.defects import CONTROLS, KINDS, Item, protocol
 
 _measures = jax.jit(cell_measures.measures)
+COLUMNS = ("kind", "visibility", "cause", "features")  # of a file, beside pictures
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 
@@ -46,6 +47,7 @@ class Copies:
     kind: NDArray[np.str_]  # [n], kinds joined by '+', '' for the photograph itself
     test: NDArray[np.bool_]  # [n], else for training
     visibility: NDArray[np.float32]  # [n, h, w], nan outside the field
+    cause: NDArray[np.int8]  # [n, h, w], places in `visible_cells.CAUSES`, -1 where nothing is bad
     cells: NDArray[np.float16]  # [n, h, w, F] of `cell_measures`
     file: Path
 
@@ -149,7 +151,7 @@ def load(photos: Sequence[Photograph], folder: Path) -> Iterator[Copies]:
         if not file.exists():
             continue
         with np.load(file) as stored:
-            part: dict[str, Any] = {k: stored[k] for k in ("kind", "visibility", "features")}
+            part: dict[str, Any] = {k: stored[k] for k in COLUMNS}
             test = stored["split"] == "test"
         yield Copies(
             photo.camera,
@@ -157,6 +159,7 @@ def load(photos: Sequence[Photograph], folder: Path) -> Iterator[Copies]:
             part["kind"],
             test,
             part["visibility"],
+            part["cause"],
             part["features"],
             file,
         )

@@ -18,9 +18,22 @@ from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.methods import visible_cells
 from fiqa_jax.models import cell_measures
 from fiqa_jax.models.cell_network import CellNetwork
+from fiqa_jax.training import losses
+from fiqa_jax.training.devices import Axis
 from input_pipeline.synthetic import truth
 
-Fitted = Callable[[NDArray[Any]], NDArray[np.float32]]  # measures [n, h, w, F] -> map [n, h, w]
+# Measures [n, h, w, F] -> map [n, h, w] and causes [n, h, w, 4], see `visible_cells`.
+Fitted = Callable[[NDArray[Any]], dict[str, NDArray[np.float32]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """Copies to train on, n of them, cells [h, w]."""
+
+    cells: NDArray[np.float16]  # [n, h, w, F], measures
+    codes: NDArray[np.uint8]  # [n, h, w], see `visible_cells.terms`
+    cause: NDArray[np.uint8]  # [n, h, w], see `visible_cells.terms`
+    share: NDArray[np.float64]  # [n], how often a copy is drawn; sum 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +50,8 @@ class Settings:
     seed: int = 0
 
 
-def gathered(
-    sets: Sequence[Copies], without: Sequence[str] = ()
-) -> tuple[NDArray[np.float16], NDArray[np.uint8], NDArray[np.float64]]:
-    """Measures `[n, h, w, F]`, codes `[n, h, w]` and shares `[n]` of all copies to train on.
+def gathered(sets: Sequence[Copies], without: Sequence[str] = ()) -> Known:
+    """All copies to train on.
 
     Args:
       sets: copies of photographs; without: copies with any of these kinds are left out.
@@ -48,36 +59,32 @@ def gathered(
     Raises:
       ValueError: no copies.
     """
-    cells, codes, share = [], [], []
+    cells, codes, causes, share = [], [], [], []
     for one in sets:
         cameras = sum(other.camera == one.camera for other in sets)
         for k, kind in enumerate(one.kind):
             if not set(str(kind).split("+")) & set(without):
                 cells.append(one.cells[k])
                 codes.append(truth.codes(one.visibility[k]))
+                causes.append((one.cause[k] + 1).astype(np.uint8))
                 share.append(1 / cameras)
     if not cells:
         raise ValueError("no copies to train on: give photographs of another camera")
     weights = np.array(share)
-    return np.stack(cells), np.stack(codes), weights / weights.sum()
+    return Known(np.stack(cells), np.stack(codes), np.stack(causes), weights / weights.sum())
 
 
-def fit(
-    cells: NDArray[np.float16],
-    codes: NDArray[np.uint8],
-    share: NDArray[np.float64],
-    settings: Settings,
-) -> Fitted:
+def fit(known: Known, settings: Settings) -> Fitted:
     """Trains the network; the same arguments give the same numbers on the same processor.
 
     Args:
-      cells, codes, share: see `gathered`; a copy is drawn with its share.
+      known: see `gathered`.
       settings: how.
     """
     net = CellNetwork(visible_cells.LOGITS, settings.width, settings.dropout)
     key = jax.random.key(settings.seed)
     unknown = jnp.full(settings.batch, jnp.nan)  # sizes of files: all copies have the engine's
-    first = jnp.asarray(cells[:1], jnp.float32)
+    first = jnp.asarray(known.cells[:1], jnp.float32)
     start = net.init(key, first, jnp.ones(first.shape[:3]), unknown[:1], False)
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, settings.learning_rate, settings.steps // 20, settings.steps
@@ -87,11 +94,11 @@ def fit(
     keep = settings.average
 
     @jax.jit
-    def step(carry: Any, x: jax.Array, codes: jax.Array, at: jax.Array) -> Any:
+    def step(carry: Any, x: jax.Array, codes: jax.Array, cause: jax.Array, at: jax.Array) -> Any:
         params, statistics, state, average = carry
         keys = jax.random.split(jax.random.fold_in(key, at), len(x))
         x = visible_cells.turned(x.astype(jnp.float32), keys)
-        codes = visible_cells.turned(codes, keys)
+        codes, cause = (visible_cells.turned(v, keys) for v in (codes, cause))
 
         def loss(params: Any) -> Any:
             logits, new = net.apply(
@@ -100,9 +107,8 @@ def fit(
                 keys=keys,
                 mutable=["batch_stats"],
             )
-            return visible_cells.terms(logits, codes, None)["cells"].value.mean(), new[
-                "batch_stats"
-            ]
+            total, _ = losses.total(visible_cells.terms(logits, codes, cause), Axis())
+            return total, new["batch_stats"]
 
         gradient, statistics = jax.grad(loss, has_aux=True)(params)
         updates, state = tx.update(gradient, state, params)
@@ -113,14 +119,15 @@ def fit(
     carry = (start["params"], start["batch_stats"], tx.init(start["params"]), start["params"])
     rng = np.random.default_rng(settings.seed)
     for at in range(settings.steps):
-        rows = rng.choice(len(cells), settings.batch, p=share)
-        carry = step(carry, cells[rows], codes[rows], jnp.uint32(at))
+        rows = rng.choice(len(known.share), settings.batch, p=known.share)
+        batch = (known.cells[rows], known.codes[rows], known.cause[rows])
+        carry = step(carry, *batch, jnp.uint32(at))
     weights = {"params": carry[3], "batch_stats": carry[1]}
 
     @jax.jit
-    def mapped(x: jax.Array) -> jax.Array:
+    def mapped(x: jax.Array) -> dict[str, jax.Array]:
         inside = cell_measures.inside(x)
         logits: Any = net.apply(weights, x, inside, jnp.full(len(x), jnp.nan), False)
-        return visible_cells.map_and_causes(logits, inside)["map"]
+        return visible_cells.map_and_causes(logits, inside)
 
-    return lambda x: np.asarray(mapped(jnp.asarray(x, jnp.float32)))
+    return lambda x: jax.device_get(mapped(jnp.asarray(x, jnp.float32)))

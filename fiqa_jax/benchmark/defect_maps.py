@@ -86,8 +86,8 @@ def chosen(sets: Sequence[Copies], scales: Sequence[Score]) -> Score:
 
 def fitted(
     sets: Sequence[Copies], settings: defect_fit.Settings, without: Sequence[str] = ()
-) -> Score:
-    """The map of the network of cells, for every camera fitted to the other cameras.
+) -> dict[str, Score]:
+    """Map and causes of the network of cells, for every camera fitted to the other cameras.
 
     Args:
       sets: copies of all photographs; settings: of the fit.
@@ -99,15 +99,17 @@ def fitted(
     cameras = sorted({one.camera for one in sets})
     if len(cameras) < 2:
         raise ValueError("one camera only: nothing to train on that is not tested; give another")
-    maps: dict[tuple[Path, int], NDArray[Any]] = {}
+    found: dict[str, dict[tuple[Path, int], NDArray[Any]]] = {"map": {}, "causes": {}}
     for camera in cameras:
         other = [one for one in sets if one.camera != camera]
-        mapped = defect_fit.fit(*defect_fit.gathered(other, without), settings)
+        mapped = defect_fit.fit(defect_fit.gathered(other, without), settings)
         for one in (one for one in sets if one.camera == camera):
             tested = np.flatnonzero(one.test)
             made = mapped(one.cells[tested])
-            maps |= {(one.file, int(k)): m for k, m in zip(tested, made, strict=True)}
-    return _kept(maps)
+            for name, values in found.items():
+                pairs = zip(tested, made[name], strict=True)
+                values |= {(one.file, int(k)): value for k, value in pairs}
+    return {name: _kept(values) for name, values in found.items()}
 
 
 def of_models(models: Mapping[str, Path], sets: Sequence[Copies]) -> dict[str, Score]:

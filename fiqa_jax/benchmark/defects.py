@@ -18,8 +18,15 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from fiqa_jax.benchmark import defect_copies, defect_fit, defect_maps, defect_scores
+from fiqa_jax.benchmark import (
+    defect_causes,
+    defect_copies,
+    defect_fit,
+    defect_maps,
+    defect_scores,
+)
 from fiqa_jax.benchmark.defect_copies import Copies
+from fiqa_jax.methods.visible_cells import CAUSES
 from input_pipeline import atomic
 from input_pipeline.synthetic.defects import KINDS, protocol
 
@@ -31,7 +38,7 @@ def left_out(sets: Sequence[Copies], settings: defect_fit.Settings) -> list[defe
     out: list[defect_scores.Row] = []
     for family in sorted({kind.family for kind in KINDS.values()}):
         own = [name for name, kind in KINDS.items() if kind.family == family]
-        score = defect_maps.fitted(sets, settings, own)
+        score = defect_maps.fitted(sets, settings, own)["map"]
         out += [row for row in defect_scores.rows(sets, score) if row.kind in own]
     return out
 
@@ -85,7 +92,8 @@ def main(argv: Sequence[str]) -> int:
     print(file=sys.stderr)
     sets = list(defect_copies.load(photos, folder))
     settings = defect_fit.Settings(steps=args.steps, seed=args.seed)
-    scores = {FITTED: defect_maps.fitted(sets, settings)}
+    network = defect_maps.fitted(sets, settings)
+    scores = {FITTED: network["map"]}
     models = {name: Path(path) for name, path in _pairs(args.model)}
     scores |= defect_maps.of_models(models, sets)
     for name, scales in defect_maps.simple().items():
@@ -107,6 +115,11 @@ def main(argv: Sequence[str]) -> int:
     if args.families:
         mean = float(np.mean(list(kinds[f"{FITTED}, family unseen"].values())))
         print(f"{FITTED}, family of the kind left out of training, too: mean {mean:.3f}")
+    named = defect_causes.confusion(sets, network["map"], network["causes"])
+    print(f"{FITTED}: causes of single defects, balanced accuracy of four classes ", end="")
+    print(f"{defect_causes.balanced_accuracy(named):.3f}; a row for each true cause:")
+    for name, counts in zip(CAUSES, named.tolist(), strict=True):
+        print(f"  {name} {counts}")
     atomic.write_csv(workdir / "table.csv", header, body)
     table = [[kind, *(each.get(kind, float("nan")) for each in kinds.values())] for kind in KINDS]
     atomic.write_csv(workdir / "kinds.csv", ["kind", *kinds], table)

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa_jax.benchmark import defect_copies, defect_fit, defect_maps, defect_scores, defects
+from fiqa_jax.benchmark import (
+    defect_causes,
+    defect_copies,
+    defect_fit,
+    defect_maps,
+    defect_scores,
+    defects,
+)
 from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.benchmark.defect_scores import Row
 from fiqa_jax.models.cell_measures import NAMES
@@ -58,7 +65,10 @@ def made(camera, shift, seed):
     cells[..., NAMES.index("inside")] = 1
     kind = np.array(["haze", "lid", "haze", "haze+lid", "", "haze"])
     test = np.array([True, True, False, False, True, False])
-    return Copies(camera, camera, kind, test, seen, cells, Path(f"{camera}.npz"))
+    # What takes it, where anything does, stands in another number of the cell.
+    cause = np.where(seen > 0, -1, np.where(rng.random(seen.shape) < 0.5, 1, 3)).astype(np.int8)
+    cells[..., 2] = np.where(cause == 3, 2, -2)
+    return Copies(camera, camera, kind, test, seen, cause, cells, Path(f"{camera}.npz"))
 
 
 def test_a_fold_trains_on_the_other_cameras(monkeypatch):
@@ -66,17 +76,19 @@ def test_a_fold_trains_on_the_other_cameras(monkeypatch):
     seen = []
     fit = defect_fit.fit
 
-    def spied(cells, codes, share, settings):
-        seen.append((set(cells[..., 1].astype(int).ravel().tolist()), len(cells)))
-        np.testing.assert_allclose(share.sum(), 1)
-        return fit(cells, codes, share, settings)
+    def spied(known, settings):
+        seen.append((set(known.cells[..., 1].astype(int).ravel().tolist()), len(known.cells)))
+        np.testing.assert_allclose(known.share.sum(), 1)
+        return fit(known, settings)
 
     monkeypatch.setattr(defect_fit, "fit", spied)
     settings = defect_fit.Settings(width=0.2, steps=120, batch=8, dropout=0.0)
-    score = defect_maps.fitted(sets, settings)
+    score, causes = defect_maps.fitted(sets, settings).values()
     assert [s for s, _ in seen] == [{2, 3}, {1, 3}, {1, 2}]
     found = defect_scores.by_kind(defect_scores.rows(sets, score))
     assert min(found.values()) > 0.95
+    told = [(causes(one, 0).argmax(-1), one.cause[0]) for one in sets]
+    assert min((named == true)[true >= 0].mean() for named, true in told) > 0.9
     seen.clear()
     defect_maps.fitted(sets, settings, ["lid"])
     assert [n for _, n in seen] == [2 * 4] * 3  # copies with a lid are left out
@@ -84,9 +96,30 @@ def test_a_fold_trains_on_the_other_cameras(monkeypatch):
 
 def test_cameras_count_alike():
     sets = [made("a", 1, 0), made("b", 2, 1), made("b", 2, 2)]
-    _, codes, share = defect_fit.gathered(sets)
-    assert codes.shape == (18, 8, 8)
-    np.testing.assert_allclose([share[:6].sum(), share[6:].sum()], 0.5)
+    known = defect_fit.gathered(sets)
+    assert known.codes.shape == known.cause.shape == (18, 8, 8)
+    np.testing.assert_allclose([known.share[:6].sum(), known.share[6:].sum()], 0.5)
+
+
+def test_causes_of_single_defects_by_hand():
+    """Named is what the map and the causes together hold most of; two kinds, or few cells, not."""
+    one = made("a", 0, 0)
+    one.cause[one.cause >= 0] = 3
+    one.visibility[1] = 1
+    one.visibility[1, 0, :6] = 0  # 6 of 64 cells, fewer than a fifth
+
+    def quality(copies, k):
+        return 1 - copies.visibility[k]
+
+    def always(place):
+        return lambda copies, k: np.broadcast_to(np.eye(4)[place], (8, 8, 4))
+
+    right = defect_causes.confusion([one], quality, always(3))
+    wrong = defect_causes.confusion([one, one], quality, always(0))
+    assert (right[3, 3], right.sum()) == (1, 1)
+    assert (wrong[3, 0], wrong.sum()) == (2, 2)
+    assert defect_causes.balanced_accuracy(right + wrong) == pytest.approx(1 / 3)
+    assert defect_causes.named(np.array([[1.0, 0.4]]), np.eye(4)[[[1, 2]]]) == 1
 
 
 def test_scales_are_chosen_on_other_cameras():
