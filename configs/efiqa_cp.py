@@ -18,7 +18,7 @@ non-negative PU risk takes the place of cross-entropy. The ablation stands besid
 Arguments behind a colon: `tiny` (the machinery, hardly trained), `photos` (a folder of your own, no
 labels: --config.data.path=FOLDER), `paper` (the published settings: MSHF, DINOv3 at 1024 pixels, a
 network of width 512, 100 epochs for the linear unit, too; what is given, and how, is that of
-configs/efiqa.py:paper), `features` (the
+configs/efiqa.py:paper), `grades` (as in configs/efiqa.py, beside the others), `features` (the
 network reads what the adapter reads, 16 x 16 cells of a frozen encoder, as the published one reads
 its encoder's, and so the three differ in one thing each), `sweep` (the same with other priors
 beside).
@@ -39,14 +39,14 @@ from ml_collections import ConfigDict
 from fiqa_jax import defaults
 
 EFIQA = runpy.run_path(str(Path(__file__).with_name("efiqa.py")))
-SHARED = ("tiny", "photos", "paper")
+SHARED = ("tiny", "photos", "paper", "grades")
 PERCENT = (1, 2, 10, 20)  # priors of `sweep` beside the published 5 %
 
 
 def get_config(arg: str = "") -> ConfigDict:
     """The recipe; see the module's docstring for the arguments."""
     args = defaults.parse_arg(
-        arg, tiny=False, photos=False, paper=False, features=False, sweep=False
+        arg, tiny=False, photos=False, paper=False, grades=False, features=False, sweep=False
     )
     c = EFIQA["get_config"](",".join(name for name in SHARED if args[name]))
     c.name = "efiqa_cp"
