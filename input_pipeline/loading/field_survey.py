@@ -92,7 +92,7 @@ def look(source: Source, split: np.ndarray, workers: int, directory: str | os.Pa
     opened: Callable[[Any], Photo] | None = getattr(source.reader, "look", None)
     if opened is None:
         return Found({}, split)
-    file = Path(directory) / f"fields_{source.digest[:12]}.csv" if directory else None
+    file = list_of(source, directory) if directory else None
     known = _known(file) if file else None
     if known is None:
         with concurrent.futures.ThreadPoolExecutor(workers, "fields") as pool:
@@ -102,6 +102,14 @@ def look(source: Source, split: np.ndarray, workers: int, directory: str | os.Pa
     if file:
         _write(file, source, split, known)
     return Found(known, split, str(file or ""))
+
+
+def list_of(source: Source, directory: str | os.PathLike) -> Path:
+    """Where a work directory lists the photographs of a source that `look` had something to say of.
+
+    It is there once a run has looked at that source, whether or not it left photographs out.
+    """
+    return Path(directory) / f"fields_{source.digest[:12]}.csv"
 
 
 def _seen(opened: Callable[[Any], Photo], item: Any) -> Seen | None:

@@ -287,3 +287,7 @@ def test_photograph_of_a_drawn_stage_comes_from_its_source(tmp_path, monkeypatch
     # Drawn by another version since: no picture rather than a wrong one.
     Source.digest = "changed"
     assert examples.Photographs(tmp_path).find("s", row, folder) is None
+    # A run that left out what shows no eye looked at the whole source, and listed it.
+    (tmp_path / "fields_changed.csv").write_text("")
+    got = examples.Photographs(tmp_path).find("s", row, folder)
+    np.testing.assert_array_equal(got, image)
