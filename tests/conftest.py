@@ -5,6 +5,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("FIQA_CACHE_DIR", "off")  # nothing is written into the user's folders
 # Programs in tests run for milliseconds and compile for seconds: LLVM's optimisation is left out.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 

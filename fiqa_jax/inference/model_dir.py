@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 from fiqa_jax import methods
 from fiqa_jax.defaults import METHODS, base
 from fiqa_jax.exports import onnx_file
+from fiqa_jax.inference import compiled as programs
 from fiqa_jax.inference import model_config
 from fiqa_jax.inference.model_config import SCHEMA
 from fiqa_jax.pretrained import encoders, tensors
@@ -211,6 +212,7 @@ def load(
     """
     directory = find(directory)
     config = read_config(directory)
+    programs.keep()
     check_files(directory, config)
     method = build(config, trust=trust, apart=directory)
     shapes = jax.eval_shape(lambda: method.init(jax.random.key(0)))

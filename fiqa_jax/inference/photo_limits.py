@@ -49,7 +49,7 @@ def of_macula(
       image: `[S, S, C]` uint8; only a photograph in colour shows where its macula is.
       fov: `[S, S]` uint8, 1 inside; `quality`, `threshold`: see `of`.
     """
-    if image.shape[-1] != 3:
+    if image.shape[-1] != 3 or not (quality >= threshold).any():
         return []
     side = len(fov)
     large = Image.fromarray(np.asarray(quality, np.float32)).resize(

@@ -29,8 +29,11 @@ def enlarged(quality_map: NDArray[np.floating], side: int) -> NDArray[np.float32
 
 def seen_share(fov: Bytes, rows: int, columns: int) -> NDArray[np.float32]:
     """Share `[rows, columns]` of each cell that lies in the field `[S, S] uint8`, 1 inside."""
-    inside = Image.fromarray((fov > 0).astype(np.float32))
-    return np.asarray(inside.resize((columns, rows), Image.Resampling.BOX))
+    inside = (fov > 0).astype(np.float32)
+    high, wide = len(fov) // rows, len(fov[0]) // columns
+    if (rows * high, columns * wide) == fov.shape:  # cells of whole pixels: means, sooner had
+        return inside.reshape(rows, high, columns, wide).mean((1, 3))
+    return np.asarray(Image.fromarray(inside).resize((columns, rows), Image.Resampling.BOX))
 
 
 def continued(quality_map: NDArray[np.floating], fov: Bytes) -> NDArray[np.float32]:

@@ -62,6 +62,13 @@ def test_over_a_grey_slice_has_three_channels():
     np.testing.assert_array_equal(got, np.full((4, 4, 3), 9))
 
 
+def test_shares_of_cells_that_are_no_whole_pixels():
+    fov = np.zeros((10, 10), np.uint8)
+    fov[:, :5] = 1
+    np.testing.assert_allclose(drawing.seen_share(fov, 1, 4), [[1, 1, 0, 0]], atol=0.02)
+    np.testing.assert_allclose(drawing.seen_share(fov, 2, 5), [[1, 1, 0.5, 0, 0]] * 2, atol=1e-6)
+
+
 def test_zeros_outside_the_field_leave_no_rim():
     """A map that is 1 all over its field is so up to the field's edge, and elsewhere as it was."""
     y, x = np.mgrid[-31.5:32, -31.5:32]

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from fiqa_jax.maps import drawing, landmarks, map_files
 from input_pipeline import synthetic
@@ -70,6 +71,15 @@ def test_shares_of_regions():
     assert got["field"] == pytest.approx(0.25)
     assert got["disc"] == 1.0
     assert np.isnan(got["macula"])
+
+
+def test_a_gaussian_as_a_matrix_is_scipys_filter():
+    rng = np.random.default_rng(0)
+    values = rng.random((60, 60)).astype(np.float32)
+    for sigma in (0.7, 5.0, 40.0):  # the last reaches beyond the mirrored picture
+        smooth = landmarks.gaussian(60, sigma)
+        want = ndimage.gaussian_filter(values, sigma)
+        np.testing.assert_allclose(smooth @ values @ smooth.T, want, atol=3e-6)
 
 
 def test_disc_and_macula_of_drawn_eyes():

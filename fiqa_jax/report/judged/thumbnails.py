@@ -47,7 +47,7 @@ def picture(photo: Photo, side: int = SIDE) -> bytes:
     pixels = np.broadcast_to(photo.image, (*photo.image.shape[:2], 3))
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if image.width > side:
-        image = image.resize((side, side), Image.Resampling.LANCZOS)
+        image = image.resize((side, side), Image.Resampling.HAMMING)
     return marked.jpeg(image, quality=_JPEG)
 
 
