@@ -26,7 +26,7 @@ def keep(folder: str | os.PathLike[str] | None = None) -> Path | None:
       folder: where; by default what FIQA_CACHE_DIR says, else the user's cache folder.
 
     Returns:
-      The folder; None where it is switched off, JAX was told another, or it cannot be used: no home,
+      The folder; None where it is switched off, JAX was told another or it cannot be used: no home,
       no right to write, or somebody else's, whose programs would be run.
     """
     if getattr(jax.config, "jax_compilation_cache_dir", None):
