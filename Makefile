@@ -20,6 +20,10 @@ RUN := $(VENV)/bin/python
 # Large pages where glibc (2.35 or later, else ignored) and Linux offer them: fewer page faults.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
+# Where tests hold this package against PyTorch, scikit-image and others; a test keeps it complete.
+REFERENCE := tests/models tests/pretrained tests/methods tests/training/test_optim.py \
+	tests/inference/test_segmentors.py tests/photo/test_enhance.py tests/configs/test_paper_segmentor.py
+
 .PHONY: site demo quick test test-all parity check clean drill
 
 demo: $(VENV)/.train
@@ -36,7 +40,7 @@ test-all: $(VENV)/.test
 
 parity: $(VENV)/.test
 	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[reference]'
-	$(RUN) -m pytest -q -n 2 --dist loadfile tests/models tests/pretrained tests/methods
+	$(RUN) -m pytest -q -n 2 --dist loadfile $(REFERENCE)
 
 drill: $(VENV)/.test
 	PYTHONPATH=. $(RUN) -W ignore benchmarks/drill.py --output drill.json

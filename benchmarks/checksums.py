@@ -26,6 +26,7 @@ from drills import seeds
 
 from fiqa_jax import main as training
 from fiqa_jax import predict
+from fiqa_jax.recipe import command_line
 from input_pipeline import sums
 
 LISTS = ("digest", "write", "check", "check_folder", "read")  # of `sums`
@@ -91,11 +92,14 @@ def main() -> int:
         else:
             name, _, variant = args.config.partition(":")
             config = f"configs/{name}.py{':' if variant else ''}{variant}"
-            command = [sys.argv[0], "--config", config, "--workdir", str(root / "work"), *rest]
-            flags.FLAGS(command)
-            work = functools.partial(training.main, command)
+            command = ["train", "--config", config, "--workdir", str(root / "work"), *rest]
+            sys.argv = command_line.found(command)  # ml_collections looks there for what is set
+            flags.FLAGS(sys.argv)
+            work = functools.partial(training.main, ["train"])
         clock.seconds, clock.calls, began = 0.0, 0, time.process_time()
-        work()
+        status = work()
+        if status:
+            return int(status)
         whole = time.process_time() - began
     found = {"checksums": round(clock.seconds, 3), "run": round(whole, 1), "calls": clock.calls}
     print(json.dumps({**found, "share": f"{100 * clock.seconds / whole:.2f} %"}))

@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import pandas
 
 from drills import mutation, seeds
 from drills.outcomes import Counts, say
+from fiqa_jax import defaults, methods
 from fiqa_jax import predict as command
+from fiqa_jax.inference import model_dir
 from fiqa_jax.predictions import schema
+from fiqa_jax.training import checkpoints
+from fiqa_jax.training.method import DataSpec, Run
 from input_pipeline import plain_text
 
 # Names that a table, a terminal, a page or a shell may take for something else.
@@ -32,7 +37,9 @@ def run(cases: int, root: Path, note: Callable[[Counts], None]) -> Counts:
     """Judges `cases` files, of which every name of NAMES is one and every twentieth is mutated."""
     folder, out = root / "photographs", Counts()
     wanted = _written(folder, cases)
-    status = command.main(["--output", str(root / "out"), "--batch", "32", str(folder)])
+    model = _model(root / "model")
+    flags = ["--model", str(model), "--output", str(root / "out"), "--batch", "32"]
+    status = command.main([*flags, str(folder)])
     log = schema.read_rows(root / "out" / command.LOG)
     ours = schema.read_rows(root / "out" / command.TABLE)
     frame = pandas.read_csv(root / "out" / command.TABLE, dtype=str, keep_default_na=False)
@@ -56,6 +63,21 @@ def run(cases: int, root: Path, note: Callable[[Counts], None]) -> Counts:
                 say(f"differs: {name} of {row['id']!r}: {value!r}")
     note(out)
     return out
+
+
+def _model(folder: Path) -> Path:
+    """A small network with initial weights: rows and tables are drilled here, not judgements."""
+    config = defaults.base()
+    config.method.update(defaults.METHODS["multitask"])
+    config.model.name = "tiny"
+    config.data.side = 32
+    names = ("good", "usable", "reject")
+    data = DataSpec(32, 3, names, ("clarity",), (), {}, config.data.mean, config.data.std)
+    made = methods.build("multitask", config, data, Run(4, 2, 10))
+    state = made.init(jax.random.key(0))
+    variables = checkpoints.to_host({"params": state.params, **state.model_state})
+    model_dir.save(folder, "table", "multitask", defaults.resolved(config), data, variables, {})
+    return folder
 
 
 def _same(value: Any, row: Mapping[str, Any], name: str, written: Callable[[str], str]) -> bool:
