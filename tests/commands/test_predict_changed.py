@@ -152,3 +152,17 @@ def test_what_is_no_file_keeps_its_own_error(here):
     rows = schema.read_rows(root / "out" / "predictions.csv")
     assert [row["status"] for row in rows] == ["ok", "error"]
     assert "changed" not in rows[1]["error"]
+
+
+def test_a_run_that_was_killed_ends_with_the_list_of_one_that_was_not(here):
+    """Killed after the states of a batch were written and before its rows were."""
+    root, _ = here
+    assert run(root, "--recursive", "--batch", "2") == 3
+    whole = (root / "out" / file_states.FILE).read_bytes()
+    log = root / "out" / "predictions.jsonl"
+    rows = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(rows[:2]) + rows[2][:9])
+    lines = whole.splitlines(keepends=True)
+    (root / "out" / file_states.FILE).write_bytes(b"".join(lines[:4]) + lines[4][:30])
+    assert run(root, "--recursive", "--batch", "2", "--resume") == 3
+    assert (root / "out" / file_states.FILE).read_bytes() == whole
