@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import scope_pictures
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from input_pipeline import synthetic
-from input_pipeline.photo import scope, scope_pictures
+from input_pipeline.photo import scope
 from input_pipeline.photo.field import SEARCH_SIDE, find_field
 
 TEMPLATE = '''"""Weights of `scope`'s logistic regression; written by benchmarks/scope_fit.py.

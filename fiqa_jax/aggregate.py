@@ -20,6 +20,7 @@ from fiqa_jax.predictions import exams, schema
 from fiqa_jax.predictions.exams import Part, Shown
 from input_pipeline import atomic
 from input_pipeline.tables import eyes, folders
+from input_pipeline.tables.table_error import TableError, given
 
 TABLE = "exams.csv"
 _LINES = 30  # of what is missing, printed
@@ -35,19 +36,13 @@ def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa aggregate", description=__doc__.split("\n", 1)[0])
     p.add_argument("folder", metavar="DIR", help="that fiqa predict wrote")
-    told = "CSV with a column id and any of patient, eye (left, right, OD, OS), view"
-    p.add_argument("--shown", default="", metavar="FILE", help=told)
+    text = "CSV with a column id and any of patient, eye (left, right, OD, OS), view"
+    p.add_argument("--shown", default="", metavar="FILE", help=text)
     p.add_argument("--views", default="", metavar="NAME,...", help="that every eye should have")
-    told = "a person's decisions, as the report saves them, in place of the model's"
-    p.add_argument("--decisions", default="", metavar="FILE", help=told)
+    text = "a person's decisions, as the report saves them, in place of the model's"
+    p.add_argument("--decisions", default="", metavar="FILE", help=text)
     p.add_argument("--output", default="", metavar="FILE", help=f"CSV to write (DIR/{TABLE})")
     return p
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
-    args = parser().parse_args(argv)
-    return command.run("aggregate", lambda: run(args))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -78,8 +73,10 @@ def summary(parts: Sequence[Part]) -> str:
     open_parts = [part for part in parts if part.result != exams.COMPLETE]
     counts = collections.Counter(part.result for part in parts)
     done = len(patients - {part.patient for part in open_parts})
-    told = ", ".join(f"{counts[name]} {name}" for name in counts)
-    lines = [f"{len(patients)} patients, {done} of them complete; eyes and views: {told or 'none'}"]
+    counted = ", ".join(f"{counts[name]} {name}" for name in counts)
+    lines = [
+        f"{len(patients)} patients, {done} of them complete; eyes and views: {counted or 'none'}"
+    ]
     lines += [f"  {part.patient}  {part.says}" for part in open_parts[:_LINES]]
     if len(open_parts) > _LINES:
         lines.append(f"  and {len(open_parts) - _LINES} more, see the table")
@@ -105,13 +102,11 @@ def _shown(file: str, ids: set[str]) -> dict[str, Shown]:
 def _columns(file: str, ids: set[str], needed: Sequence[str]) -> Mapping[str, list[str]]:
     """Columns of a CSV whose column id names photographs of the folder."""
     from input_pipeline.tables.columns import read_sheet
-    from input_pipeline.tables.examples import TableError
 
     try:
         cells = read_sheet(file).columns
     except TableError as error:
-        text = str(error).replace("set --config.data.path to", "give")
-        raise AggregateError(text) from None
+        raise AggregateError(error.worded(given)) from None
     lacking = [name for name in ("id", *needed) if name not in cells]
     if lacking:
         raise AggregateError(f"{file}: no columns {lacking}; there are {[*cells]}")
@@ -122,6 +117,8 @@ def _columns(file: str, ids: set[str], needed: Sequence[str]) -> Mapping[str, li
         )
     return cells
 
+
+main = command.entry(parser, run)
 
 if __name__ == "__main__":
     sys.exit(main())

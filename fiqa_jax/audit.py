@@ -6,7 +6,6 @@ python -m fiqa_jax.evaluate audit --csv TABLE.csv --images --html audit.html
 
 import argparse
 import os
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -51,25 +50,19 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def main(argv: Sequence[str]) -> int:
-    """Runs the command line; returns the exit status, 0 whatever was found."""
-    args = parser().parse_args(argv)
-    return command.run("evaluate audit", lambda: run(args))
-
-
 def run(args: argparse.Namespace) -> None:
     """Reads, looks through, prints and writes.
 
     Raises:
       ValueError: files that are not there or cannot be read as labels.
     """
-    found = _dataset(args) if args.dataset else _table(args)
-    print(data_audit.text(found))
+    audited = _dataset(args) if args.dataset else _table(args)
+    print(data_audit.text(audited))
     if args.html:
         from fiqa_jax.report import audit_page, page
 
         lead = "Leakage between splits, counts against the published ones, labels that clash."
-        text = page.render("Audit", lead, [audit_page.section(found)])
+        text = page.render("Audit", lead, [audit_page.section(audited)])
         atomic.write(args.html, text.encode())
 
 
@@ -125,5 +118,8 @@ def _compared(
     if args.store:
         rows = np.arange(len(source.table))
         source, _ = store.prepare(source, rows, args.store, args.workers, "skip")
-    found = near_duplicates.signatures(source, args.workers)
-    return source.table, near_duplicates.pairs(found), len(found.failed)
+    signatures = near_duplicates.signatures(source, args.workers)
+    return source.table, near_duplicates.pairs(signatures), len(signatures.failed)
+
+
+main = command.entry(parser, run)

@@ -38,16 +38,16 @@ def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa calibrate", description=__doc__.split("\n", 1)[0])
     p.add_argument("folder", nargs="?", metavar="DIR", help="that fiqa predict wrote")
-    told = f"JSON to write (DIR/{FILE}); a drawing comes beside it"
-    p.add_argument("--output", default="", metavar="FILE", help=told)
-    told = "a model of your own: its config.json is replaced, no file is written"
-    p.add_argument("--model", default="", metavar="MODEL", help=told)
-    told = "share of bad photographs not accepted (%(default)s)"
-    p.add_argument("--sensitivity", type=float, default=SENSITIVITY, help=told)
-    told = "share of the others not taken again (%(default)s)"
-    p.add_argument("--specificity", type=float, default=SPECIFICITY, help=told)
-    told = "share of all photographs taken again, in place of --specificity"
-    p.add_argument("--retake-rate", type=float, metavar="SHARE", help=told)
+    text = f"JSON to write (DIR/{FILE}); a drawing comes beside it"
+    p.add_argument("--output", default="", metavar="FILE", help=text)
+    text = "a model of your own: its config.json is replaced, no file is written"
+    p.add_argument("--model", default="", metavar="MODEL", help=text)
+    text = "share of bad photographs not accepted (%(default)s)"
+    p.add_argument("--sensitivity", type=float, default=SENSITIVITY, help=text)
+    text = "share of the others not taken again (%(default)s)"
+    p.add_argument("--specificity", type=float, default=SPECIFICITY, help=text)
+    text = "share of all photographs taken again, in place of --specificity"
+    p.add_argument("--retake-rate", type=float, metavar="SHARE", help=text)
     p.add_argument("--seed", type=int, default=0, help="of the intervals (default %(default)s)")
     label_flags.add_arguments(p, predictions=False)
     return p
@@ -79,15 +79,15 @@ def run(args: argparse.Namespace) -> None:
         raise LabelError(
             f"{args.predictions} holds scores of {len(names)} models; expected those of one"
         )
-    found, notes = label_flags.read(
+    predictions, notes = label_flags.read(
         args.predictions, args, label_flags.format_of(args), partly=True
     )
-    bad = bad_of(found)
+    bad = bad_of(predictions)
     here = bad >= 0
     got = own_calibration.fit(
         bad[here],
-        found.outputs["score"][here],
-        found.patient[here],
+        predictions.outputs["score"][here],
+        predictions.patient[here],
         sensitivity=args.sensitivity,
         specificity=args.specificity,
         retakes=args.retake_rate,
@@ -95,8 +95,8 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     counts = {"bad": int((bad == 1).sum()), "others": int((bad == 0).sum())}
-    told = {"photographs": counts, "patients": len(set(found.patient[here].tolist()))}
-    own_calibration.write(file, names.pop(), got, {**told, "labels": Path(args.labels or "").name})
+    facts = {"photographs": counts, "patients": len(set(predictions.patient[here].tolist()))}
+    own_calibration.write(file, names.pop(), got, {**facts, "labels": Path(args.labels or "").name})
     from fiqa_jax.report import calibration_figure
 
     picture = file.with_suffix(".png")
@@ -130,10 +130,10 @@ def limits_text(got: Fit, counts: Mapping[str, int]) -> str:
     return "\n".join(lines)
 
 
-def _promise(one: Guarantee) -> str:
+def _promise(guarantee: Guarantee) -> str:
     return (
-        f"{one.promised:.1%} (on average over sets of labels; with this set, from {one.labelled} "
-        f"labels, {one.low:.1%} to {one.high:.1%})"
+        f"{guarantee.promised:.1%} (on average over sets of labels; with this set, from "
+        f"{guarantee.labelled} labels, {guarantee.low:.1%} to {guarantee.high:.1%})"
     )
 
 
@@ -152,8 +152,10 @@ def _into_model(args: argparse.Namespace) -> None:
             f"{args.predictions} was predicted by {', '.join(sorted(others))}, {directory} holds "
             f"{name}: run fiqa predict with that model again"
         )
-    found, notes = label_flags.read(args.predictions, args, label_flags.format_of(args))
-    got = fit(found, sensitivity=args.sensitivity, specificity=args.specificity, seed=args.seed)
+    predictions, notes = label_flags.read(args.predictions, args, label_flags.format_of(args))
+    got = fit(
+        predictions, sensitivity=args.sensitivity, specificity=args.specificity, seed=args.seed
+    )
     print("\n".join(f"- {note}" for note in (*notes, *got.notes)))
     if not got.temperature and not got.thresholds:
         print(f"nothing was fitted: {directory / model_dir.CONFIG} stays as it is")
@@ -164,7 +166,7 @@ def _into_model(args: argparse.Namespace) -> None:
         config["temperature"] = calibration.compose(config["temperature"], got.temperature)
     config["thresholds"] = {**config["thresholds"], **got.thresholds}
     config["calibration"] = {
-        "photographs": len(found.id),
+        "photographs": len(predictions.id),
         "targets": {"sensitivity": args.sensitivity, "specificity": args.specificity},
         "band": assessment.to_json(got.band),
     }
@@ -193,8 +195,8 @@ def _numbers(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
-def _reached(one: Interval) -> str:
-    return f"{one.value:.1%} ({one.low:.1%} to {one.high:.1%})"
+def _reached(interval: Interval) -> str:
+    return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"
 
 
 if __name__ == "__main__":

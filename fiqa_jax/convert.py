@@ -60,22 +60,22 @@ def convert(
         raise ValueError(f"--output {output} is the input itself")
     tensors = _cut(torch_file.read(source, key), prefix, source)
     try:
-        found, metadata = FORMATS[format_name].convert(tensors)
+        converted, metadata = FORMATS[format_name].convert(tensors)
     except ValueError as error:
         raise ValueError(f"{source} as {format_name}: {error}{_hint(tensors)}") from error
     with open(source, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     metadata |= {"format": format_name, "source": Path(source).name, "source_sha256": digest}
-    pretrained.save(output, found, metadata)
+    pretrained.save(output, converted, metadata)
     with open(output, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     optional = metadata.get("optional", "")
     return {
         "read": len(tensors),
-        "dropped": len(tensors) - len(found),
-        "parameters": _size(found, r"params/.*"),
-        "optional": sum(x.size for n, x in found.items() if re.fullmatch(optional, n)),
-        "statistics": _size(found, r"batch_stats/.*"),
+        "dropped": len(tensors) - len(converted),
+        "parameters": _size(converted, r"params/.*"),
+        "optional": sum(x.size for n, x in converted.items() if re.fullmatch(optional, n)),
+        "statistics": _size(converted, r"batch_stats/.*"),
         "sha256": digest,
         "metadata": metadata,
     }

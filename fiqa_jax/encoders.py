@@ -26,9 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fiqa_jax.pretrained.encoders import load, save  # JAX, which --help does without
 
         save(load(args.model), args.output, args.dtype)
-        found = load(args.output)
+        encoder = load(args.output)
         size = Path(args.output).stat().st_size / 1e6
-        print(f"{args.output}: {size:.1f} MB, cells of {found.patch} px, {found.channels} channels")
+        cells = f"cells of {encoder.patch} px, {encoder.channels} channels"
+        print(f"{args.output}: {size:.1f} MB, {cells}")
 
     return command.run("encoders", work)
 

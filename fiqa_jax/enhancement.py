@@ -9,6 +9,7 @@ judged after the enhancement counts as a reject; one that could not be judged be
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -16,11 +17,11 @@ from pathlib import Path, PurePosixPath
 from fiqa_jax import command
 from fiqa_jax.evaluation import enhancement_scores as scores
 from fiqa_jax.evaluation.intervals import Interval
-from fiqa_jax.evaluation.metrics import QUALITY
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import Row
 from input_pipeline import atomic
 from input_pipeline.tables import folders
+from input_pipeline.tables.examples import QUALITY
 
 USABLE = 0.5
 COLUMNS = ("score", "when", "value", "low", "high", "level", "photographs", "patients")
@@ -40,20 +41,14 @@ class EnhancementError(ValueError):
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa enhancement", description=__doc__.split("\n", 1)[0])
-    told = "folder that fiqa predict wrote, or a table of its kind"
-    p.add_argument("before", metavar="BEFORE", help=told)
+    text = "folder that fiqa predict wrote, or a table of its kind"
+    p.add_argument("before", metavar="BEFORE", help=text)
     p.add_argument("after", metavar="AFTER", help="the same of the enhanced photographs")
-    told = "weight of a usable photograph in WFQA (%(default)s)"
-    p.add_argument("--usable", type=float, default=USABLE, metavar="WEIGHT", help=told)
+    text = "weight of a usable photograph in WFQA (%(default)s)"
+    p.add_argument("--usable", type=float, default=USABLE, metavar="WEIGHT", help=text)
     p.add_argument("--seed", type=int, default=0, help="of the bootstrap (%(default)s)")
     p.add_argument("--output", default="", metavar="FILE", help="CSV to write")
     return p
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
-    args = parser().parse_args(argv)
-    return command.run("enhancement", lambda: run(args))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -109,7 +104,7 @@ def text(changes: Mapping[str, scores.Change], rates: Mapping[str, Interval], us
     for name, change in changes.items():
         lines.append(f"{_WORDS[name].format(usable=usable)}")
         lines.append(f"  before {_said(change.before)}, after {_said(change.after)}")
-        lines.append(f"  change {_said(change.difference, sign=True)}")
+        lines.append(f"  change {_said(change.difference, '+.3f')}")
     lines += [f"{_WORDS[name]}\n  {_said(rate)}" for name, rate in rates.items()]
     return "\n".join(lines)
 
@@ -122,7 +117,7 @@ def table(
 ) -> None:
     """Writes a row a number."""
     among = {"conversion_rate": scores.REJECT, "rescued": scores.REJECT, "spoilt": scores.GOOD}
-    found = [
+    pairs = [
         (name, when, one, len(old))
         for name, change in changes.items()
         for when, one in (
@@ -131,19 +126,16 @@ def table(
             ("change", change.difference),
         )
     ]
-    found += [(name, "after", rate, old.count(among[name])) for name, rate in rates.items()]
+    pairs += [(name, "after", rate, old.count(among[name])) for name, rate in rates.items()]
     rows = [
         (name, when, one.value, one.low, one.high, one.level, count, one.units)
-        for name, when, one, count in found
+        for name, when, one, count in pairs
     ]
     atomic.write_csv(file, COLUMNS, rows)
 
 
-def _said(one: Interval, sign: bool = False) -> str:
-    if one.value != one.value:
-        return "none to count"
-    plus = "+" if sign else ""
-    return f"{one.value:{plus}.3f} [{one.low:{plus}.3f}, {one.high:{plus}.3f}]"
+def _said(interval: Interval, form: str = ".3f") -> str:
+    return format(interval, form) if math.isfinite(interval.value) else "none to count"
 
 
 def _rows(given: str) -> dict[str, Row]:
@@ -169,6 +161,8 @@ def _grade(row: Row, where: str) -> int:
         )
     return QUALITY.index(row["quality"])
 
+
+main = command.entry(parser, run)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -76,42 +76,46 @@ def run(args: argparse.Namespace) -> None:
     if args.compare and args.draws <= 0:
         raise ValueError("--compare needs draws; leave --draws as it is")
     how = label_flags.format_of(args)
-    found, notes = _labelled(args.predictions, args, how)
+    predictions, notes = _labelled(args.predictions, args, how)
     draws = {"seed": args.seed, "count_draws": args.draws, "rank_draws": args.draws // 5}
-    scored = metrics.heads(found.truth, found.outputs, found.details, found.diagnosis)
-    told = "" if scored or args.compare else assessment.ranking(found, seed=args.seed)
-    heads = {} if told else assessment.assess(found, **draws)
-    print("\n".join([*(f"- {note}" for note in notes), told]).rstrip())
-    for name, one in heads.items():
-        print("\n" + head_text(name, one))
+    scored = metrics.heads(
+        predictions.truth, predictions.outputs, predictions.details, predictions.diagnosis
+    )
+    ranking = "" if scored or args.compare else assessment.ranking(predictions, seed=args.seed)
+    heads = {} if ranking else assessment.assess(predictions, **draws)
+    print("\n".join([*(f"- {note}" for note in notes), ranking]).rstrip())
+    for name, assessed in heads.items():
+        print("\n" + head_text(name, assessed))
     compared: dict[str, Compared] = {}
     if args.compare:
         other, other_notes = _labelled(args.compare, args, how)
-        compared = assessment.compare(found, other, **draws)
+        compared = assessment.compare(predictions, other, **draws)
         print(f"\n{args.predictions} minus {args.compare}")
         print("\n".join(f"- {note}" for note in other_notes))
         for name, both in compared.items():
             print("\n" + compared_text(name, both, args.margin))
-        print("\n".join(_holm(compared, found.details)))
+        print("\n".join(_holm(compared, predictions.details)))
     if args.json:
         _write(args.json, args, notes, heads, compared)
 
 
 def _labelled(path: str, args: argparse.Namespace, how: Format) -> tuple[Predictions, list[str]]:
-    found, notes = label_flags.read(path, args, how)
+    predictions, notes = label_flags.read(path, args, how)
     if args.prior_correction is not None:
         counts = _train_counts(args, how)
-        if "p_quality" not in found.outputs:
+        if "p_quality" not in predictions.outputs:
             raise LabelError("--prior-correction: the predictions have no three-class grade")
         corrected = calibration.prior_correction(
-            found.outputs["p_quality"], counts, args.prior_correction
+            predictions.outputs["p_quality"], counts, args.prior_correction
         )
-        found = dataclasses.replace(found, outputs={**found.outputs, "p_quality": corrected})
+        predictions = dataclasses.replace(
+            predictions, outputs={**predictions.outputs, "p_quality": corrected}
+        )
         notes.append(
             f"grades divided by training shares {np.round(counts / counts.sum(), 4).tolist()} to "
             f"the power {args.prior_correction:g}"
         )
-    return found, notes
+    return predictions, notes
 
 
 def _train_counts(args: argparse.Namespace, how: Format) -> np.ndarray:
@@ -124,22 +128,26 @@ def _train_counts(args: argparse.Namespace, how: Format) -> np.ndarray:
     raise LabelError("--prior-correction needs the training classes: give --train-labels")
 
 
-def head_text(name: str, one: Assessed) -> str:
+def head_text(name: str, assessed: Assessed) -> str:
     """A head's metrics and confusion matrix as plain text."""
-    found = one.scores
-    lines = [f"{name}: {found.n:,} photographs of {one.patients:,} patients"]
-    if one.intervals:
+    scores = assessed.scores
+    lines = [f"{name}: {scores.n:,} photographs of {assessed.patients:,} patients"]
+    if assessed.intervals:
         lines.append(f"{'metric':<20}{'value':>9}   95 % interval, patients resampled")
-    for metric, value in found.values.items():
+    for metric, value in scores.values.items():
         line = f"{metric:<20}{value:>9.4f}"
-        if metric in one.intervals:
-            line += f"   {one.intervals[metric].low:.4f} ... {one.intervals[metric].high:.4f}"
+        if metric in assessed.intervals:
+            line += (
+                f"   {assessed.intervals[metric].low:.4f} ... {assessed.intervals[metric].high:.4f}"
+            )
         lines.append(line)
-    width = max(9, *(len(n) + 2 for n in found.names))
-    lines.append("confusion (rows truth)".ljust(24) + "".join(f"{n:>{width}}" for n in found.names))
-    for label, row in zip(found.names, found.confusion, strict=True):
+    width = max(9, *(len(n) + 2 for n in scores.names))
+    lines.append(
+        "confusion (rows truth)".ljust(24) + "".join(f"{n:>{width}}" for n in scores.names)
+    )
+    for label, row in zip(scores.names, scores.confusion, strict=True):
         lines.append(f"  {label:<22}" + "".join(f"{count:>{width}}" for count in row))
-    return "\n".join([*lines, *(f"- {note}" for note in found.notes)])
+    return "\n".join([*lines, *(f"- {note}" for note in scores.notes)])
 
 
 def compared_text(name: str, both: Compared, margin: float | None) -> str:

@@ -109,18 +109,18 @@ def _explained(
     out: Path,
 ) -> Iterator[Row]:
     """Rows of one batch; its maps are written."""
-    fine = [one for one in photos if isinstance(one, Photo) and predictor.in_scope(one)]
-    found = None
+    fine = [opened for opened in photos if isinstance(opened, Photo) and predictor.in_scope(opened)]
+    explained = None
     if fine:
         given = predictor.filled(fine)
-        found = explain({key: given[key] for key in ("image", "fov")})
+        explained = explain({key: given[key] for key in ("image", "fov")})
     place = 0
     for item, photo in zip(group, photos, strict=True):
         row: Row = {"path": item.shown, "id": item.id, "patient": item.patient or item.id}
-        if found and isinstance(photo, Photo) and predictor.in_scope(photo):
-            row |= {"status": "ok", "log_odds": float(found.log_odds[place])}
-            row["gap"] = float(found.gap[place])
-            row["map"] = photographs.draw(predictor, out, item, photo, found.map[place], BAD)
+        if explained and isinstance(photo, Photo) and predictor.in_scope(photo):
+            row |= {"status": "ok", "log_odds": float(explained.log_odds[place])}
+            row["gap"] = float(explained.gap[place])
+            row["map"] = photographs.draw(predictor, out, item, photo, explained.map[place], BAD)
             place += 1
         else:
             failed = predictor.failed(photo, row["path"], item.id, item.patient)

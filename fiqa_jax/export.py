@@ -37,24 +37,18 @@ Batch = dict[str, np.ndarray]
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa export", description=__doc__.split("\n", 1)[0])
-    told = "a recipe's WORKDIR/model, or the name of a model that comes with the package"
-    p.add_argument("model", metavar="MODEL", help=told)
+    text = "a recipe's WORKDIR/model, or the name of a model that comes with the package"
+    p.add_argument("model", metavar="MODEL", help=text)
     p.add_argument("--format", required=True, choices=FORMATS)
-    told = "folder to make (MODEL-FORMAT in the working directory)"
-    p.add_argument("--output", default="", metavar="DIR", help=told)
-    told = f"photographs or a folder to compare on, up to {MOST}, beside synthetic ones"
-    p.add_argument("--photographs", nargs="+", default=[], metavar="PATH", help=told)
+    text = "folder to make (MODEL-FORMAT in the working directory)"
+    p.add_argument("--output", default="", metavar="DIR", help=text)
+    text = f"photographs or a folder to compare on, up to {MOST}, beside synthetic ones"
+    p.add_argument("--photographs", nargs="+", default=[], metavar="PATH", help=text)
     p.add_argument(
         "--trust", action="append", default=[], metavar="MODULE", help="see fiqa predict"
     )
     p.add_argument("--encoder", default="", metavar="NAME", help="see fiqa predict")
     return p
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
-    args = parser().parse_args(argv)
-    return command.run("export", lambda: run(args))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -156,8 +150,8 @@ def photographs(model: "Model", paths: Sequence[str]) -> list[Batch]:
     from input_pipeline.photo.reader import Photo
 
     reader = Predictor(model, allow_frame=True)
-    found = [reader.read(item.path) for item in files.collect(paths, recursive=True)[:MOST]]
-    seen = [photo for photo in found if isinstance(photo, Photo)]
+    opened = [reader.read(item.path) for item in files.collect(paths, recursive=True)[:MOST]]
+    seen = [photo for photo in opened if isinstance(photo, Photo)]
     if not seen:
         raise ExportError(f"no photograph of {', '.join(paths)} can be read")
     return [stacked(seen[at : at + 16]) for at in range(0, len(seen), 16)]
@@ -174,9 +168,11 @@ def _write(out: Path, file: str, data: bytes, about: Mapping[str, Any], source: 
         for name in KEPT:
             if (source / name).is_file():
                 shutil.copyfile(source / name, folder / name)
-        sums.write(folder, sorted(one.name for one in folder.iterdir()))
+        sums.write(folder, sorted(written.name for written in folder.iterdir()))
         folder.rename(out)
 
+
+main = command.entry(parser, run)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -77,7 +77,7 @@ def run() -> None:
     if {"--help", "-h"} & {*sys.argv[1:]}:
         print(usage())
         return
-    sys.argv = command_line.found(sys.argv)  # ml_collections looks there for what is set
+    sys.argv = command_line.resolved(sys.argv)  # ml_collections looks there for what is set
     app.run(main, argv=sys.argv, flags_parser=command_line.parse)
 
 

@@ -12,7 +12,6 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from fiqa_jax import command
@@ -28,15 +27,9 @@ from input_pipeline.tables import folders
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa merge", description=__doc__.split("\n", 1)[0])
-    told = "output of the shares: the folder that holds shards/"
-    p.add_argument("folder", metavar="DIR", help=told)
+    text = "output of the shares: the folder that holds shards/"
+    p.add_argument("folder", metavar="DIR", help=text)
     return p
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
-    args = parser().parse_args(argv)
-    return command.run("merge", lambda: run(args))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,30 +43,32 @@ def run(args: argparse.Namespace) -> int:
       lock.InUseError: a share is being judged.
     """
     out = Path(args.folder)
-    found = run_shards.joined(out)
+    merged = run_shards.joined(out)
     with lock.held(out):
-        for folder in found.folders:
+        for folder in merged.folders:
             with lock.held(folder):
                 for name in (thumbnails.FOLDER, photos.MAPS):
                     if (folder / name).is_dir():
                         shutil.copytree(folder / name, out / name, dirs_exist_ok=True)
         if (out / photos.MAPS).is_dir():
             map_files.table(out / photos.MAPS, out / photos.REGIONS)
-        schema.write_jsonl(out / folders.JUDGED, found.rows)
-        schema.write_csv(out / folders.TABLE, found.rows, found.columns)
-        states = [FileStates(folder) for folder in found.folders]
-        FileStates(out).finish([row["id"] for row in found.rows], states)
-        text = json.dumps(found.run, indent=1) + "\n"
+        schema.write_jsonl(out / folders.JUDGED, merged.rows)
+        schema.write_csv(out / folders.TABLE, merged.rows, merged.columns)
+        states = [FileStates(folder) for folder in merged.folders]
+        FileStates(out).finish([row["id"] for row in merged.rows], states)
+        text = json.dumps(merged.run, indent=1) + "\n"
         atomic.write(out / folders.RUN, text.encode())
         page = judged_page.write(out)
-    judged = [row for row in found.rows if row["status"] != "skipped"]
+    judged = [row for row in merged.rows if row["status"] != "skipped"]
     failed = sum(row["status"] == "error" for row in judged)
     print(
-        f"{len(judged)} photographs of {len(found.folders)} shards, {failed} of them could not be "
+        f"{len(judged)} photographs of {len(merged.folders)} shards, {failed} of them could not be "
         f"read\n\nreport  {page}\ntable   {out / 'predictions.csv'}"
     )
     return command.of_files(failed, len(judged))
 
+
+main = command.entry(parser, run)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -26,23 +26,17 @@ class ServeError(ValueError):
 def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa serve", description=__doc__.split("\n", 1)[0])
-    told = f"a recipe's WORKDIR/model, or the name of one in the package ({shipped.DEFAULT})"
-    p.add_argument("--model", default=shipped.DEFAULT, metavar="DIR", help=told)
-    told = "limits fitted to your own labels: a file of fiqa calibrate"
-    p.add_argument("--calibration", default="", metavar="FILE", help=told)
+    text = f"a recipe's WORKDIR/model, or the name of one in the package ({shipped.DEFAULT})"
+    p.add_argument("--model", default=shipped.DEFAULT, metavar="DIR", help=text)
+    text = "limits fitted to your own labels: a file of fiqa calibrate"
+    p.add_argument("--calibration", default="", metavar="FILE", help=text)
     p.add_argument("--port", type=int, default=8000, help="(%(default)s)")
-    told = "address to listen on (%(default)s: this machine alone)"
-    p.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=told)
-    told = "a name under which other machines may ask, with --host"
-    p.add_argument("--name", action="append", default=[], metavar="NAME", help=told)
+    text = "address to listen on (%(default)s: this machine alone)"
+    p.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=text)
+    text = "a name under which other machines may ask, with --host"
+    p.add_argument("--name", action="append", default=[], metavar="NAME", help=text)
     p.add_argument("--allow-frame", action="store_true", help="see fiqa predict")
     return p
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line until it is stopped; returns the exit status."""
-    args = parser().parse_args(argv)
-    return command.run("serve", lambda: run(args))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -108,6 +102,8 @@ def _local(host: str) -> bool:
     except ValueError:
         return host == "localhost"
 
+
+main = command.entry(parser, run)
 
 if __name__ == "__main__":
     sys.exit(main())

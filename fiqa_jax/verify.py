@@ -19,8 +19,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa verify", description=__doc__.split("\n", 1)[0])
     p.add_argument("folders", nargs="+", metavar="FOLDER", help="with all that is below")
-    told = "write a model directory's list anew, after a change that was meant"
-    p.add_argument("--renew", action="store_true", help=told)
+    text = "write a model directory's list anew, after a change that was meant"
+    p.add_argument("--renew", action="store_true", help=text)
     return p
 
 
@@ -44,16 +44,16 @@ def run(folders: Sequence[Path], renew: bool = False) -> int:
     lists = files = 0
     wrong: list[str] = []
     for folder in folders:
-        found = sorted(folder.rglob(sums.FILE))
-        if not found:
+        digest_lists = sorted(folder.rglob(sums.FILE))
+        if not digest_lists:
             what = f"no {sums.FILE} in or below it" if folder.is_dir() else "no such folder"
             raise ValueError(f"{folder}: {what}, nothing to check against")
-        lists += len(found)
-        for path in found:
+        lists += len(digest_lists)
+        for path in digest_lists:
             files += path.read_bytes().count(b"\n")
         wrong += sums.problems(folder)
-    for one in wrong:
-        print(plain_text.printable(one, keep=()))
+    for line in wrong:
+        print(plain_text.printable(line, keep=()))
     state = f"{len(wrong)} damaged" if wrong else "all as they were written"
     print(f"{files:,} files in {lists} lists: {state}")
     return command.SOME_FAILED if wrong else command.DONE

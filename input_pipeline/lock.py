@@ -73,7 +73,7 @@ def _acquire(lock: filelock.BaseFileLock, folder: Path, wait: bool) -> None:
 
 def _owner(folder: Path) -> str:
     try:
-        found = json.loads((folder / OWNER).read_text(encoding="utf-8"))
-        return f"process {int(found['pid'])} on {found['host']}"
+        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        return f"process {int(owner['pid'])} on {owner['host']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "its process is not known"

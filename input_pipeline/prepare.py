@@ -19,7 +19,8 @@ from input_pipeline.sources.annotated import AnnotatedReader, shows_frame
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.storage import store
 from input_pipeline.storage.store import FAILED, Stored, prepare
-from input_pipeline.tables.examples import Source, TableError
+from input_pipeline.tables.examples import Source
+from input_pipeline.tables.table_error import PATH, Setting, TableError
 
 __all__ = ["main", "prepare"]
 
@@ -76,8 +77,12 @@ def _run(args: argparse.Namespace, out: Path) -> tuple[Source, dict[int, str]]:
         source = _photographs(args)
     except TableError as error:  # names the flags of a recipe
         given = "--manual_dir" if args.dataset else "--csv" if args.csv else "--folder"
-        text = str(error).replace("--config.data.path", given).replace("--config.data.", "--")
-        raise TableError(text) from None
+
+        def called(setting: Setting) -> str:
+            flag = given if setting.name == PATH.name else setting.name.replace("data.", "--", 1)
+            return setting.called(flag)
+
+        raise TableError(error.worded(called)) from None
     return prepare(source, np.arange(len(source.table)), out, args.workers, args.on_bad)
 
 
@@ -119,8 +124,8 @@ def _list_whole(source: Source, out: Path, workers: int) -> list[int]:
     rows = [row for row, item in enumerate(source.items) if item in fetch.names]
     names = [fetch.names[source.items[row]] for row in rows]
     work = functools.partial(_whole, fetch.directory)
-    found = chunks.run_chunks(work, names, workers, f"fields of {source.name}")
-    whole = sorted(rows[place] for place, frame in found if frame)
+    fields = chunks.run_chunks(work, names, workers, f"fields of {source.name}")
+    whole = sorted(rows[place] for place, frame in fields if frame)
     table, known = source.table, reader.known
     lines = [(table.id[r], table.path[r], known.get(source.items[r], "")) for r in whole]
     if lines:
@@ -139,8 +144,8 @@ def _pack(args: argparse.Namespace, out: Path) -> Path:
 
     shared = {"side": args.side, "store": str(out), "workers": args.workers}
     if args.drawn:
-        own = {"count": args.drawn, "seed": args.seed, "style": args.style}
-        return pack.pack_drawn(args.tfds, lq_ratio=args.lq_ratio, **own, **shared)
+        settings = {"count": args.drawn, "seed": args.seed, "style": args.style}
+        return pack.pack_drawn(args.tfds, lq_ratio=args.lq_ratio, **settings, **shared)
     if not args.dataset:
         raise ValueError(
             "--tfds packs data sets and synthetic photographs; name one, or read the store itself"

@@ -62,16 +62,16 @@ def read(folder: Path) -> dict[str, str]:
         return {}
     out = {}
     for number, line in enumerate(text.split("\n")[:-1], 1):
-        found = _LINE.fullmatch(line)
-        if not found:
+        match = _LINE.fullmatch(line)
+        if not match:
             raise DamageError(
                 f"{path}, line {number}: no digest and name; the list is damaged. Copy the folder "
                 f"again, or, if its files are sound, delete {FILE}"
             )
-        name = found[3]
-        if found[1]:
+        name = match[3]
+        if match[1]:
             name = re.sub(r"\\(.)", lambda m: _PLAIN.get(m[1], m[1]), name)
-        out[name] = found[2]
+        out[name] = match[2]
     if not text.endswith("\n"):
         raise DamageError(f"{path}: cut short; copy the folder again, or delete {FILE}")
     return out

@@ -1,12 +1,13 @@
 """`python -m fiqa_jax.benchmark NAME ...`: one sub-command per benchmark."""
 
+import argparse
 import importlib
 import sys
 from collections.abc import Sequence
 
 from fiqa_jax import command
 
-BENCHMARKS = {
+BENCHMARKS = {  # modules with `add_arguments(parser)` and `run(args)`
     "simple": "fiqa_jax.benchmark.simple",
     "details": "fiqa_jax.benchmark.details",
     "defects": "fiqa_jax.benchmark.defects",
@@ -24,8 +25,13 @@ def main(argv: Sequence[str]) -> int:
         asked = bool(argv) and argv[0] in ("-h", "--help")
         print(text, file=sys.stdout if asked else sys.stderr)
         return command.DONE if asked else command.USAGE
-    found = importlib.import_module(BENCHMARKS[argv[0]])
-    return command.run(f"benchmark {argv[0]}", lambda: int(found.main(argv[1:])))
+    module = importlib.import_module(BENCHMARKS[argv[0]])
+    parser = argparse.ArgumentParser(
+        f"fiqa benchmark {argv[0]}", description=str(module.__doc__).split("\n", 1)[0]
+    )
+    module.add_arguments(parser)
+    args = parser.parse_args(argv[1:])
+    return command.run(f"benchmark {argv[0]}", lambda: module.run(args))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa_jax.models import cell_measures
+from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.photo.reader import read_photo
 from input_pipeline.sources import mask_drawing
 from input_pipeline.synthetic import defects
@@ -23,7 +24,6 @@ from input_pipeline.synthetic.defects import CONTROLS, KINDS, Item, protocol
 
 _measures = jax.jit(cell_measures.measures)
 COLUMNS = ("kind", "visibility", "cause", "features")  # of a file, beside pictures
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,15 +127,15 @@ def make(photo: Photograph, folder: Path, train: int, every: int) -> Path:
     for k, items in enumerate(mixtures(photo.number, train)):
         jobs.append((False, "+".join(i.kind for i in items), items, 1000 + k))
     done = [defects.apply(base, items, seed) for _, _, items, seed in jobs]
-    cells = [_measures(one.image[None] / np.float32(255), shot.fov[None])[0] for one in done]
+    cells = [_measures(shown.image[None] / np.float32(255), shot.fov[None])[0] for shown in done]
     draft = folder / f".{file.name}"
     with draft.open("wb") as out:
         np.savez(
             out,
-            image=np.stack([one.image for one in done]),
+            image=np.stack([shown.image for shown in done]),
             fov=shot.fov,
-            visibility=np.stack([one.visibility for one in done]),
-            cause=np.stack([one.cause for one in done]),
+            visibility=np.stack([shown.visibility for shown in done]),
+            cause=np.stack([shown.cause for shown in done]),
             features=np.stack(cells).astype(np.float16),
             split=np.array(["test" if job[0] else "train" for job in jobs]),
             kind=np.array([job[1] for job in jobs]),

@@ -69,14 +69,16 @@ def chosen(sets: Sequence[Copies], scales: Sequence[Score]) -> Score:
       sets: copies of all photographs; scales: the same map at several scales.
     """
     cameras = sorted({one.camera for one in sets})
-    found = [defect_scores.rows(sets, scale) for scale in scales] if len(scales) > 1 else [[]]
+    rows_by_scale = (
+        [defect_scores.rows(sets, scale) for scale in scales] if len(scales) > 1 else [[]]
+    )
 
     def mean(rows: Sequence[defect_scores.Row], without: str) -> float:
         kinds = defect_scores.by_kind([r for r in rows if r.camera != without])
         return float(np.mean(list(kinds.values())))
 
     best = {
-        camera: max(range(len(scales)), key=lambda k: mean(found[k], camera))
+        camera: max(range(len(scales)), key=lambda k: mean(rows_by_scale[k], camera))
         if len(scales) > 1
         else 0
         for camera in cameras
@@ -123,23 +125,23 @@ def of_models(models: Mapping[str, Path], sets: Sequence[Copies]) -> dict[str, S
             image, fov = copies.images()
             tested = np.flatnonzero(copies.test)
             field = _resized(fov, side, Image.Resampling.NEAREST)
-            found = [
+            examples = [
                 {"image": _resized(image[k], side, Image.Resampling.LANCZOS), "fov": field}
                 for k in tested
             ]
             h = copies.visibility.shape[1]
-            for k, out in zip(tested, in_batches(model.predict, found, (key,)), strict=True):
+            for k, out in zip(tested, in_batches(model.predict, examples, (key,)), strict=True):
                 value = out[key].astype(np.float32)
                 value = (
                     ndimage.gaussian_filter(-value[..., 2], side / h) if value.ndim == 3 else value
                 )
                 small = Image.fromarray(value).resize((h, h), Image.Resampling.BILINEAR)
                 maps[name][copies.file, int(k)] = np.asarray(small)
-    return {name: _kept(found) for name, found in maps.items()}
+    return {name: _kept(predicted) for name, predicted in maps.items()}
 
 
-def _kept(found: Mapping[tuple[Path, int], NDArray[Any]]) -> Score:
-    return lambda copies, k: found[copies.file, k]
+def _kept(cached: Mapping[tuple[Path, int], NDArray[Any]]) -> Score:
+    return lambda copies, k: cached[copies.file, k]
 
 
 def _resized(picture: NDArray[np.uint8], side: int, how: Image.Resampling) -> NDArray[np.uint8]:

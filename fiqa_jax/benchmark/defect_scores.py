@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from fiqa_jax.benchmark.defect_copies import Copies
-from fiqa_jax.evaluation import intervals
+from fiqa_jax.evaluation import intervals, ranking
 from fiqa_jax.evaluation.intervals import Interval
 from input_pipeline.synthetic.defects import CONTROLS, KINDS
 from input_pipeline.synthetic.truth import BAD, USABLE
@@ -34,11 +33,10 @@ class Row:
 
 
 def auroc(bad: NDArray[Any], good: NDArray[Any]) -> float:
-    """Share of pairs of a bad and a good cell that a map ranks right; ties count half."""
+    """Of bad cells against good ones, from their values; NaN with fewer than `LEAST` of a kind."""
     if len(bad) < LEAST or len(good) < LEAST:
         return float("nan")
-    ranks = stats.rankdata(np.concatenate([bad, good]).astype(np.float64))
-    return float((ranks[: len(bad)].mean() - (len(bad) + 1) / 2) / len(good))
+    return ranking.auroc(np.r_[np.ones(len(bad)), np.zeros(len(good))], np.r_[bad, good])
 
 
 def rows(sets: Sequence[Copies], score: Score) -> list[Row]:
@@ -53,20 +51,20 @@ def rows(sets: Sequence[Copies], score: Score) -> list[Row]:
     return out
 
 
-def by_kind(found: Sequence[Row]) -> dict[str, float]:
+def by_kind(rows: Sequence[Row]) -> dict[str, float]:
     """Mean AUROC of every kind; kinds without a copy that counts are left out."""
-    values = {k: [r.auroc for r in found if r.kind == k and r.auroc == r.auroc] for k in KINDS}
+    values = {k: [r.auroc for r in rows if r.kind == k and r.auroc == r.auroc] for k in KINDS}
     return {k: float(np.mean(v)) for k, v in values.items() if v}
 
 
-def by_person(found: Sequence[Row]) -> dict[str, float]:
+def by_person(rows: Sequence[Row]) -> dict[str, float]:
     """One number for every person, whose mean is the mean over kinds.
 
     That mean plus how much the person's copies differ from the means of their kinds: people with
     other kinds than the rest are not worse or better for it.
     """
-    kinds = by_kind(found)
-    counted = [r for r in found if r.kind in KINDS and r.auroc == r.auroc]
+    kinds = by_kind(rows)
+    counted = [r for r in rows if r.kind in KINDS and r.auroc == r.auroc]
     count = {k: sum(r.kind == k for r in counted) for k in kinds}
     overall, people = float(np.mean(list(kinds.values()))), {r.person for r in counted}
     out = dict.fromkeys(sorted(people), overall)
@@ -76,11 +74,11 @@ def by_person(found: Sequence[Row]) -> dict[str, float]:
     return out
 
 
-def table(found: Mapping[str, Sequence[Row]], first: str, seed: int) -> list[dict[str, Any]]:
+def table(rows_of: Mapping[str, Sequence[Row]], first: str, seed: int) -> list[dict[str, Any]]:
     """One row for every map.
 
     Args:
-      found: name -> rows of the same copies; first: the map that others are subtracted from.
+      rows_of: name -> rows of the same copies; first: the map that others are subtracted from.
       seed: of the bootstrap over people.
 
     Returns:
@@ -90,11 +88,11 @@ def table(found: Mapping[str, Sequence[Row]], first: str, seed: int) -> list[dic
       `alarms` (share of cells of good photographs above it).
     """
     out = []
-    reference = by_person(found[first])
-    for name, each in found.items():
-        own, kinds = by_person(each), by_kind(each)
-        people = sorted(own)
-        values = np.array([own[p] for p in people])
+    reference = by_person(rows_of[first])
+    for name, each in rows_of.items():
+        mean_of, kinds = by_person(each), by_kind(each)
+        people = sorted(mean_of)
+        values = np.array([mean_of[p] for p in people])
         worst = min(kinds, key=lambda k: kinds[k])
         good = np.concatenate([r.good for r in each])
         calm = np.concatenate([r.good for r in each if not r.kind or r.kind in CONTROLS])
@@ -119,6 +117,4 @@ def table(found: Mapping[str, Sequence[Row]], first: str, seed: int) -> list[dic
 
 def shown(value: Any) -> str:
     """A cell of a printed table."""
-    if isinstance(value, Interval):
-        return f"{value.value:.3f} [{value.low:.3f}, {value.high:.3f}]"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, Interval | float) else str(value)

@@ -37,9 +37,9 @@ def left_out(sets: Sequence[Copies], settings: defect_fit.Settings) -> list[defe
     """Rows of the fitted map where neither the camera nor the family of the kind was trained on."""
     out: list[defect_scores.Row] = []
     for family in sorted({kind.family for kind in KINDS.values()}):
-        own = [name for name, kind in KINDS.items() if kind.family == family]
-        score = defect_maps.fitted(sets, settings, own)["map"]
-        out += [row for row in defect_scores.rows(sets, score) if row.kind in own]
+        kinds_of = [name for name, kind in KINDS.items() if kind.family == family]
+        score = defect_maps.fitted(sets, settings, kinds_of)["map"]
+        out += [row for row in defect_scores.rows(sets, score) if row.kind in kinds_of]
     return out
 
 
@@ -61,22 +61,26 @@ def picture(kinds: Mapping[str, Mapping[str, float]], file: Path) -> None:
     figure.savefig(file, dpi=130)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Command line; prints a table and writes it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fiqa_jax.benchmark defects", description="Maps against real defects."
-    )
-    parser.add_argument("--workdir", required=True, help="copies and tables")
-    parser.add_argument("--set", action="append", required=True, help="CAMERA=table or folder")
-    parser.add_argument("--photographs", default="", help="CAMERA=COUNT,...; all of the others")
-    parser.add_argument("--train", type=int, default=20, help="mixtures of each photograph")
-    parser.add_argument("--every", type=int, default=1, help="so manieth kind of each photograph")
-    parser.add_argument("--model", action="append", default=[], help="NAME=DIR, also segmentors")
-    parser.add_argument("--steps", type=int, default=700, help="of the fit")
-    parser.add_argument("--families", action="store_true", help="leave families of kinds out")
-    parser.add_argument("--person", default="", help="CAMERA=FIRST:LAST letters, comma-separated")
-    parser.add_argument("--seed", type=int, default=0, help="of the fit and the bootstrap")
-    args = parser.parse_args(argv)
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """The flags; see the module's docstring."""
+    p.add_argument("--workdir", required=True, help="copies and tables")
+    p.add_argument("--set", action="append", required=True, help="CAMERA=table or folder")
+    p.add_argument("--photographs", default="", help="CAMERA=COUNT,...; all of the others")
+    p.add_argument("--train", type=int, default=20, help="mixtures of each photograph")
+    p.add_argument("--every", type=int, default=1, help="so manieth kind of each photograph")
+    p.add_argument("--model", action="append", default=[], help="NAME=DIR, also segmentors")
+    p.add_argument("--steps", type=int, default=700, help="of the fit")
+    p.add_argument("--families", action="store_true", help="leave families of kinds out")
+    p.add_argument("--person", default="", help="CAMERA=FIRST:LAST letters, comma-separated")
+    p.add_argument("--seed", type=int, default=0, help="of the fit and the bootstrap")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints a table and writes it where asked to.
+
+    Raises:
+      ValueError, OSError: nothing is printed or written then.
+    """
     workdir = Path(args.workdir)
     folder = workdir / "copies"
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,11 +103,11 @@ def main(argv: Sequence[str]) -> int:
     for name, scales in defect_maps.simple().items():
         scores[name] = defect_maps.chosen(sets, scales)
     scores["known truth"] = defect_maps.truth
-    found = {name: defect_scores.rows(sets, score) for name, score in scores.items()}
+    rows = {name: defect_scores.rows(sets, score) for name, score in scores.items()}
     if args.families:
         unseen = left_out(sets, settings)
-    made = defect_scores.table(found, FITTED, args.seed)
-    kinds = {name: defect_scores.by_kind(each) for name, each in found.items()}
+    made = defect_scores.table(rows, FITTED, args.seed)
+    kinds = {name: defect_scores.by_kind(each) for name, each in rows.items()}
     if args.families:
         kinds[f"{FITTED}, family unseen"] = defect_scores.by_kind(unseen)
     cameras = sorted({one.camera for one in sets})
@@ -124,7 +128,6 @@ def main(argv: Sequence[str]) -> int:
     table = [[kind, *(each.get(kind, float("nan")) for each in kinds.values())] for kind in KINDS]
     atomic.write_csv(workdir / "kinds.csv", ["kind", *kinds], table)
     picture(kinds, workdir / "kinds.png")
-    return 0
 
 
 def _pairs(values: Sequence[str]) -> list[tuple[str, str]]:

@@ -14,9 +14,7 @@ resampled patients; all numbers of a draw are from the same resampled patients.
 """
 
 import argparse
-import dataclasses
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,113 +24,18 @@ from ml_collections import ConfigDict
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa_jax.benchmark import simple
+from fiqa_jax.benchmark.detail_floors import Named, best_cut, features, regressions
 from fiqa_jax.defaults import base
 from fiqa_jax.evaluation import bootstrap, intervals, metrics
 from fiqa_jax.predictions import schema
 from fiqa_jax.recipe.data import Data, open_data
 from input_pipeline import atomic
-from input_pipeline.photo.reader import PhotoError
-from input_pipeline.tables.examples import TableError
 
 NETWORK = "network"
-STATISTICS = ("laplacian_variance", "mean", "rms_contrast")
 METRICS = ("auroc", "macro_f1")
 MEAN = "mean of all"
 
 Floats = NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True)
-class Named:
-    """One way to name defects on N photographs.
-
-    Attributes:
-      score: `[N, K]` higher where the defect is likelier.
-      cut: `[K]` the defect is named where the score is at or above it.
-    """
-
-    score: Floats
-    cut: Floats
-
-
-def features(found: Mapping[str, ArrayLike]) -> Floats:
-    """Statistics as `simple.measure` gives them -> `[N, 3]`; the variance as its logarithm."""
-    columns = [np.asarray(found[name], np.float64) for name in STATISTICS]
-    columns[0] = np.log1p(columns[0])
-    return np.stack(columns, -1)
-
-
-def best_cut(truth: ArrayLike, score: ArrayLike) -> float:
-    """The cut-off with the highest macro-F1; between two scores, the lower of equals.
-
-    Args:
-      truth: `[N]` 0 or 1, both there.
-      score: `[N] float`.
-    """
-    y, s = np.asarray(truth, np.int64), np.asarray(score, np.float64)
-    order = np.argsort(s, kind="stable")
-    y, s = y[order], s[order]
-    first = np.flatnonzero(np.diff(s, prepend=-np.inf))  # cut before each distinct score
-    missed = np.concatenate([[0], np.cumsum(y)])[first]
-    passed = first - missed
-    hit, alarm = y.sum() - missed, (1 - y).sum() - passed
-    tables = np.stack([np.stack([passed, alarm], -1), np.stack([missed, hit], -1)], -2)
-    value = metrics.count_scores(tables, metrics.DETAIL)["macro_f1"]
-    best = int(np.argmax(value))
-    return float(s[first[best]] if best == 0 else (s[first[best] - 1] + s[first[best]]) / 2)
-
-
-def regressions(
-    x: Floats, truth: NDArray[np.int8], test: Floats, details: Sequence[str]
-) -> dict[str, Named]:
-    """Logistic regressions on simple statistics, fitted here and applied there.
-
-    Args:
-      x: `[N, 3]` features of the training photographs.
-      truth: `[N, K]` their defects, 0 or 1.
-      test: `[M, 3]` features of others.
-      details: K names of defects.
-
-    Returns:
-      What is known of the M photographs by the best single statistic (per defect, by its AUROC in
-      training, in whichever direction), by all three, and by their squares and products, too.
-
-    Raises:
-      ValueError: a defect that all training photographs have, or none.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
-
-    for k, name in enumerate(details):
-        if len(np.unique(truth[:, k])) < 2:
-            raise ValueError(
-                f"all {len(x)} training photographs are alike in {name!r}; nothing can be fitted. "
-                "Take more of them, or another data.lq_ratio"
-            )
-    defects = range(truth.shape[1])
-    merit = [[roc_auc_score(truth[:, k], x[:, j]) for j in range(3)] for k in defects]
-    best = np.abs(np.array(merit) - 0.5).argmax(-1)
-    kinds = {
-        "best single statistic": (1, [[int(best[k])] for k in defects]),
-        "three statistics": (1, [[0, 1, 2]] * truth.shape[1]),
-        "with squares and products": (2, [[0, 1, 2]] * truth.shape[1]),
-    }
-    out = {}
-    for name, (degree, columns) in kinds.items():
-        score, cut = np.zeros((len(test), truth.shape[1])), np.zeros(truth.shape[1])
-        for k in defects:
-            model = make_pipeline(
-                StandardScaler(),
-                PolynomialFeatures(degree, include_bias=False),
-                LogisticRegression(C=1e3, max_iter=10_000),
-            )
-            model.fit(x[:, columns[k]], truth[:, k])
-            cut[k] = best_cut(truth[:, k], model.predict_proba(x[:, columns[k]])[:, 1])
-            score[:, k] = model.predict_proba(test[:, columns[k]])[:, 1]
-        out[name] = Named(score, cut)
-    return out
 
 
 def table(
@@ -159,11 +62,14 @@ def table(
       first lead, lead_low, lead_high.
     """
     units = len(np.unique(np.asarray(patient)))
-    whole = {name: _values(truth, way, np.ones((1, len(truth)))) for name, way in ways.items()}
+    whole = {
+        name: _values(truth, statistics, np.ones((1, len(truth))))
+        for name, statistics in ways.items()
+    }
     weights = list(bootstrap.patient_weights(patient, draws, seed))
     again = {
-        name: np.concatenate([_values(truth, way, weight) for weight in weights], axis=-1)
-        for name, way in ways.items()
+        name: np.concatenate([_values(truth, statistics, weight) for weight in weights], axis=-1)
+        for name, statistics in ways.items()
     }
     first = next(iter(ways))
     rows = []
@@ -171,9 +77,9 @@ def table(
         for m, metric in enumerate(METRICS):
             for k, detail in enumerate((*details, MEAN)):
                 point, drawn = float(whole[name][m, k, 0]), again[name][m, k]
-                one = intervals.percentile(point, drawn, units, intervals.LEVEL)
+                interval = intervals.percentile(point, drawn, units, intervals.LEVEL)
                 row: dict[str, Any] = {"way": name, "detail": detail, "metric": metric}
-                row |= {"value": one.value, "low": one.low, "high": one.high}
+                row |= {"value": interval.value, "low": interval.low, "high": interval.high}
                 if name != first:
                     ahead = float(whole[first][m, k, 0]) - point
                     gap = intervals.percentile(
@@ -184,13 +90,13 @@ def table(
     return rows
 
 
-def _values(truth: NDArray[np.int8], way: Named, weight: Floats) -> Floats:
+def _values(truth: NDArray[np.int8], statistics: Named, weight: Floats) -> Floats:
     """`[2, K + 1, D]`: METRICS of each defect and their mean, for weights `[D, N]`."""
     each = []
     for k in range(truth.shape[1]):
-        y, score = truth[:, k].astype(np.int64), way.score[:, k]
+        y, score = truth[:, k].astype(np.int64), statistics.score[:, k]
         auroc = bootstrap.weighted_scores(y, _unit(score), weight, metrics.DETAIL)["auroc"]
-        named = (score >= way.cut[k]).astype(np.int64)
+        named = (score >= statistics.cut[k]).astype(np.int64)
         counts = [[weight @ ((y == a) & (named == b)) for b in (0, 1)] for a in (0, 1)]
         confusion = np.moveaxis(np.array(counts), -1, 0)
         each.append([auroc, metrics.count_scores(confusion, metrics.DETAIL)["macro_f1"]])
@@ -220,7 +126,7 @@ def stage_data(workdir: Path, stage: str) -> Data:
     return open_data(section, workdir, section.fold, section.folds)
 
 
-def run(workdir: Path, train: Sequence[str], apply: str, seed: int) -> list[dict[str, Any]]:
+def compared(workdir: Path, train: Sequence[str], apply: str, seed: int) -> list[dict[str, Any]]:
     """Fits and compares; see the module's docstring.
 
     Args:
@@ -279,23 +185,22 @@ def _cell(row: Mapping[str, Any], name: str, form: str) -> str:
     return f"{row[name]:{form}} [{row[prefix + 'low']:{form}}, {row[prefix + 'high']:{form}}]"
 
 
-def main(argv: Sequence[str]) -> int:
-    """Command line; prints a table and writes it as JSON where asked to."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fiqa_jax.benchmark details", description="Naming defects, against floors."
-    )
-    parser.add_argument("--workdir", required=True, help="of a run of configs/details.py")
-    parser.add_argument("--train", default="drawn,photos", help="training stages, in order")
-    parser.add_argument("--apply", default="elsewhere", help="apply stage that is the test")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--output", default="", help="JSON file for the table")
-    args = parser.parse_args(argv)
-    try:
-        rows = run(Path(args.workdir).absolute(), args.train.split(","), args.apply, args.seed)
-    except (ValueError, PhotoError, TableError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """The flags; see the module's docstring."""
+    p.add_argument("--workdir", required=True, help="of a run of configs/details.py")
+    p.add_argument("--train", default="drawn,photos", help="training stages, in order")
+    p.add_argument("--apply", default="elsewhere", help="apply stage that is the test")
+    p.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    p.add_argument("--output", default="", help="JSON file for the table")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints a table and writes it where asked to.
+
+    Raises:
+      ValueError, OSError: nothing is printed or written then.
+    """
+    rows = compared(Path(args.workdir).absolute(), args.train.split(","), args.apply, args.seed)
     print(markdown(rows))
     if args.output:
         atomic.write(args.output, (json.dumps(rows, indent=1) + "\n").encode())
-    return 0

@@ -21,13 +21,11 @@ resamples.
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fiqa_jax import command
 from fiqa_jax.evaluation import intervals, selective_scores
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.evaluation.selective_scores import AREAS, METRICS, Key, Measured
@@ -44,12 +42,8 @@ BUILT_IN = ("confidence", "random", "oracle")
 Found = dict[str, dict[Key, Measured]]
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; see the module's docstring."""
-    p = argparse.ArgumentParser(
-        prog="python -m fiqa_jax.benchmark downstream",
-        description="A diagnosis on what is left when photographs are rejected by their quality.",
-    )
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """The flags; see the module's docstring."""
     diagnoses.add_arguments(p)
     g = p.add_argument_group("scores, higher = worse; the first is compared with the others")
     how = "several; FILE:-COLUMN where higher is better"
@@ -65,13 +59,6 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument("--seed", type=int, default=0, help="of resamples and drawn orders")
     g.add_argument("--output", default="", metavar="FILE", help="CSV of every number and curve")
     g.add_argument("--picture", default="", metavar="FILE", help="PNG of the curves")
-    return p
-
-
-def main(argv: Sequence[str]) -> int:
-    """Command line; prints tables, writes every number as CSV and curves as PNG."""
-    args = parser().parse_args(argv)
-    return command.run("benchmark downstream", lambda: run(args))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -85,20 +72,20 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"--draws {args.draws}: expected 1 or more")
     if args.picture and not args.picture.lower().endswith(".png"):
         raise ValueError(f"--picture {args.picture}: expected the name of a .png file")
-    found = diagnoses.read(args)
-    scores = given(args, found.id.tolist())
-    found, values, notes = together(found, scores, allow_missing=args.allow_missing)
-    values |= found.built_in()
+    diagnosed = diagnoses.read(args)
+    scores = given(args, diagnosed.id.tolist())
+    diagnosed, values, notes = together(diagnosed, scores, allow_missing=args.allow_missing)
+    values |= diagnosed.built_in()
     result = selective_scores.measure(
-        found.head, values, found.patient, rates, seed=args.seed, draws=args.draws
+        diagnosed.head, values, diagnosed.patient, rates, seed=args.seed, draws=args.draws
     )
     curves = {}
     if args.output or args.picture:
         curves = {
-            name: selective_scores.curves(found.head, value) for name, value in values.items()
+            name: selective_scores.curves(diagnosed.head, value) for name, value in values.items()
         }
     picture = risk_figure.draw(curves, BUILT_IN) if args.picture else b""
-    _show(found, notes, result, rates)
+    _show(diagnosed, notes, result, rates)
     if args.output:
         _write(Path(args.output), result, curves)
     if args.picture:
@@ -129,31 +116,31 @@ def given(args: argparse.Namespace, photographs: Sequence[str]) -> dict[str, Sco
             file, _, column = place.rpartition(":")
         if not (name and equals and file and column):
             raise ScoreError(f"--score {text!r}: expected NAME=FILE or NAME=FILE:COLUMN")
-        found = score_files.column(
+        columns = score_files.column(
             Path(file), column, photographs, ids=args.score_id, exact=args.exact_ids
         )
-        _add(out, name, found)
+        _add(out, name, columns)
     for text in args.maps:
         name, equals, folder = text.partition("=")
         if not (name and equals and folder):
             raise ScoreError(f"--maps {text!r}: expected NAME=DIR")
         every = score_files.of_maps(Path(folder), photographs, exact=args.exact_ids)
-        for kind, found in every.items():
-            _add(out, f"{name} {kind}", found)
+        for kind, columns in every.items():
+            _add(out, f"{name} {kind}", columns)
     if not out:
         raise ScoreError("no scores; give --score NAME=FILE:COLUMN or --maps NAME=DIR")
     return out
 
 
-def _add(out: dict[str, Scores], name: str, found: Scores) -> None:
+def _add(out: dict[str, Scores], name: str, scores: Scores) -> None:
     if name in out or name in BUILT_IN:
         taken = "is built in" if name in BUILT_IN else "is given twice"
         raise ScoreError(f"a score called {name!r} {taken}; give it another name")
-    out[name] = found
+    out[name] = scores
 
 
 def together(
-    found: Diagnosed, scores: Mapping[str, Scores], *, allow_missing: bool
+    diagnosed: Diagnosed, scores: Mapping[str, Scores], *, allow_missing: bool
 ) -> tuple[Diagnosed, dict[str, np.ndarray], list[str]]:
     """The photographs that have a diagnosis and every score, and what was left out.
 
@@ -161,13 +148,13 @@ def together(
       ScoreError: a photograph without a score, unless missing ones are allowed; none left.
       ValueError: one class only.
     """
-    notes = list(found.notes)
-    there = np.ones(len(found.id), bool)
-    for name, one in scores.items():
-        notes += [f"{name}: {note}" for note in one.notes]
-        lost = np.isnan(one.value)
+    notes = list(diagnosed.notes)
+    there = np.ones(len(diagnosed.id), bool)
+    for name, score in scores.items():
+        notes += [f"{name}: {note}" for note in score.notes]
+        lost = np.isnan(score.value)
         if lost.any() and not allow_missing:
-            first = one.why[int(np.argmax(lost))]
+            first = score.why[int(np.argmax(lost))]
             raise ScoreError(
                 f"{name}: {int(lost.sum()):,} of {len(lost):,} photographs have no score; the "
                 f"first: {first}. Give their scores, or leave them out of all with --allow-missing"
@@ -177,27 +164,29 @@ def together(
         there &= ~lost
     if not there.any():
         raise ScoreError("no photograph has all scores; are these the same photographs?")
-    kept = found.only(there)
-    return kept, {name: one.value[there] for name, one in scores.items()}, notes
+    kept = diagnosed.only(there)
+    return kept, {name: score.value[there] for name, score in scores.items()}, notes
 
 
-def _show(found: Diagnosed, notes: Sequence[str], result: Found, rates: Sequence[float]) -> None:
-    people, count = len(set(found.patient.tolist())), len(found.id)
+def _show(
+    diagnosed: Diagnosed, notes: Sequence[str], result: Found, rates: Sequence[float]
+) -> None:
+    people, count = len(set(diagnosed.patient.tolist())), len(diagnosed.id)
     first, *others = result
     print("\n".join(f"- {note}" for note in notes))
-    print(f"\n{count:,} photographs of {people:,} patients; {found.counts()}. [95 % interval]")
+    print(f"\n{count:,} photographs of {people:,} patients; {diagnosed.counts()}. [95 % interval]")
     print("\nRisk-coverage curve of the error rate: lower is better\n")
     print(_heading(("AURC", "E-AURC", f"AURC, {first} minus this", "p")))
-    for name, one in result.items():
-        area, excess = (one[metric, -1.0] for metric in AREAS)
+    for name, numbers in result.items():
+        area, excess = (numbers[metric, -1.0] for metric in AREAS)
         p = f"{area.gap.p:.4f}" if area.gap else "-"
         cells = [_cell(area.value, ".4f"), _cell(excess.value, ".4f"), _cell(area.gap, "+.4f"), p]
         print(f"| {name} | {' | '.join(cells)} |")
     shares = [f"{round(100 * rate, 1):g} %" for rate in rates]
     for metric in METRICS:
         print(f"\n{TITLES[metric]} of what is kept, by the share rejected\n\n{_heading(shares)}")
-        for name, one in result.items():
-            cells = [_cell(one[metric, rate].value, ".3f") for rate in rates]
+        for name, numbers in result.items():
+            cells = [_cell(numbers[metric, rate].value, ".3f") for rate in rates]
             print(f"| {name} | {' | '.join(cells)} |")
         print(f"\n{TITLES[metric]}, {first} minus this\n\n{_heading(shares)}")
         for name in others:
@@ -209,19 +198,17 @@ def _heading(columns: Sequence[str]) -> str:
     return f"| score | {' | '.join(columns)} |\n| --- |" + " --- |" * len(columns)
 
 
-def _cell(found: Interval | None, form: str) -> str:
-    if found is None or not np.isfinite(found.value):
-        return "-"
-    return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
+def _cell(interval: Interval | None, form: str) -> str:
+    return "-" if interval is None else format(interval, form)
 
 
 def _write(file: Path, result: Found, curves: Mapping[str, risk_figure.Curves]) -> None:
     header = ["score", "metric", "rejected", "value", "low", "high", "undefined_draws"]
     header += ["gap", "gap_low", "gap_high", "p", "patients"]
     rows: list[list[object]] = []
-    for name, one in result.items():
-        for (metric, rate), found in one.items():
-            v, g = found.value, found.gap
+    for name, numbers in result.items():
+        for (metric, rate), measured in numbers.items():
+            v, g = measured.value, measured.gap
             gap = [g.value, g.low, g.high, g.p] if g else [""] * 4
             place = "" if rate < 0 else rate
             rows.append([name, metric, place, v.value, v.low, v.high, v.undefined, *gap, v.units])
@@ -231,7 +218,3 @@ def _write(file: Path, result: Found, curves: Mapping[str, risk_figure.Curves]) 
                 rows.append([name, f"curve {kind}", round(1 - c, 9), v, *[""] * 8])
     body = [["" if isinstance(c, float) and np.isnan(c) else c for c in row] for row in rows]
     atomic.write_csv(file, header, body)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

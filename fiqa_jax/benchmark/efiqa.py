@@ -15,7 +15,6 @@ with labels. `--folder` writes every map and the truth of all photographs for `b
 import argparse
 import json
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from ml_collections import ConfigDict
 
 from fiqa_jax import defaults
 from fiqa_jax.benchmark import map_folder, map_kinds
-from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.maps import localisation
 from fiqa_jax.recipe.data import open_data
 from input_pipeline import atomic
@@ -33,7 +31,7 @@ from input_pipeline import atomic
 def compared(
     maps: dict[str, map_kinds.Maps],
     scales: dict[str, list[map_kinds.Maps]],
-    found: Sequence[map_kinds.Arrays],
+    photographs: Sequence[map_kinds.Arrays],
     people: Sequence[str],
     seed: int,
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -42,7 +40,7 @@ def compared(
     Args:
       maps: name -> maps of the photographs.
       scales: name -> maps at each scale; the best on these very photographs counts.
-      found, people: see `map_kinds.photographs`.
+      photographs, people: see `map_kinds.photographs`.
       seed: of the bootstrap.
 
     Returns:
@@ -51,7 +49,7 @@ def compared(
     Raises:
       ValueError: no photograph is degraded in part.
     """
-    known, bad = [f["known"] for f in found], [f["bad"] for f in found]
+    known, bad = [f["known"] for f in photographs], [f["bad"] for f in photographs]
     measured = {name: localisation.measure(m, known, bad) for name, m in maps.items()}
     chosen = {}
     for name, each in scales.items():
@@ -96,63 +94,63 @@ def table_section(args: argparse.Namespace, side: int) -> ConfigDict:
     return section
 
 
-def main(argv: Sequence[str]) -> int:
-    """Command line; prints a table and writes it as CSV."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fiqa_jax.benchmark efiqa", description="Quality maps against known truth."
-    )
-    parser.add_argument("--workdir", required=True, help="of configs/efiqa.py")
-    parser.add_argument("--model", action="append", default=[], help="further ones; NAME=DIR")
-    parser.add_argument("--classifier", default="", help="model whose reasons are maps, too; DIR")
-    parser.add_argument(
-        "--csv", default="", help="table of photographs, instead of the synthetic ones"
-    )
-    parser.add_argument("--image", default="image", help="column of the photograph")
-    parser.add_argument("--vessels", default="vessels", help="column of the annotation")
-    parser.add_argument("--participant", default="", help="column of the participant")
-    parser.add_argument("--copies", type=int, default=10, help="of each photograph of the table")
-    parser.add_argument("--seed", type=int, default=0, help="of degradation and bootstrap")
-    parser.add_argument("--output", default="", help="CSV of the table")
-    parser.add_argument("--folder", default="", help="every map and the truth, as FunPiQ has them")
-    args = parser.parse_args(argv)
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """The flags; see the module's docstring."""
+    p.add_argument("--workdir", required=True, help="of configs/efiqa.py")
+    p.add_argument("--model", action="append", default=[], help="further ones; NAME=DIR")
+    p.add_argument("--classifier", default="", help="model whose reasons are maps, too; DIR")
+    p.add_argument("--csv", default="", help="table of photographs, instead of the synthetic ones")
+    p.add_argument("--image", default="image", help="column of the photograph")
+    p.add_argument("--vessels", default="vessels", help="column of the annotation")
+    p.add_argument("--participant", default="", help="column of the participant")
+    p.add_argument("--copies", type=int, default=10, help="of each photograph of the table")
+    p.add_argument("--seed", type=int, default=0, help="of degradation and bootstrap")
+    p.add_argument("--output", default="", help="CSV of the table")
+    p.add_argument("--folder", default="", help="every map and the truth, as FunPiQ has them")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints a table and writes it where asked to.
+
+    Raises:
+      ValueError, OSError: nothing is printed or written then.
+    """
     workdir = Path(args.workdir)
-    try:
-        section = section_of(workdir)
-        if args.csv:
-            data, split = open_data(table_section(args, section.side), workdir), "all"
-        else:
-            data, split = open_data(section, workdir), "test"
-        models = {"map": workdir / "model"}
-        models |= {n: Path(d) for n, _, d in (m.partition("=") for m in args.model)}
-        found, people, names = map_kinds.photographs(data, split, in_part=not args.folder)
-        maps = map_kinds.of_models(models, found)
-        if args.classifier:
-            maps |= map_kinds.of_classifier(Path(args.classifier), found)
-        maps["anomaly"], scales = map_kinds.of_recipe(workdir, found)
-        part = [i for i, f in enumerate(found) if localisation.in_part(f["known"], f["bad"])]
-        own = [people[i] for i in part]
-        rows, best = compared(
-            {name: [each[i] for i in part] for name, each in maps.items()},
-            {name: [[m[i] for i in part] for m in each] for name, each in scales.items()},
-            [found[i] for i in part],
-            own,
-            args.seed,
-        )
-        if args.folder:
-            every = maps | {name: scales[name][at] for name, at in best.items()}
-            given = map_folder.write(Path(args.folder), names, people, found, every)
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    _show(rows, own, data.source.name)
+    section = section_of(workdir)
+    if args.csv:
+        data, split = open_data(table_section(args, section.side), workdir), "all"
+    else:
+        data, split = open_data(section, workdir), "test"
+    models = {"map": workdir / "model"}
+    models |= {n: Path(d) for n, _, d in (m.partition("=") for m in args.model)}
+    photographs, people, names = map_kinds.photographs(data, split, in_part=not args.folder)
+    maps = map_kinds.of_models(models, photographs)
+    if args.classifier:
+        maps |= map_kinds.of_classifier(Path(args.classifier), photographs)
+    maps["anomaly"], scales = map_kinds.of_recipe(workdir, photographs)
+    part = [i for i, f in enumerate(photographs) if localisation.in_part(f["known"], f["bad"])]
+    part_people = [people[i] for i in part]
+    rows, best = compared(
+        {name: [each[i] for i in part] for name, each in maps.items()},
+        {name: [[m[i] for i in part] for m in each] for name, each in scales.items()},
+        [photographs[i] for i in part],
+        part_people,
+        args.seed,
+    )
+    if args.folder:
+        every = maps | {name: scales[name][at] for name, at in best.items()}
+        given = map_folder.write(Path(args.folder), names, people, photographs, every)
+    _show(rows, part_people, data.source.name)
     if args.output:
         _write(Path(args.output), rows)
     if args.folder:
-        print(f"{len(found)} photographs in {args.folder}; python -m fiqa_jax.benchmark funpiq \\")
+        print(
+            f"{len(photographs)} photographs in {args.folder}; "
+            "python -m fiqa_jax.benchmark funpiq \\"
+        )
         print(f"    --annotations {args.folder}/annotations \\")
         print(f"    --patients {args.folder}/{map_folder.PATIENTS} \\")
-        print(" \\\n".join(f"    --maps {shlex.quote(one)}" for one in given))
-    return 0
+        print(" \\\n".join(f"    --maps {shlex.quote(folder)}" for folder in given))
 
 
 def _show(rows: Sequence[dict[str, Any]], people: Sequence[str], name: str) -> None:
@@ -163,13 +161,9 @@ def _show(rows: Sequence[dict[str, Any]], people: Sequence[str], name: str) -> N
     print("| map | AUROC | AP | Dice | pooled AUROC | AUROC, first map minus this |")
     print("| --- | --- | --- | --- | --- | --- |")
     for row in rows:
-        cells = [_cell(row[m]) for m in ("auroc", "ap", "dice")]
-        gap = _cell(row["auroc_gap"]) if "auroc_gap" in row else ""
+        cells = [f"{row[m]:.3f}" for m in ("auroc", "ap", "dice")]
+        gap = f"{row['auroc_gap']:.3f}" if "auroc_gap" in row else ""
         print(f"| {row['map']} | {' | '.join(cells)} | {row['pooled']:.3f} | {gap} |")
-
-
-def _cell(found: Interval) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
 def _write(file: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -179,11 +173,7 @@ def _write(file: Path, rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         cells = [row["map"], row["pooled"]]
         for metric in metrics:
-            found = row.get(metric)
-            cells += [found.value, found.low, found.high] if found else ["", "", ""]
+            interval = row.get(metric)
+            cells += [interval.value, interval.low, interval.high] if interval else ["", "", ""]
         body.append(cells)
     atomic.write_csv(file, header, body)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -21,7 +21,6 @@ or `--patients` does (a CSV with the columns name and patient), else photographs
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,16 +54,16 @@ def counted(
     Raises:
       ValueError: files that cannot be read or do not fit; the message names the file.
     """
-    cuts = scoring.cuts_of(annotations.read_map(files[one.name]) for one in listed)
+    cuts = scoring.cuts_of(annotations.read_map(files[annotation.name]) for annotation in listed)
     counts, means, sizes = [], [], []
-    for one in listed:
-        codes = annotations.codes_of(one, photographs, SIDE)
-        file = files[one.name]
+    for annotation in listed:
+        codes = annotations.codes_of(annotation, photographs, SIDE)
+        file = files[annotation.name]
         height, width = codes.shape
         quality = annotations.at_size(annotations.read_map(file), height, width, file)
         known = codes > 0
         if not known.any():
-            raise ValueError(f"{one.file}: all of it is background")
+            raise ValueError(f"{annotation.file}: all of it is background")
         counts.append(scoring.count(quality[known], codes[known], cuts))
         means.append(float(quality[known].mean()))
         sizes.append(np.bincount(codes[known], minlength=4)[1:])
@@ -94,7 +93,7 @@ def compared(
     given = {}
     if photographs:
         given = annotations.files(photographs, annotations.PHOTOGRAPHS, "photographs")
-    people = [one.patient for one in listed]
+    people = [annotation.patient for annotation in listed]
     pairs = {name: annotations.maps_of(place, listed) for name, place in maps.items()}
     measured: dict[str, Measured] = {}
     for name, files in pairs.items():
@@ -102,23 +101,23 @@ def compared(
         measured[name] = scoring.measure(counts, people, seed)
         measured[f"{name}, image mean"] = scoring.measure(flat, people, seed)
     rows: Rows = []
-    for name, found in measured.items():
-        rows += _rows(name, found, listed, seed)
+    for name, values in measured.items():
+        rows += _rows(name, values, listed, seed)
     rows += _gaps(measured, people, seed)
     return rows
 
 
-def _rows(name: str, found: Measured, listed: Sequence[Annotation], seed: int) -> Rows:
-    people = np.array([one.patient for one in listed])
-    sources = np.array([one.source or "other" for one in listed])
+def _rows(name: str, measured: Measured, listed: Sequence[Annotation], seed: int) -> Rows:
+    people = np.array([annotation.patient for annotation in listed])
+    sources = np.array([annotation.source or "other" for annotation in listed])
     scopes = {"all": np.ones(len(listed), bool)}
     if len(set(sources)) > 1:
         scopes |= {str(s): sources == s for s in sorted(set(sources))}
     out: Rows = []
     for scope, here in scopes.items():
-        values = scoring.pooled(scoring.subset(found, here), people[here].tolist(), seed)
+        values = scoring.pooled(scoring.subset(measured, here), people[here].tolist(), seed)
         out += [(name, scope, metric, values[metric]) for metric in METRICS]
-    alone = scoring.each(found)
+    alone = scoring.each(measured)
     for metric in METRICS:
         out.append(
             (name, "each", metric, intervals.mean_interval(alone[metric], people, seed=seed))
@@ -128,54 +127,52 @@ def _rows(name: str, found: Measured, listed: Sequence[Annotation], seed: int) -
 
 def _gaps(measured: Mapping[str, Measured], people: Sequence[str], seed: int) -> Rows:
     """Paired differences, first map minus the others, over photographs that are bad in part."""
-    (first, found), *others = measured.items()
-    own = scoring.each(found)
+    (first, first_measured), *others = measured.items()
+    first_alone = scoring.each(first_measured)
     out: Rows = []
     for name, other in others:
         theirs = scoring.each(other)
         for metric in METRICS:
-            gap = intervals.mean_interval(own[metric] - theirs[metric], people, seed=seed)
+            gap = intervals.mean_interval(first_alone[metric] - theirs[metric], people, seed=seed)
             out.append((name, f"each, {first} minus this", metric, gap))
     return out
 
 
-def main(argv: Sequence[str]) -> int:
-    """Command line; prints tables and writes every number as CSV."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fiqa_jax.benchmark funpiq",
-        description="Quality maps against annotated pixels.",
-    )
-    parser.add_argument("--maps", action="append", required=True, help="DIR or NAME=DIR; several")
-    parser.add_argument("--annotations", required=True, help="folder of palette PNGs")
-    parser.add_argument("--photographs", default="", help="folder; maps lie over their squares")
-    parser.add_argument("--patients", default="", help="CSV: name, patient")
-    parser.add_argument("--seed", type=int, default=0, help="of folds and resamples")
-    parser.add_argument("--output", default="", help="CSV of every number")
-    args = parser.parse_args(argv)
-    try:
-        maps = {}
-        for text in args.maps:
-            name, equals, folder = text.partition("=")
-            maps[name if equals else Path(text).name or text] = Path(folder if equals else text)
-        if len(maps) != len(args.maps):
-            raise ValueError(f"--maps: two of one name; give NAME=DIR. Seen: {args.maps}")
-        given = Path(args.photographs) if args.photographs else None
-        people = annotations.patients(Path(args.patients)) if args.patients else None
-        listed = annotations.listed(Path(args.annotations), people)
-        rows = compared(maps, listed, given, args.seed)
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """The flags; see the module's docstring."""
+    p.add_argument("--maps", action="append", required=True, help="DIR or NAME=DIR; several")
+    p.add_argument("--annotations", required=True, help="folder of palette PNGs")
+    p.add_argument("--photographs", default="", help="folder; maps lie over their squares")
+    p.add_argument("--patients", default="", help="CSV: name, patient")
+    p.add_argument("--seed", type=int, default=0, help="of folds and resamples")
+    p.add_argument("--output", default="", help="CSV of every number")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints a table for each scope and writes every number where asked to.
+
+    Raises:
+      ValueError, OSError: nothing is printed or written then.
+    """
+    maps = {}
+    for text in args.maps:
+        name, equals, folder = text.partition("=")
+        maps[name if equals else Path(text).name or text] = Path(folder if equals else text)
+    if len(maps) != len(args.maps):
+        raise ValueError(f"--maps: two of one name; give NAME=DIR. Seen: {args.maps}")
+    given = Path(args.photographs) if args.photographs else None
+    people = annotations.patients(Path(args.patients)) if args.patients else None
+    listed = annotations.listed(Path(args.annotations), people)
+    rows = compared(maps, listed, given, args.seed)
     _show(rows, listed)
     if args.output:
         cells = [(m, s, k, v.value, v.low, v.high, v.units) for m, s, k, v in rows]
         header = ("map", "scope", "metric", "value", "low", "high", "units")
         atomic.write_csv(Path(args.output), header, cells)
-    return 0
 
 
 def _show(rows: Rows, listed: Sequence[Annotation]) -> None:
-    people = len({one.patient for one in listed})
+    people = len({annotation.patient for annotation in listed})
     print(f"{len(listed)} photographs of {people} patients; [95 % interval]")
     for scope in dict.fromkeys(scope for _, scope, _, _ in rows):
         title = f"Pixels of {scope}, pooled"
@@ -185,14 +182,4 @@ def _show(rows: Rows, listed: Sequence[Annotation]) -> None:
         print("| --- |" + " --- |" * len(METRICS))
         here = [(m, v) for m, s, _, v in rows if s == scope]
         for name in dict.fromkeys(m for m, _ in here):
-            print(f"| {name} | {' | '.join(_cell(v) for m, v in here if m == name)} |")
-
-
-def _cell(found: Interval) -> str:
-    if not np.isfinite(found.value):
-        return "-"
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+            print(f"| {name} | {' | '.join(f'{v:.3f}' for m, v in here if m == name)} |")

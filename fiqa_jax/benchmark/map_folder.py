@@ -30,7 +30,7 @@ def write(
     folder: Path,
     names: Sequence[str],
     people: Sequence[str],
-    found: Sequence[Mapping[str, NDArray[Any]]],
+    photographs: Sequence[Mapping[str, NDArray[Any]]],
     maps: Mapping[str, Sequence[NDArray[Any]]],
 ) -> list[str]:
     """Writes the folders.
@@ -39,8 +39,8 @@ def write(
       folder: made if absent.
       names: N, of the photographs; characters that file names lack become '-'.
       people: N, whose they are.
-      found: N examples with `image [S, S, 3] uint8`, `fov [S, S] uint8` and `map [h, w] uint8`, the
-        truth of cells.
+      photographs: N examples with `image [S, S, 3] uint8`, `fov [S, S] uint8` and `map
+        [h, w] uint8`, the truth of cells.
       maps: kind -> N maps `[h, w]`.
 
     Returns:
@@ -57,7 +57,7 @@ def write(
         raise ValueError(f"{folder} holds annotations already; give another folder, or delete it")
     for part in ("annotations", "photographs"):
         (folder / part).mkdir(parents=True)
-    for name, example in zip(files, found, strict=True):
+    for name, example in zip(files, photographs, strict=True):
         _picture(folder / "annotations" / f"{name}.png", annotation(example["map"], example["fov"]))
         _picture(folder / "photographs" / f"{name}.png", Image.fromarray(example["image"]))
     atomic.write_csv(folder / PATIENTS, ("name", "patient"), zip(files, people, strict=True))

@@ -65,13 +65,13 @@ def photographs(
 
 def in_batches(
     run: Callable[[Arrays], Mapping[str, NDArray[Any]]],
-    found: Sequence[Arrays],
+    examples: Sequence[Arrays],
     keys: Sequence[str],
 ) -> list[Arrays]:
     """Some outputs of a function of batches for every photograph; the last batch is filled up."""
     out: list[Arrays] = []
-    for first in range(0, len(found), BATCH):
-        part = list(found[first : first + BATCH])
+    for first in range(0, len(examples), BATCH):
+        part = list(examples[first : first + BATCH])
         filled = part + [part[-1]] * (BATCH - len(part))
         batch = {k: np.stack([p[k] for p in filled]) for k in ("image", "fov")}
         batch["index"] = np.arange(BATCH, dtype=np.int32)
@@ -80,17 +80,17 @@ def in_batches(
     return out
 
 
-def of_models(models: Mapping[str, Path], found: Sequence[Arrays]) -> dict[str, Maps]:
+def of_models(models: Mapping[str, Path], photographs: Sequence[Arrays]) -> dict[str, Maps]:
     """The maps of every model, and its image mean spread over each photograph."""
     maps: dict[str, Maps] = {}
     for name, path in models.items():
-        rows = in_batches(model_dir.load(path).predict, found, ("map", "score"))
+        rows = in_batches(model_dir.load(path).predict, photographs, ("map", "score"))
         maps[name] = [r["map"] for r in rows]
         maps[f"{name}, image mean"] = [np.full((2, 2), r["score"], np.float32) for r in rows]
     return maps
 
 
-def of_classifier(path: Path, found: Sequence[Arrays]) -> dict[str, Maps]:
+def of_classifier(path: Path, photographs: Sequence[Arrays]) -> dict[str, Maps]:
     """Maps that explain why a classifier calls photographs ungradable.
 
     Raises:
@@ -98,9 +98,9 @@ def of_classifier(path: Path, found: Sequence[Arrays]) -> dict[str, Maps]:
     """
     model = model_dir.load(path)
     maps: dict[str, Maps] = {}
-    for name, way in EXPLAINED.items():
-        explain = explainer.explainer(model, HEAD, explainer.Settings(way, steps=STEPS))
-        rows = in_batches(_only_map(explain), found, ("map",))
+    for name, kind in EXPLAINED.items():
+        explain = explainer.explainer(model, HEAD, explainer.Settings(kind, steps=STEPS))
+        rows = in_batches(_only_map(explain), photographs, ("map",))
         maps[name] = [r["map"] for r in rows]
     return maps
 
@@ -109,7 +109,7 @@ def _only_map(explain: explainer.Explainer) -> Callable[[Arrays], Arrays]:
     return lambda batch: {"map": explain(batch).map}
 
 
-def of_recipe(workdir: Path, found: Sequence[Arrays]) -> tuple[Maps, dict[str, list[Maps]]]:
+def of_recipe(workdir: Path, photographs: Sequence[Arrays]) -> tuple[Maps, dict[str, list[Maps]]]:
     """What needs no adapter: the anomaly of inpainting, and energy and density at every scale.
 
     Args:
@@ -120,17 +120,22 @@ def of_recipe(workdir: Path, found: Sequence[Arrays]) -> tuple[Maps, dict[str, l
       Maps of anomaly; name -> maps at each of `SCALES`.
     """
     segmentor = model_dir.load(workdir / "segmentor" / "model")
-    vessels = [r["vessels"] for r in in_batches(segmentor.predict, found, ("vessels",))]
+    vessels = [r["vessels"] for r in in_batches(segmentor.predict, photographs, ("vessels",))]
     inpaint = model_dir.load(workdir / "threshold" / "model")
     stored = [
         {"image": np.rint(v * 255).astype(np.uint8), "fov": f["fov"]}
-        for v, f in zip(vessels, found, strict=True)
+        for v, f in zip(vessels, photographs, strict=True)
     ]
     anomaly = [r["cells"] for r in in_batches(inpaint.predict, stored, ("cells",))]
     scales: dict[str, list[Maps]] = {"Laplacian energy": [], "vessel density": []}
     for sigma in SCALES:
-        scales["Laplacian energy"].append([laplacian(f["image"], f["fov"], sigma) for f in found])
+        scales["Laplacian energy"].append(
+            [laplacian(f["image"], f["fov"], sigma) for f in photographs]
+        )
         scales["vessel density"].append(
-            [-windowed(v[..., 2], f["fov"] > 0, sigma) for v, f in zip(vessels, found, strict=True)]
+            [
+                -windowed(v[..., 2], f["fov"] > 0, sigma)
+                for v, f in zip(vessels, photographs, strict=True)
+            ]
         )
     return anomaly, scales

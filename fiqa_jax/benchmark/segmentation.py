@@ -13,7 +13,6 @@ favour.
 import argparse
 import csv
 import dataclasses
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from fiqa_jax.evaluation import intervals
+from fiqa_jax.evaluation import intervals, ranking
 from input_pipeline import atomic
 
 FILTERS = ("frangi", "sato")
@@ -65,7 +64,13 @@ def continued(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
 
 def ridge_filters() -> dict[str, Segment]:
     """Frangi and Sato at every scale of SCALES on three forms of the green channel, by name."""
-    from skimage import exposure, filters
+    try:
+        from skimage import exposure, filters
+    except ImportError:
+        raise ValueError(
+            "Frangi's and Sato's filters need scikit-image: pip install 'fiqa-jax[enhance]', or "
+            "leave them out by --no-filters"
+        ) from None
 
     forms: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "green": lambda green: green,
@@ -98,11 +103,9 @@ def vessel_channel(name: str) -> Segment:
 
 def score(probability: np.ndarray, truth: np.ndarray, fov: np.ndarray) -> tuple[float, float]:
     """AUROC and average precision of one photograph's pixels inside the field."""
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
     inside = fov > 0
-    y, p = truth[inside] > 0, probability[inside]
-    return float(roc_auc_score(y, p)), float(average_precision_score(y, p))
+    vessel, value = truth[inside] > 0, probability[inside]
+    return ranking.auroc(vessel, value), ranking.average_precision(vessel, value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,51 +146,50 @@ def photographs(args: argparse.Namespace) -> list[Annotated]:
     return out
 
 
-def main(argv: Sequence[str]) -> int:
-    """Command line; prints a table and writes the numbers of every photograph."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fiqa_jax.benchmark vessels", description="Vessel maps against annotation."
-    )
-    parser.add_argument("--csv", required=True, help="table of photographs and annotations")
-    parser.add_argument("--image", default="image", help="column of the photograph")
-    parser.add_argument("--vessels", default="vessels", help="column of the annotation")
-    parser.add_argument("--fov", default="fov", help="column of the field mask, if there is one")
-    parser.add_argument("--participant", default="participant", help="column of the participant")
-    parser.add_argument("--side", type=int, default=512, help="pixels of the longer side")
-    parser.add_argument("--model", action="append", default=[], help="model directory; repeatable")
-    parser.add_argument(
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """The flags; see the module's docstring."""
+    p.add_argument("--csv", required=True, help="table of photographs and annotations")
+    p.add_argument("--image", default="image", help="column of the photograph")
+    p.add_argument("--vessels", default="vessels", help="column of the annotation")
+    p.add_argument("--fov", default="fov", help="column of the field mask, if there is one")
+    p.add_argument("--participant", default="participant", help="column of the participant")
+    p.add_argument("--side", type=int, default=512, help="pixels of the longer side")
+    p.add_argument("--model", action="append", default=[], help="model directory; repeatable")
+    p.add_argument(
         "--weights",
         "--wnet",
         action="append",
         default=[],
         help="converted W-Net, RRWNet or R2-V2; repeatable",
     )
-    parser.add_argument("--no-filters", action="store_true", help="leave out Frangi and Sato")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--output", default="", help="CSV of every photograph's numbers")
-    args = parser.parse_args(argv)
-    try:
-        found = photographs(args)
-        methods = {f"model {m}": vessel_channel(m) for m in args.model}
-        methods |= {f"weights {Path(w).stem}": vessel_channel(w) for w in args.weights}
-        methods |= {} if args.no_filters else ridge_filters()
-    except (ValueError, OSError, ImportError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    p.add_argument("--no-filters", action="store_true", help="leave out Frangi and Sato")
+    p.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    p.add_argument("--output", default="", help="CSV of every photograph's numbers")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints a table and writes it where asked to.
+
+    Raises:
+      ValueError, OSError: nothing is printed or written then.
+    """
+    annotated = photographs(args)
+    methods = {f"model {m}": vessel_channel(m) for m in args.model}
+    methods |= {f"weights {Path(w).stem}": vessel_channel(w) for w in args.weights}
+    methods |= {} if args.no_filters else ridge_filters()
     numbers = {
-        name: np.array([score(run(x.image, x.fov), x.truth, x.fov) for x in found])
-        for name, run in methods.items()
+        name: np.array([score(segment(x.image, x.fov), x.truth, x.fov) for x in annotated])
+        for name, segment in methods.items()
     }
-    who = [x.who for x in found]
+    who = [x.who for x in annotated]
     _print(numbers, who, args.seed)
     if args.output:
         rows = [
             (x.id, x.who, name, *values[i])
             for name, values in numbers.items()
-            for i, x in enumerate(found)
+            for i, x in enumerate(annotated)
         ]
         atomic.write_csv(args.output, ("image", "participant", "method", "auroc", "ap"), rows)
-    return 0
 
 
 def _print(numbers: dict[str, np.ndarray], who: Sequence[str], seed: int) -> None:
@@ -215,9 +217,4 @@ def _print(numbers: dict[str, np.ndarray], who: Sequence[str], seed: int) -> Non
 
 
 def _cell(values: np.ndarray, who: Sequence[str], seed: int) -> str:
-    found = intervals.mean_interval(values, who, seed=seed)
-    return f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return f"{intervals.mean_interval(values, who, seed=seed):.4f}"

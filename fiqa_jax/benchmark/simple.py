@@ -10,8 +10,7 @@ among them because it gives away many data sets: JPEG spends fewer bytes on blur
 import argparse
 import json
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,8 @@ from scipy import ndimage
 
 from fiqa_jax import defaults
 from fiqa_jax.evaluation import intervals
-from fiqa_jax.evaluation.metrics import GRADABLE
-from input_pipeline.photo.reader import PhotoError
 from input_pipeline.sources import opening
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.examples import GRADABLE
 
 STATISTICS = ("laplacian_variance", "mean", "rms_contrast", "file_size")
 
@@ -66,11 +63,11 @@ def measure(source: opening.Source, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def table(
-    found: Mapping[str, np.ndarray], ungradable: np.ndarray, patient: np.ndarray, seed: int
+    statistics: Mapping[str, np.ndarray], ungradable: np.ndarray, patient: np.ndarray, seed: int
 ) -> list[dict[str, float | str]]:
     """AUROC of every statistic for ungradable (1) against gradable (0), lower values worse."""
     rows: list[dict[str, float | str]] = []
-    for name, values in found.items():
+    for name, values in statistics.items():
         if not np.isfinite(values).all():
             continue
         worse = 1.0 - (np.argsort(np.argsort(values, kind="stable")) + 0.5) / len(values)
@@ -86,35 +83,35 @@ def _ties_alike(values: np.ndarray, rank: np.ndarray) -> np.ndarray:
     return (np.bincount(place, rank) / np.bincount(place))[place]
 
 
-def main(argv: Sequence[str]) -> int:
-    """Command line; prints a table and writes it as JSON where asked to."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fiqa_jax.benchmark simple", description="Floors from simple statistics."
-    )
-    parser.add_argument("--csv", required=True, help="table with path and quality or gradable")
-    parser.add_argument("--root", default="", help="folder that relative paths start from")
-    parser.add_argument("--side", type=int, default=512, help="pixels of the square crop")
-    parser.add_argument("--erase", default="[]", help="boxes as JSON, original pixels")
-    parser.add_argument("--columns", default="{}", help="JSON: what for -> column's name")
-    parser.add_argument("--quality-codes", default="{}", help="JSON: value in the table -> class")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--output", default="", help="JSON file for the table")
-    args = parser.parse_args(argv)
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """The flags; see the module's docstring."""
+    p.add_argument("--csv", required=True, help="table with path and quality or gradable")
+    p.add_argument("--root", default="", help="folder that relative paths start from")
+    p.add_argument("--side", type=int, default=512, help="pixels of the square crop")
+    p.add_argument("--erase", default="[]", help="boxes as JSON, original pixels")
+    p.add_argument("--columns", default="{}", help="JSON: what for -> column's name")
+    p.add_argument("--quality-codes", default="{}", help="JSON: value in the table -> class")
+    p.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    p.add_argument("--output", default="", help="JSON file for the table")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints a table and writes it where asked to.
+
+    Raises:
+      ValueError, OSError: nothing is printed or written then.
+    """
     data = defaults.base().data
     data.update({"source": "csv", "path": args.csv, "root": args.root, "side": args.side})
     data.update({"classes": 2, "details": (), "cache": "none"})
     data.erase = tuple(tuple(box) for box in json.loads(args.erase))
     data.columns = tuple(json.loads(args.columns).items())
     data.quality_codes = tuple(json.loads(args.quality_codes).items())
-    try:
-        source = opening.make_source(data, require_labels=True)
-        label = source.table.labels["ungradable"]
-        rows = np.flatnonzero(label >= 0)
-        found = measure(source, rows)
-    except (TableError, PhotoError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    made = table(found, label[rows], source.table.patient[rows], args.seed)
+    source = opening.make_source(data, require_labels=True)
+    label = source.table.labels["ungradable"]
+    rows = np.flatnonzero(label >= 0)
+    statistics = measure(source, rows)
+    made = table(statistics, label[rows], source.table.patient[rows], args.seed)
     bad = int(label[rows].sum())
     print(f"{source.name}: {len(rows)} photographs, {bad} ungradable, {args.side} px")
     print("| statistic | AUROC | 95 % interval |\n| --- | --- | --- |")
@@ -124,4 +121,3 @@ def main(argv: Sequence[str]) -> int:
         )
     if args.output:
         Path(args.output).write_text(json.dumps(made, indent=1) + "\n")
-    return 0

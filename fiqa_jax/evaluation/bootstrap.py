@@ -41,14 +41,14 @@ def rows_of(truth: ArrayLike, probs: Sequence[ArrayLike], patient: ArrayLike) ->
     """
     y, who = np.asarray(truth, np.int64), np.asarray(patient)
     p = [np.asarray(prob, np.float64) for prob in probs]
-    if who.shape != y.shape or any(len(one) != len(y) for one in p):
+    if who.shape != y.shape or any(len(model) != len(y) for model in p):
         raise ValueError(
             f"{len(y)} labels need as many patients and probabilities; seen {who.shape} and "
-            f"{[one.shape for one in p]}"
+            f"{[model.shape for model in p]}"
         )
     here = y >= 0
     distinct, group = np.unique(who[here], return_inverse=True)
-    return Rows(y[here], [one[here] for one in p], group, len(distinct))
+    return Rows(y[here], [model[here] for model in p], group, len(distinct))
 
 
 def draws(
@@ -78,11 +78,11 @@ def _resampled_confusions(
 ) -> NDArray[np.int64]:
     """[draws, len(probs), C, C] confusion matrices of resampled patients."""
     size, models = classes * classes, len(rows.probs)
-    own = np.zeros((rows.patients, models * size), np.int64)
+    counts = np.zeros((rows.patients, models * size), np.int64)
     for k, prob in enumerate(rows.probs):
         guess = predicted_class(prob)
-        np.add.at(own, (rows.group, k * size + rows.truth * classes + guess), 1)
-    distinct, times = np.unique(own, axis=0, return_counts=True)
+        np.add.at(counts, (rows.group, k * size + rows.truth * classes + guess), 1)
+    distinct, times = np.unique(counts, axis=0, return_counts=True)
     step = max(1, _CELLS // len(distinct))
     taken = [
         rng.multinomial(rows.patients, times / rows.patients, min(step, draws - first)) @ distinct
@@ -126,10 +126,10 @@ def weighted_scores(
     classes = len(names)
     full = np.stack([1 - prob, prob], -1) if prob.ndim == 1 else prob
     full = full / full.sum(-1, keepdims=True)
-    own = np.clip(full[np.arange(len(truth)), truth], np.finfo(np.float64).eps, None)
+    likelihood = np.clip(full[np.arange(len(truth)), truth], np.finfo(np.float64).eps, None)
     error = ((full - np.eye(classes)[truth]) ** 2).sum(-1) / (2 if classes == 2 else 1)
     out = {
-        "nll": ratio(weight @ -np.log(own), total),
+        "nll": ratio(weight @ -np.log(likelihood), total),
         "brier": ratio(weight @ error, total),
     }
     sure, happened = reliability.confidences(truth, prob)
@@ -163,8 +163,8 @@ def _ranked(hit: NDArray[np.bool_], score: Floats, weight: Floats) -> tuple[Floa
     below = np.cumsum(negative, -1)
     auroc = ratio((positive * (below - negative / 2)).sum(-1), p * n)
     # From the highest score down: what has been taken in so far, ties together.
-    found = p[:, None] - np.cumsum(positive, -1) + positive
-    taken = found + n[:, None] - below + negative
-    precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
+    outranked = p[:, None] - np.cumsum(positive, -1) + positive
+    taken = outranked + n[:, None] - below + negative
+    precision = np.divide(outranked, taken, out=np.zeros_like(outranked), where=taken > 0)
     ap = ratio((positive * precision).sum(-1), p)
     return auroc, np.where(n > 0, ap, np.nan)

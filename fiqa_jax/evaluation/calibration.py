@@ -114,8 +114,8 @@ def fit_temperature(truth: ArrayLike, prob: ArrayLike) -> Fitted:
         return float((np.log(np.exp(z).sum(-1)) - z[np.arange(len(y)), y]).mean())
 
     low, high = np.log(_TEMPERATURES)
-    found = minimize_scalar(nll, bounds=(low, high), method="bounded", options={"xatol": 1e-7})
-    return {"temperature": float(np.exp(found.x))}
+    optimum = minimize_scalar(nll, bounds=(low, high), method="bounded", options={"xatol": 1e-7})
+    return {"temperature": float(np.exp(optimum.x))}
 
 
 def fit_platt(truth: ArrayLike, prob: ArrayLike) -> Fitted:
@@ -147,10 +147,10 @@ def fit_platt(truth: ArrayLike, prob: ArrayLike) -> Fitted:
             [(rest * z).mean(), rest.mean()]
         )
 
-    found = minimize(
+    optimum = minimize(
         nll, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=[(0.01, None), (None,) * 2]
     )
-    return {"slope": float(found.x[0]), "offset": float(found.x[1])}
+    return {"slope": float(optimum.x[0]), "offset": float(optimum.x[1])}
 
 
 def fit_heads(

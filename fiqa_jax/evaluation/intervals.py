@@ -36,6 +36,12 @@ class Interval:
     undefined: int = 0  # draws on which the metric was NaN, left out
     p: float = float("nan")  # two-sided, of a difference from 0
 
+    def __format__(self, form: str) -> str:
+        """`f"{interval:.3f}"` is '0.912 [0.874, 0.941]', '-' where there is no value."""
+        if not np.isfinite(self.value):
+            return "-"
+        return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
+
 
 def intervals(
     truth: ArrayLike,
@@ -63,11 +69,11 @@ def intervals(
     Returns:
       Metric name (as metrics.scores gives) to Interval.
     """
-    found = bootstrap.rows_of(truth, [prob], patient)
-    point = metrics.scores(found.truth, found.probs[0], names).values
-    draws = bootstrap.draws(found, names, seed, count_draws, rank_draws)[0]
+    rows = bootstrap.rows_of(truth, [prob], patient)
+    point = metrics.scores(rows.truth, rows.probs[0], names).values
+    draws = bootstrap.draws(rows, names, seed, count_draws, rank_draws)[0]
     return {
-        name: percentile(point[name], values, found.patients, level)
+        name: percentile(point[name], values, rows.patients, level)
         for name, values in draws.items()
     }
 
@@ -91,13 +97,13 @@ def differences(
 
     Args and returns: as `intervals`; `other` has the shape of `prob`.
     """
-    found = bootstrap.rows_of(truth, [prob, other], patient)
-    point = [metrics.scores(found.truth, p, names).values for p in found.probs]
-    one, two = bootstrap.draws(found, names, seed, count_draws, rank_draws)
+    rows = bootstrap.rows_of(truth, [prob, other], patient)
+    point = [metrics.scores(rows.truth, p, names).values for p in rows.probs]
+    first, second = bootstrap.draws(rows, names, seed, count_draws, rank_draws)
     out = {}
-    for name in one:
-        gap = one[name] - two[name]
-        whole = percentile(point[0][name] - point[1][name], gap, found.patients, level)
+    for name in first:
+        gap = first[name] - second[name]
+        whole = percentile(point[0][name] - point[1][name], gap, rows.patients, level)
         out[name] = dataclasses.replace(whole, p=two_sided(gap))
     return out
 

@@ -21,11 +21,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fiqa_jax.evaluation import reliability
+from fiqa_jax.evaluation import ranking, reliability
 from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.reliability import ratio
-from input_pipeline.tables.examples import GRADABLE as GRADABLE
-from input_pipeline.tables.examples import QUALITY as QUALITY
+from input_pipeline.tables.examples import GRADABLE, QUALITY
 
 DETAIL = ("good", "defect")
 
@@ -155,12 +154,8 @@ def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, classes: int) -> ND
 
 
 def _ranked(y: NDArray[np.int64], p: Floats, names: Sequence[str]) -> dict[str, float]:
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
     def both(hit: NDArray[np.bool_], score: Floats) -> tuple[float, float]:
-        if hit.all() or not hit.any():
-            return float("nan"), float("nan")
-        return float(roc_auc_score(hit, score)), float(average_precision_score(hit, score))
+        return ranking.auroc(hit, score), ranking.average_precision(hit, score)
 
     if p.ndim == 1:
         auroc, ap = both(y == 1, p)
@@ -174,7 +169,7 @@ def _ranked(y: NDArray[np.int64], p: Floats, names: Sequence[str]) -> dict[str, 
     for name, (auroc, ap) in zip(names, each, strict=True):
         out |= {f"auroc_{name}": auroc, f"ap_{name}": ap}
     pairs = [
-        both(y[(y == i) | (y == j)] == i, p[(y == i) | (y == j), i])[0]
+        ranking.auroc(y[(y == i) | (y == j)] == i, p[(y == i) | (y == j), i])
         for i, j in itertools.permutations(range(len(names)), 2)
     ]
     return out | {"auroc_ovo": float(np.mean(pairs))}
@@ -249,15 +244,15 @@ def head_scores(
     diagnosis: Sequence[str] = (),
 ) -> dict[str, Scores]:
     """`scores` of every head of `heads` (same arguments), by its name."""
-    found = heads(truth, outputs, details, diagnosis)
-    return {name: scores(head.truth, head.prob, head.names) for name, head in found.items()}
+    known = heads(truth, outputs, details, diagnosis)
+    return {name: scores(head.truth, head.prob, head.names) for name, head in known.items()}
 
 
-def summary(found: Mapping[str, Scores], details: Sequence[str] = ()) -> dict[str, float]:
+def summary(scores_of: Mapping[str, Scores], details: Sequence[str] = ()) -> dict[str, float]:
     """Flat metrics of all heads, as metrics.jsonl and `config.train.select` name them.
 
     Args:
-      found: result of `head_scores`.
+      scores_of: result of `head_scores`.
       details: names of the details among the heads; their mean is added as `details_<metric>`.
 
     Returns:
@@ -265,10 +260,10 @@ def summary(found: Mapping[str, Scores], details: Sequence[str] = ()) -> dict[st
       `details_macro_f1`.
     """
     flat: dict[str, float] = {}
-    for head, one in found.items():
-        flat |= {f"{head}_{name}": value for name, value in one.values.items()}
-        flat[f"{head}_n"] = float(one.n)
-    present = [found[name].values for name in details if name in found]
+    for head, scored in scores_of.items():
+        flat |= {f"{head}_{name}": value for name, value in scored.values.items()}
+        flat[f"{head}_n"] = float(scored.n)
+    present = [scores_of[name].values for name in details if name in scores_of]
     if present:
         for metric in present[0]:
             flat[f"details_{metric}"] = float(np.mean([values[metric] for values in present]))

@@ -9,8 +9,9 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fiqa_jax.evaluation import bootstrap, intervals, metrics
+from fiqa_jax.evaluation import bootstrap, intervals
 from fiqa_jax.evaluation.intervals import Interval
+from input_pipeline.tables.examples import GRADABLE
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +72,7 @@ def operating_point(
     ]
     units = len(np.unique(who))
     called = (s >= chosen).astype(np.float64)
-    at = intervals.intervals(y, called, who, metrics.GRADABLE, seed=seed, rank_draws=0)
+    at = intervals.intervals(y, called, who, GRADABLE, seed=seed, rank_draws=0)
     return OperatingPoint(
         intervals.percentile(float(chosen), np.concatenate(again), units, intervals.LEVEL),
         at["sensitivity"],
@@ -139,7 +140,7 @@ def band(
     if a > b:
         a = b = (a + b) / 2
     at = [
-        intervals.intervals(y, (s >= t) * 1.0, who, metrics.GRADABLE, seed=seed, rank_draws=0)
+        intervals.intervals(y, (s >= t) * 1.0, who, GRADABLE, seed=seed, rank_draws=0)
         for t in (a, b)
     ]
     shares = {"accept": s < a, "review": (s >= a) & (s < b), "recapture": s >= b}

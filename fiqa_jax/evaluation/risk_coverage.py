@@ -219,7 +219,7 @@ def macro_f1(kept: Cut, head: Head, orders: int, rng: np.random.Generator) -> Fl
       rng: of the draws.
     """
     classes = len(head.names)
-    cell = head.truth * classes + guess(head)
+    cell = head.truth * classes + predicted_class(head.prob)
     cells = np.eye(classes * classes)[cell]
     sure, tied = kept.sure @ cells, kept.tied @ cells
     count = tied.sum(-1)
@@ -245,14 +245,9 @@ def _drawn(
     rest = cells.sum(-1)[:, None]
     out = np.empty((*left.shape, cells.shape[1]))
     for c in range(cells.shape[1]):
-        own = cells[:, c][:, None]
-        rest = rest - own
-        found = rng.hypergeometric(own, rest, left)
-        out[..., c] = found
-        left = left - found
+        count = cells[:, c][:, None]
+        rest = rest - count
+        drawn = rng.hypergeometric(count, rest, left)
+        out[..., c] = drawn
+        left = left - drawn
     return out
-
-
-def guess(head: Head) -> NDArray[np.int64]:
-    """The class that is named, `[N]`: the likeliest; of two, the second from 0.5 on."""
-    return predicted_class(head.prob)

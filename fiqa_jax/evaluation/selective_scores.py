@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa_jax.evaluation import bootstrap, intervals, risk_coverage
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.evaluation.metrics import Head
 
@@ -59,13 +60,13 @@ def measure(
       ValueError: rates or scores that `fiqa_jax.evaluation.risk_coverage` refuses.
     """
     orders = {name: risk_coverage.order(score) for name, score in scores.items()}
-    one = np.ones((1, len(head.truth)))
-    point = {n: _values(head, o, one, rates, ORDERS, (seed, 0)) for n, o in orders.items()}
+    ones = np.ones((1, len(head.truth)))
+    point = {n: _values(head, o, ones, rates, ORDERS, (seed, 0)) for n, o in orders.items()}
     parts: dict[str, list[dict[Key, Floats]]] = {name: [] for name in orders}
     for chunk, weight in enumerate(bootstrap.patient_weights(patient, draws, seed), 1):
         for name, ranked in orders.items():
-            found = _values(head, ranked, weight, rates, ORDERS_RESAMPLED, (seed, chunk))
-            parts[name].append(found)
+            values = _values(head, ranked, weight, rates, ORDERS_RESAMPLED, (seed, chunk))
+            parts[name].append(values)
     drawn = {
         n: {k: np.concatenate([p[k] for p in all_]) for k in point[n]} for n, all_ in parts.items()
     }
@@ -75,7 +76,7 @@ def measure(
     for name in orders:
         out[name] = {}
         for key, (value,) in point[name].items():
-            own = intervals.percentile(float(value), drawn[name][key], people, intervals.LEVEL)
+            interval = intervals.percentile(float(value), drawn[name][key], people, intervals.LEVEL)
             gap = None
             if name != first:
                 apart = drawn[first][key] - drawn[name][key]
@@ -83,7 +84,7 @@ def measure(
                 gap = intervals.percentile(lead, apart, people, intervals.LEVEL)
                 if np.isfinite(apart).any():
                     gap = dataclasses.replace(gap, p=intervals.two_sided(apart))
-            out[name][key] = Measured(own, gap)
+            out[name][key] = Measured(interval, gap)
     return out
 
 
@@ -96,7 +97,7 @@ def _values(
     seed: tuple[int, int],
 ) -> dict[Key, Floats]:
     """(metric, rate) -> `[D]`."""
-    wrong = risk_coverage.guess(head) != head.truth
+    wrong = predicted_class(head.prob) != head.truth
     area = risk_coverage.aurc(ranked, wrong, weight)
     out = {("aurc", -1.0): area, ("e_aurc", -1.0): area - risk_coverage.best_aurc(wrong, weight)}
     for place, rate in enumerate(rates):
@@ -121,8 +122,8 @@ def curves(head: Head, score: ArrayLike) -> dict[str, tuple[Floats, Floats]]:
     ranked = risk_coverage.order(score)
     count = len(head.truth)
     coverage = np.unique(np.ceil(np.linspace(FEWEST, 1, POINTS) * count).astype(np.int64)) / count
-    risk = risk_coverage.curve(ranked, risk_coverage.guess(head) != head.truth)
-    one = np.ones((1, count))
-    areas = [risk_coverage.auroc(risk_coverage.cut(ranked, one, 1 - c), head)[0] for c in coverage]
+    risk = risk_coverage.curve(ranked, predicted_class(head.prob) != head.truth)
+    ones = np.ones((1, count))
+    areas = [risk_coverage.auroc(risk_coverage.cut(ranked, ones, 1 - c), head)[0] for c in coverage]
     places = np.rint(coverage * count).astype(np.int64) - 1
     return {"error_rate": (coverage, risk[places]), "1 - auroc": (coverage, 1 - np.array(areas))}

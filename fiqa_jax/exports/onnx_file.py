@@ -41,8 +41,8 @@ def convert(
     names = sorted(given)  # the order in which JAX flattens a dict
     graph = Graph(HANDLERS, names[0])
     starts = [Value(name=name) for name in names]
-    found = graph.walk(traced.jaxpr, traced.consts, starts)
-    ends = {k: (v, out[k]) for k, v in zip(sorted(out), found, strict=True)}
+    outputs = graph.walk(traced.jaxpr, traced.consts, starts)
+    ends = {k: (v, out[k]) for k, v in zip(sorted(out), outputs, strict=True)}
     return graph.model({name: given[name] for name in names}, ends, notes)
 
 
@@ -59,8 +59,8 @@ def session(data: bytes) -> Callable[[Arrays], dict[str, np.ndarray]]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     run = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    inputs = [one.name for one in run.get_inputs()]
-    outputs = [one.name for one in run.get_outputs()]
+    inputs = [node.name for node in run.get_inputs()]
+    outputs = [node.name for node in run.get_outputs()]
 
     def predict(batch: Arrays) -> dict[str, np.ndarray]:
         given = {name: np.ascontiguousarray(batch[name]) for name in inputs}

@@ -108,10 +108,10 @@ class Graph:
             if isinstance(n, int):
                 parts.append(self.integers(n))
                 continue
-            found = _SIZE.fullmatch(str(n))
-            if not found:
+            match = _SIZE.fullmatch(str(n))
+            if not match:
                 raise ExportError(f"a size of {n} has no way to ONNX; export as stablehlo")
-            times = int(found[1] or 1)
+            times = int(match[1] or 1)
             parts.append(
                 self._batch if times == 1 else self.add("Mul", self._batch, self.integers(times))
             )
@@ -147,8 +147,8 @@ class Graph:
 
         for equation in jaxpr.eqns:
             given = [value(v) for v in equation.invars]
-            found = self._folded(equation, given) or self._equation(equation, given)
-            known |= dict(zip(equation.outvars, found, strict=True))
+            values = self._folded(equation, given) or self._equation(equation, given)
+            known |= dict(zip(equation.outvars, values, strict=True))
         return [value(v) for v in jaxpr.outvars]
 
     def _equation(self, equation: Any, given: list[Value]) -> list[Value]:
@@ -185,9 +185,9 @@ class Graph:
             return None  # what is inside is folded by itself
         if equation.primitive.name in _AT_ONCE:
             return [Value(_AT_ONCE[equation.primitive.name](*arrays))]
-        found = equation.primitive.bind(*map(jnp.asarray, arrays), **equation.params)
-        several = found if equation.primitive.multiple_results else [found]
-        return [Value(np.asarray(one)) for one in several]
+        result = equation.primitive.bind(*map(jnp.asarray, arrays), **equation.params)
+        several = result if equation.primitive.multiple_results else [result]
+        return [Value(np.asarray(array)) for array in several]
 
     def model(
         self, inputs: Mapping[str, Any], outputs: Mapping[str, Any], notes: Mapping[str, str]
@@ -209,7 +209,7 @@ class Graph:
             ends.append(self._info(name, aval))
         starts = [self._info(name, aval) for name, aval in inputs.items()]
         used = {name for node in self.nodes for name in node.input}
-        stored = [one for one in self.constants.values() if one.name in used]
+        stored = [constant for constant in self.constants.values() if constant.name in used]
         graph = self._helper.make_graph(self.nodes, "fiqa", starts, ends, stored)
         opset = [self._helper.make_opsetid("", OPSET)]
         model = self._helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)

@@ -17,8 +17,8 @@ from pathlib import Path
 from input_pipeline import plain_text
 from input_pipeline.tables import eyes, folders
 from input_pipeline.tables.columns import COLUMNS, read_sheet
-from input_pipeline.tables.examples import TableError
 from input_pipeline.tables.folders import JUDGED, RUN, Other
+from input_pipeline.tables.table_error import TableError, given
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -187,8 +187,7 @@ def _manifest(file: Path) -> list[Item]:
     try:
         columns = read_sheet(file).columns
     except TableError as error:
-        text = str(error).replace("set --config.data.path to", "give")
-        raise InputError(f"manifest {text}") from None
+        raise InputError(f"manifest {error.worded(given)}") from None
     named = next((n for n in COLUMNS["path"] if n in columns), "")
     if not named:
         raise InputError(

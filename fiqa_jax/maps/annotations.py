@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.photo.reader import read_photo
 from input_pipeline.readers import funpiq
 from input_pipeline.sources import annotated
 
 MAPS = (".npy", ".png")
-PHOTOGRAPHS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".dcm")
+# A picture without losses counts before a compressed one of the same name.
+PHOTOGRAPHS = tuple(sorted(SUFFIXES, key=lambda suffix: suffix != ".png"))
 _TAG = re.compile(r"_[0-9a-f]{8}$")  # by which predict keeps photographs of one name apart
 _OVERLAY = "_overlay"
 
@@ -89,8 +91,8 @@ def files(folder: Path, endings: tuple[str, ...], what: str) -> dict[str, Path]:
       ValueError: none, or two of one name and ending.
     """
     out: dict[str, Path] = {}
-    found = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in endings]
-    for file in sorted(found, key=lambda p: endings.index(p.suffix.lower())):
+    there = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in endings]
+    for file in sorted(there, key=lambda p: endings.index(p.suffix.lower())):
         name = file.stem
         if name in out and out[name].suffix.lower() == file.suffix.lower():
             raise ValueError(f"{file} and {out[name]}: two {what} of one name")
@@ -112,15 +114,17 @@ def maps_of(folder: Path, wanted: Sequence[Annotation]) -> dict[str, Path]:
         if not name.endswith(_OVERLAY):
             plain.setdefault(_TAG.sub("", name), []).append(file)
     out, missing = {}, []
-    for one in wanted:
-        if one.name in there:
-            out[one.name] = there[one.name]
-        elif len(plain.get(one.name, [])) > 1:
-            raise ValueError(f"{folder}: {len(plain[one.name])} maps of one name, {one.name}")
-        elif one.name in plain:
-            out[one.name] = plain[one.name][0]
+    for annotation in wanted:
+        if annotation.name in there:
+            out[annotation.name] = there[annotation.name]
+        elif len(plain.get(annotation.name, [])) > 1:
+            raise ValueError(
+                f"{folder}: {len(plain[annotation.name])} maps of one name, {annotation.name}"
+            )
+        elif annotation.name in plain:
+            out[annotation.name] = plain[annotation.name][0]
         else:
-            missing.append(one.name)
+            missing.append(annotation.name)
     if missing:
         raise ValueError(
             f"{folder}: no map for {len(missing)} of {len(wanted)} annotations, first: "
@@ -138,20 +142,20 @@ def read_map(file: Path) -> NDArray[np.float32]:
     """
     try:
         if file.suffix.lower() == ".npy":
-            found = np.load(file, allow_pickle=False)
+            array = np.load(file, allow_pickle=False)
         else:
             with Image.open(file, formats=("PNG",)) as picture:
                 full = {"L": 255.0, "I;16": 65535.0, "I": 65535.0}.get(picture.mode)
                 if full is None:
                     raise ValueError(f"a picture of mode {picture.mode}; a map is grey")
-                found = np.asarray(picture) / full
+                array = np.asarray(picture) / full
     except (OSError, ValueError) as error:
         raise ValueError(f"{file}: the map cannot be read: {error}") from None
-    if found.ndim != 2 or found.dtype.kind not in "fiub" or not np.isfinite(found).all():
+    if array.ndim != 2 or array.dtype.kind not in "fiub" or not np.isfinite(array).all():
         raise ValueError(
-            f"{file}: {found.dtype} of shape {found.shape}; a map is [h, w] of finite numbers"
+            f"{file}: {array.dtype} of shape {array.shape}; a map is [h, w] of finite numbers"
         )
-    return found.astype(np.float32)
+    return array.astype(np.float32)
 
 
 def at_size(quality: NDArray[np.float32], height: int, width: int, file: Path) -> NDArray:
@@ -177,11 +181,13 @@ def at_size(quality: NDArray[np.float32], height: int, width: int, file: Path) -
     return np.asarray(picture)
 
 
-def codes_of(one: Annotation, photographs: Mapping[str, Path], side: int) -> NDArray[np.uint8]:
+def codes_of(
+    annotation: Annotation, photographs: Mapping[str, Path], side: int
+) -> NDArray[np.uint8]:
     """Grades of pixels `[H, W] uint8`: the whole annotation, or the square cut out as predict does.
 
     Args:
-      one: the annotation.
+      annotation: the annotation.
       photographs: name -> file, where maps lie over the square about the field of view; else {}.
       side: pixels of that square.
 
@@ -190,7 +196,7 @@ def codes_of(one: Annotation, photographs: Mapping[str, Path], side: int) -> NDA
         whose photograph is not there.
     """
     if not photographs:
-        return annotated.read_codes(str(one.file))
-    if one.name not in photographs:
-        raise ValueError(f"{one.file}: there is no photograph called {one.name}")
-    return annotated.read_map(str(one.file), read_photo(photographs[one.name], side))
+        return annotated.read_codes(str(annotation.file))
+    if annotation.name not in photographs:
+        raise ValueError(f"{annotation.file}: there is no photograph called {annotation.name}")
+    return annotated.read_map(str(annotation.file), read_photo(photographs[annotation.name], side))

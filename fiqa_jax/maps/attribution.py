@@ -31,11 +31,11 @@ def grad_cam(activations: jax.Array, gradients: jax.Array, *, normalise: bool = 
       a map times h w is what the head says of each place alone, without its bias.
     """
     weights = gradients.mean((1, 2))
-    found = jax.nn.relu(jnp.einsum("bhwf,bf->bhw", activations, weights))
+    evidence = jax.nn.relu(jnp.einsum("bhwf,bf->bhw", activations, weights))
     if not normalise:
-        return found
-    top = found.max((1, 2), keepdims=True)
-    return found / jnp.where(top > 0, top, 1.0)
+        return evidence
+    top = evidence.max((1, 2), keepdims=True)
+    return evidence / jnp.where(top > 0, top, 1.0)
 
 
 def integrated_gradients(
@@ -113,9 +113,9 @@ def baselines(image: NDArray[np.uint8], fov: NDArray[np.uint8], kind: str) -> ND
     else:
         sigma = image.shape[1] / WIDE
         start = np.empty_like(plain)
-        for one in np.ndindex(len(image), image.shape[-1]):
-            here = (one[0], ..., one[1])
-            start[here] = landmarks.blurred(plain[here], inside[one[0]], sigma)
+        for place in np.ndindex(len(image), image.shape[-1]):
+            here = (place[0], ..., place[1])
+            start[here] = landmarks.blurred(plain[here], inside[place[0]], sigma)
     return np.where(inside[..., None], start, plain).astype(np.float32)
 
 

@@ -63,11 +63,11 @@ def severe_from(threshold: float) -> float:
 def levels(quality_map: NDArray[np.floating], fov: Bytes, threshold: float) -> NDArray[np.uint8]:
     """0 seen, 1 bad, 2 severe for every pixel `[S, S]`; 0 outside the field `[S, S] uint8`."""
     large = enlarged(continued(quality_map, fov), fov.shape[0])
-    found = (large >= threshold).astype(np.uint8) + (large >= severe_from(threshold))
-    return np.where(fov > 0, found, 0).astype(np.uint8)
+    level = (large >= threshold).astype(np.uint8) + (large >= severe_from(threshold))
+    return np.where(fov > 0, level, 0).astype(np.uint8)
 
 
-def over(
+def overlay(
     image: Bytes,
     quality_map: NDArray[np.floating],
     fov: Bytes,
@@ -87,11 +87,11 @@ def over(
     """
     side = image.shape[0]
     out = np.broadcast_to(image, (side, side, 3)).copy()
-    found = levels(quality_map, fov, threshold)
+    level = levels(quality_map, fov, threshold)
     inside = fov > 0
-    white, black = hatching(found)
-    border = contour(found > 0, inside, width_of(side))
-    edge = contour(found > 0, inside, 2 * width_of(side)) & ~border
+    white, black = hatching(level)
+    border = contour(level > 0, inside, width_of(side))
+    edge = contour(level > 0, inside, 2 * width_of(side)) & ~border
     for shape, y, x, radius in marks:
         line, shade = _mark(side, shape, y, x, radius)
         white, black = white | line, (black | shade) & ~line
@@ -115,16 +115,16 @@ def contour(region: NDArray[np.bool_], inside: NDArray[np.bool_], width: int) ->
     return region & (depth <= width)
 
 
-def hatching(found: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def hatching(seen: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """White lines and their black edges, `[S, S]` each, of levels `[S, S]`: 1 one way, 2 both."""
-    side = found.shape[0]
+    side = seen.shape[0]
     gap, width = max(6, side // 40), max(1, round(side / 500))
-    y, x = np.indices(found.shape, np.int32)
-    white, black = np.zeros(found.shape, bool), np.zeros(found.shape, bool)
+    y, x = np.indices(seen.shape, np.int32)
+    white, black = np.zeros(seen.shape, bool), np.zeros(seen.shape, bool)
     for level, along in ((1, y + x), (2, y - x)):
         place = along % gap
-        white |= (found >= level) & (place < width)
-        black |= (found >= level) & (place >= width) & (place < 2 * width)
+        white |= (seen >= level) & (place < width)
+        black |= (seen >= level) & (place >= width) & (place < 2 * width)
     return white, black & ~white
 
 

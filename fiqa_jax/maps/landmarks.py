@@ -121,7 +121,7 @@ def gaussian(size: int, sigma: float) -> NDArray[np.float32]:
 def shares(
     quality: NDArray[np.floating],
     fov: NDArray[np.uint8],
-    found: Landmarks | None,
+    landmarks: Landmarks | None,
     threshold: float,
 ) -> dict[str, float]:
     """Share of each region that is bad.
@@ -129,7 +129,7 @@ def shares(
     Args:
       quality: `[S, S] float` in [0, 1], higher = worse.
       fov: `[S, S] uint8`, 1 inside the field.
-      found: landmarks, or None.
+      landmarks: landmarks, or None.
       threshold: pixels from here on are bad.
 
     Returns:
@@ -152,11 +152,11 @@ def shares(
         "lower_right": _share(bad[down:, across:], inside[down:, across:]),
     }
     for name, times in (("disc", 1.0), ("macula", MACULA)):
-        centre = getattr(found, name) if found else None
-        if found is None or centre is None:
+        centre = getattr(landmarks, name) if landmarks else None
+        if landmarks is None or centre is None:
             out[name] = float("nan")
             continue
-        reach = times * found.radius
+        reach = times * landmarks.radius
         y0, x0 = (np.searchsorted(place, c - reach) for c in centre)
         y1, x1 = (np.searchsorted(place, c + reach, "right") for c in centre)
         away = np.hypot(place[y0:y1, None] - centre[0], place[x0:x1] - centre[1])

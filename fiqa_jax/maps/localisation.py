@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fiqa_jax.evaluation import intervals
+from fiqa_jax.evaluation import intervals, ranking
 from fiqa_jax.evaluation.intervals import Interval
 
 GOOD, USABLE, BAD = 1, 2, 3  # codes of the truth; 0 and 255 do not count
@@ -83,8 +83,6 @@ def measure(
     Raises:
       ValueError: no photograph.
     """
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
     if not len(maps):
         raise ValueError(
             "no photograph is degraded in part; take more of them, or a larger data.lq_ratio"
@@ -95,16 +93,16 @@ def measure(
     cuts = np.unique(np.quantile(spread, np.linspace(0, 1, LEVELS)))
     for quality, inside, worse in zip(maps, known, bad, strict=True):
         value, hit = enlarged(quality, inside.shape[0])[inside], worse[inside]
-        auroc.append(float(roc_auc_score(hit, value)))
-        ap.append(float(average_precision_score(hit, value)))
+        auroc.append(ranking.auroc(hit, value))
+        ap.append(ranking.average_precision(hit, value))
         dices.append(_dice(value, hit, cuts))
         chosen = rng.choice(len(value), min(SAMPLE, len(value)), replace=False)
         values.append(value[chosen])
         hits.append(hit[chosen])
     dice = np.stack(dices)  # [N, cuts]
-    pooled = roc_auc_score(np.concatenate(hits), np.concatenate(values))
+    pooled = ranking.auroc(np.concatenate(hits), np.concatenate(values))
     best = dice[:, int(np.argmax(dice.mean(0)))]
-    return Found(np.array(auroc), np.array(ap), best, float(pooled))
+    return Found(np.array(auroc), np.array(ap), best, pooled)
 
 
 def _dice(value: NDArray[np.floating], hit: NDArray[np.bool_], cuts: Floats) -> Floats:
@@ -117,24 +115,24 @@ def _dice(value: NDArray[np.floating], hit: NDArray[np.bool_], cuts: Floats) -> 
 
 
 def rows(
-    found: dict[str, Found], people: Sequence[str], reference: str, seed: int
+    measured: dict[str, Found], people: Sequence[str], reference: str, seed: int
 ) -> list[dict[str, Interval | float | str]]:
     """Means with intervals for every kind of map, and paired differences of one from the others.
 
     Args:
-      found: name -> numbers, on the same photographs.
+      measured: name -> numbers, on the same photographs.
       people: `[N]` whose photograph it is; people are resampled.
       reference: the kind of map that the others are subtracted from.
       seed: of the bootstrap.
     """
     out: list[dict[str, Interval | float | str]] = []
-    for name, one in found.items():
-        row: dict[str, Interval | float | str] = {"map": name, "pooled": one.pooled}
+    for name, values_of in measured.items():
+        row: dict[str, Interval | float | str] = {"map": name, "pooled": values_of.pooled}
         for metric in ("auroc", "ap", "dice"):
-            values = getattr(one, metric)
+            values = getattr(values_of, metric)
             row[metric] = intervals.mean_interval(values, people, seed=seed)
             if name != reference:
-                gap = getattr(found[reference], metric) - values
+                gap = getattr(measured[reference], metric) - values
                 row[f"{metric}_gap"] = intervals.mean_interval(gap, people, seed=seed)
         out.append(row)
     return out

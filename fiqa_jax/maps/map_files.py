@@ -48,10 +48,10 @@ def write(
     large = drawing.enlarged(drawing.continued(plain, photo.fov), side) * (photo.fov > 0)
     deep = Image.fromarray(np.rint(large * 65535).astype(np.uint16))
     _save(deep, folder / f"{name}.png")
-    found = landmarks.find(photo.image, photo.fov) if photo.image.shape[-1] == 3 else None
-    shares = landmarks.shares(large, photo.fov, found, threshold)
+    places = landmarks.find(photo.image, photo.fov) if photo.image.shape[-1] == 3 else None
+    shares = landmarks.shares(large, photo.fov, places, threshold)
     severe = float((drawing.levels(plain, photo.fov, threshold) == 2).sum() / photo.fov.sum())
-    drawn = drawing.over(fine.image, plain, fine.fov, threshold, marks_of(found))
+    drawn = drawing.overlay(fine.image, plain, fine.fov, threshold, marks_of(places))
     legend = with_legend(drawn, shares, severe)
     _save(Image.fromarray(legend), folder / f"{name}_overlay.png")
     if pair:
@@ -66,19 +66,19 @@ def own_side(photo: Photo) -> int:
     return int(np.clip(round(photo.width), photo.image.shape[0], LARGEST))
 
 
-def marks_of(found: landmarks.Landmarks | None) -> drawing.Marks:
-    """The disc's circle and the macula's cross, as `drawing.over` takes them."""
-    if found is None:
+def marks_of(places: landmarks.Landmarks | None) -> drawing.Marks:
+    """The disc's circle and the macula's cross, as `drawing.overlay` takes them."""
+    if places is None:
         return ()
-    disc = ("circle", *found.disc, found.radius)
-    return (disc, ("cross", *found.macula, 0.5 * found.radius)) if found.macula else (disc,)
+    disc = ("circle", *places.disc, places.radius)
+    return (disc, ("cross", *places.macula, 0.5 * places.radius)) if places.macula else (disc,)
 
 
 def with_legend(picture: Bytes, shares: dict[str, float], severe: float) -> Bytes:
     """The picture `[S, S, 3]` with what its lines mean, and how much they cover, at the right.
 
     Args:
-      picture: of `drawing.over`.
+      picture: of `drawing.overlay`.
       shares: of `landmarks.shares`; regions that were not found are left out.
       severe: share of the field that is severely bad.
 
@@ -128,8 +128,13 @@ def side_by_side(plain: Bytes, drawn: Bytes) -> Bytes:
 def table(folder: Path, file: Path) -> int:
     """Gathers every `name.json` of a folder in a CSV, one row a map; returns the rows."""
     rows = []
-    for one in sorted(folder.glob("*.json")):
-        rows.append({"map": f"{one.stem}.png", **json.loads(one.read_text(encoding="utf-8"))})
+    for shares_file in sorted(folder.glob("*.json")):
+        rows.append(
+            {
+                "map": f"{shares_file.stem}.png",
+                **json.loads(shares_file.read_text(encoding="utf-8")),
+            }
+        )
     if rows:
         header = list(rows[0])
         body = [["" if r[k] is None else r[k] for k in header] for r in rows]

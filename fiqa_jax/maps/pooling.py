@@ -18,6 +18,8 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike, NDArray
 
+from fiqa_jax.evaluation import ranking
+
 STEPS, RATE, DECAY, BATCH = 50_000, 3e-4, 0.01, 32  # published; PyTorch's weight decay
 FOLDS = 5
 
@@ -73,11 +75,11 @@ def fit(
         "weight": jnp.full(flat.shape[1], scale / flat.shape[1]),
         "tau": jnp.asarray(scale * (low + high) / 2),
     }
-    found = jax.device_get(
+    optimum = jax.device_get(
         _descend(flat, truth, start, jax.random.key(seed), steps, rate, min(batch, len(q)))
     )
-    weight = np.asarray(found["weight"], np.float64).reshape(q.shape[1:])
-    return Pooling(weight, float(found["tau"]))
+    weight = np.asarray(optimum["weight"], np.float64).reshape(q.shape[1:])
+    return Pooling(weight, float(optimum["tau"]))
 
 
 @functools.partial(jax.jit, static_argnums=(4, 5, 6))
@@ -201,8 +203,8 @@ def summary(bad: ArrayLike, margin: ArrayLike, score: ArrayLike) -> dict[str, fl
         "balanced_accuracy": float(m.balanced_accuracy_score(good, called)),
         "f1": float(m.f1_score(good, called)),
         "mcc": float(m.matthews_corrcoef(good, called)),
-        "auroc": float(m.roc_auc_score(good, rank)),
-        "ap": float(m.average_precision_score(good, rank)),
+        "auroc": ranking.auroc(good, rank),
+        "ap": ranking.average_precision(good, rank),
     }
 
 

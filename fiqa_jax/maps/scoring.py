@@ -141,8 +141,8 @@ def best_pair(counts: Counts) -> tuple[int, int]:
     size = counts.shape[-1]
     levels = np.unique(np.linspace(0, size, min(_CANDIDATES, size + 1)).astype(int))
     i, j = np.triu_indices(len(levels))
-    found = kappa(confusion(counts, levels[i], levels[j]))
-    best = int(np.argmax(np.nan_to_num(found, nan=-1.0)))
+    agreement = kappa(confusion(counts, levels[i], levels[j]))
+    best = int(np.argmax(np.nan_to_num(agreement, nan=-1.0)))
     return int(levels[i][best]), int(levels[j][best])
 
 
@@ -198,9 +198,9 @@ def measure(counts: Counts, people: Sequence[str], seed: int) -> Measured:
     fold = folds(people, seed)
     if fold.max() > 0:
         for k in range(fold.max() + 1):
-            others, own = counts[fold != k].sum(0), counts[fold == k]
-            dice_cv[fold == k] = overlap(own, best_level(others))
-            grades_cv[fold == k] = confusion(own, *best_pair(others))
+            others, inner = counts[fold != k].sum(0), counts[fold == k]
+            dice_cv[fold == k] = overlap(inner, best_level(others))
+            grades_cv[fold == k] = confusion(inner, *best_pair(others))
     return Measured(counts, dice, dice_cv, grades, grades_cv)
 
 
@@ -217,13 +217,13 @@ def in_part(counts: Counts) -> NDArray[np.bool_]:
     return (share >= PART) & (share <= 1 - PART)
 
 
-def pooled(found: Measured, people: Sequence[str], seed: int) -> dict[str, Interval]:
+def pooled(measured: Measured, people: Sequence[str], seed: int) -> dict[str, Interval]:
     """Metrics of all pixels together with 95 % intervals, people resampled; thresholds stay."""
-    point = found.scores(np.ones((1, len(found.counts))))
+    point = measured.scores(np.ones((1, len(measured.counts))))
     parts: list[dict[str, Floats]] = []
     for weight in bootstrap.patient_weights(np.asarray(people), DRAWS, seed):
         for some in np.array_split(weight, -(-len(weight) // _AT_A_TIME)):
-            parts.append(found.scores(some))
+            parts.append(measured.scores(some))
     units = len(set(people))
     return {
         name: intervals.percentile(
@@ -233,14 +233,14 @@ def pooled(found: Measured, people: Sequence[str], seed: int) -> dict[str, Inter
     }
 
 
-def each(found: Measured) -> dict[str, Floats]:
+def each(measured: Measured) -> dict[str, Floats]:
     """Metrics of every photograph by itself, `[N]`, NaN where it is not bad in part."""
-    here = in_part(found.counts)
-    alone = found.scores(np.eye(len(found.counts)))
+    here = in_part(measured.counts)
+    alone = measured.scores(np.eye(len(measured.counts)))
     return {name: np.where(here, value, np.nan) for name, value in alone.items()}
 
 
-def subset(found: Measured, rows: NDArray[np.bool_]) -> Measured:
+def subset(measured: Measured, rows: NDArray[np.bool_]) -> Measured:
     """Some photographs, thresholds as they were."""
-    fields = dataclasses.fields(found)
-    return Measured(**{f.name: getattr(found, f.name)[rows] for f in fields})
+    fields = dataclasses.fields(measured)
+    return Measured(**{f.name: getattr(measured, f.name)[rows] for f in fields})

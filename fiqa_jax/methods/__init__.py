@@ -47,9 +47,9 @@ def build(
     Raises:
       ValueError: a name that is none of these, or a module in `apart`.
     """
-    own = METHODS.get(name)
-    if own:
-        return importlib.import_module(own).build(config, data, run)
+    module_name = METHODS.get(name)
+    if module_name:
+        return importlib.import_module(module_name).build(config, data, run)
     if name not in trust:
         raise ValueError(
             f"no method {name!r} comes with the package; there are {sorted(METHODS)}. If it is a "

@@ -57,7 +57,7 @@ def virtual_step(
 
 
 def label_gradient(
-    way: str,
+    kind: str,
     losses: TaskLosses,
     theta: Tree,
     labels: jax.Array,
@@ -69,7 +69,7 @@ def label_gradient(
     """P(theta~), and its derivative by the soft labels.
 
     Args:
-      way: a member of WAYS.
+      kind: a member of WAYS.
       losses: the task's.
       theta: parameters before the virtual step.
       labels: `[B, K]`, as the meta network wrote them.
@@ -84,13 +84,13 @@ def label_gradient(
     Raises:
       ValueError: another way.
     """
-    if way not in WAYS:
-        raise ValueError(f"meta-gradient {way!r} is none of {WAYS}")
+    if kind not in WAYS:
+        raise ValueError(f"meta-gradient {kind!r} is none of {WAYS}")
 
     def step(y: jax.Array) -> Tree:
         return virtual_step(losses, theta, y, rate, decay, axis)
 
-    if way == "nested":
+    if kind == "nested":
         return jax.value_and_grad(lambda y: losses(step(y), y)[0])(labels)
 
     virtual = step(labels)
@@ -100,7 +100,7 @@ def label_gradient(
     def by_labels(t: Tree) -> jax.Array:
         return jax.grad(lambda y: losses(t, y)[1])(labels)
 
-    if way == "forward":
+    if kind == "forward":
         return value, -rate * jax.jvp(by_labels, (theta,), (direction,))[1]
     length = optax.tree.norm(direction)
     by = eps / jnp.where(length > 0, length, 1.0)

@@ -61,38 +61,39 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     Raises:
       ValueError: data without features.
     """
-    own = config.method
+    settings = config.method
     if len(data.features) != 3:
         raise ValueError(
             "the adapter reads features of an encoder; give its stage inputs=(('features', an "
             f"apply stage with an encoder, 'features'), ...). Seen: {data.features or 'none'}"
         )
-    net = Linear(1, jnp.dtype(config.model.precision), own.standardise)
-    pos_weight = own.pos_weight or others_for_each(data)
-    if own.cells and own.around:
+    net = Linear(1, jnp.dtype(config.model.precision), settings.standardise)
+    pos_weight = settings.pos_weight or others_for_each(data)
+    if settings.cells and settings.around:
         raise ValueError(
-            f"method.cells={own.cells} deals cells out by themselves, method.around={own.around} "
-            "averages over their neighbours: set one of the two to 0"
+            f"method.cells={settings.cells} deals cells out by themselves, "
+            f"method.around={settings.around} averages over their neighbours: set one of the two "
+            "to 0"
         )
-    if own.labels not in LABELS:
-        raise ValueError(f"method.labels {own.labels!r} is none of {LABELS}")
+    if settings.labels not in LABELS:
+        raise ValueError(f"method.labels {settings.labels!r} is none of {LABELS}")
 
     def labels(batch: method.Batch) -> jax.Array:
-        return batch["bad"] if own.labels == "bad" else known_bad(batch["map"])
+        return batch["bad"] if settings.labels == "bad" else known_bad(batch["map"])
 
     def start(key: jax.Array) -> tuple[Any, Any]:
-        found = dict(net.init(key, jnp.zeros((1, *data.features), net.dtype)))
-        params = found.pop("params")
-        if own.ridge or own.around:
+        variables = dict(net.init(key, jnp.zeros((1, *data.features), net.dtype)))
+        params = variables.pop("params")
+        if settings.ridge or settings.around:
             exact = parameter_dtype(net.dtype)
             params["scale"] = {"log_gain": jnp.zeros((), exact), "offset": jnp.zeros((), exact)}
-        return params, found
+        return params, variables
 
     def scaled(params: Any, logits: jax.Array, batch: method.Batch) -> jax.Array:
         """The map's logits `[B, h, w]` from those of cells."""
         if "scale" not in params:
             return logits
-        level = jax.lax.stop_gradient(averaged(logits, seen_cells(batch, logits), own.around))
+        level = jax.lax.stop_gradient(averaged(logits, seen_cells(batch, logits), settings.around))
         # Its logarithm is learned: a strong ridge leaves a gain of tens to be made up for.
         return jnp.exp(params["scale"]["log_gain"]) * level + params["scale"]["offset"]
 
@@ -104,22 +105,22 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             {"params": params, **model_state}, batch["features"], True, mutable=list(model_state)
         )
         bad = labels(batch)
-        value, weight = cell_loss(out[..., 0], bad, pos_weight, own.field)
+        value, weight = cell_loss(out[..., 0], bad, pos_weight, settings.field)
         # Weighted by the number of cells: the mean is over cells, whosever they are.
         terms = {"bce": losses.Term(*per_example(value, weight), 1.0)}
         if "scale" in params:
             logits = scaled(params, out[..., 0], batch)
-            value, weight = cell_loss(logits, bad, pos_weight, own.field)
+            value, weight = cell_loss(logits, bad, pos_weight, settings.field)
             terms["map_bce"] = losses.Term(*per_example(value, weight), 1.0)
-        if own.ridge:
+        if settings.ridge:
             every = jnp.ones(len(out), out.dtype)
-            terms["ridge"] = losses.Term(0.5 * squared(params) * every, every, own.ridge)
+            terms["ridge"] = losses.Term(0.5 * squared(params) * every, every, settings.ridge)
         return terms, dict(new)
 
     def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         out: Any = net.apply(variables, batch["features"])
         logits = scaled(variables["params"], out[..., 0], batch)
-        return outputs_of(logits, batch, pos_weight, own.field)
+        return outputs_of(logits, batch, pos_weight, settings.field)
 
     return method.make(config, run, start, loss, predict)
 

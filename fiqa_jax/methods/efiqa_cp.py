@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from fiqa_jax.methods import efiqa_labels, pu_risk
 from fiqa_jax.methods.efiqa_adapter import cell_loss, outputs_of, per_example
 from fiqa_jax.models.efiqa_cp import DROP, EfiqaCP, drop_paths
-from fiqa_jax.training import losses, method, optim, state
+from fiqa_jax.training import losses, method, state
 from fiqa_jax.training.devices import Axis
 
 BCE = "bce"
@@ -34,28 +34,26 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
       ValueError: settings that are not known, a side that is no multiple of a cell, or an
         augmentation line for features.
     """
-    own = config.method
-    settings = None if own.risk == BCE else settings_of(own)
+    settings = config.method
+    pu_settings = None if settings.risk == BCE else settings_of(settings)
     if data.features and config.augment.train:
         raise ValueError(
             f"features are not augmented; augment.train is {config.augment.train!r}, set it to ''"
         )
     dtype = jnp.dtype(config.model.precision)
-    blocks = tuple(own.blocks)
+    blocks = tuple(settings.blocks)
     if not 1 <= len(blocks) <= len(DROP):
         raise ValueError(f"method.blocks {blocks}: expected one to {len(DROP)} stages")
-    net = EfiqaCP(own.width, own.ratio, blocks, 0 if data.features else own.stem, dtype)
+    net = EfiqaCP(
+        settings.width, settings.ratio, blocks, 0 if data.features else settings.stem, dtype
+    )
     shape = data.features or (data.side, data.side, data.channels)
     change = method.augmented(config.augment.train)
 
-    def start(key: jax.Array) -> Any:
-        return net.init(key, jnp.zeros((1, *shape), dtype))["params"]
+    def start(key: jax.Array) -> tuple[Any, Any]:
+        return net.init(key, jnp.zeros((1, *shape), dtype))["params"], {}
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), run.steps)
-
-    def init(key: jax.Array) -> state.TrainState:
-        params = start(key)
-        return state.create(params, {}, tx.init(params), config.optim.ema > 0)
+    init, tx = method.optimised(config, run, start)
 
     def logits(params: Any, batch: method.Batch, paths: jax.Array | None) -> jax.Array:
         x = (
@@ -73,7 +71,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             batch = change(batch, key)
         keys = state.example_keys(jax.random.fold_in(key, _PATHS), batch["index"])
         z = logits(params, batch, drop_paths(keys, blocks))
-        risk, parts = risk_of(z, labels(batch, own.field), own, settings, axis)
+        risk, parts = risk_of(z, labels(batch, settings.field), settings, pu_settings, axis)
         return risk, (parts, model_state)
 
     plain = method.objective_step(objective, tx, config.optim.ema)
@@ -90,22 +88,22 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
 
     def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         z = logits(variables["params"], batch, None)
-        return outputs_of(z, batch, own.pos_weight, own.field)
+        return outputs_of(z, batch, settings.pos_weight, settings.field)
 
     return method.Method(init, step, predict)
 
 
-def settings_of(own: ConfigDict) -> pu_risk.Settings:
+def settings_of(config: ConfigDict) -> pu_risk.Settings:
     """The risk of a method section.
 
     Raises:
       ValueError: a number outside its range or a name that is not known.
     """
-    if own.risk not in (*pu_risk.RISKS, BCE):
-        raise ValueError(f"method.risk {own.risk!r} is none of {(*pu_risk.RISKS, BCE)}")
+    if config.risk not in (*pu_risk.RISKS, BCE):
+        raise ValueError(f"method.risk {config.risk!r} is none of {(*pu_risk.RISKS, BCE)}")
     names = ("risk", "variant", "surrogate", "prior", "beta", "gamma", "weight")
     try:
-        return pu_risk.Settings(**{name: own[name] for name in names})
+        return pu_risk.Settings(**{name: config[name] for name in names})
     except ValueError as error:
         raise ValueError(f"method: {error}") from None
 
@@ -113,7 +111,7 @@ def settings_of(own: ConfigDict) -> pu_risk.Settings:
 def risk_of(
     logits: jax.Array,
     bad: jax.Array,
-    own: ConfigDict,
+    config: ConfigDict,
     settings: pu_risk.Settings | None,
     axis: Axis,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -122,7 +120,7 @@ def risk_of(
     Args:
       logits: `[B, h, w] float`.
       bad: `[B, h, w] uint8`, see `pools`.
-      own: the method section.
+      config: the method section.
       settings: of the PU risk; None for weighted cross-entropy.
       axis: of the batch.
 
@@ -131,13 +129,13 @@ def risk_of(
       without unlabelled cells, of cross-entropy without any cell.
     """
     if settings is None:
-        value, weight = cell_loss(logits, bad, own.pos_weight, own.field)
+        value, weight = cell_loss(logits, bad, config.pos_weight, config.field)
         term = losses.Term(*per_example(value, weight), 1.0)
         risk, parts = losses.total({BCE: term}, axis)
         return risk, {**parts, "skipped": 1.0 - (axis.sum(weight.sum()) > 0)}
-    found = pu_risk.means(logits, *pools(logits, bad, own), settings.surrogate, axis)
-    risk, parts = pu_risk.risk(found, settings)
-    return risk, {**parts, "skipped": 1.0 - found.usable}
+    means = pu_risk.means(logits, *pools(logits, bad, config), settings.surrogate, axis)
+    risk, parts = pu_risk.risk(means, settings)
+    return risk, {**parts, "skipped": 1.0 - means.usable}
 
 
 def labels(batch: method.Batch, field: bool) -> jax.Array:
@@ -154,13 +152,13 @@ def labels(batch: method.Batch, field: bool) -> jax.Array:
     return jnp.where(inside >= 0.5, bad, jnp.uint8(efiqa_labels.ABSENT))
 
 
-def pools(logits: jax.Array, bad: jax.Array, own: ConfigDict) -> tuple[jax.Array, jax.Array]:
+def pools(logits: jax.Array, bad: jax.Array, config: ConfigDict) -> tuple[jax.Array, jax.Array]:
     """Positive and unlabelled cells, `[B, h, w] bool` each.
 
     Args:
       logits: `[B, h, w]`, for the shape.
       bad: `[B, h, w] uint8`: 1 bad, 0 not called so, 255 outside the field of view.
-      own: `field`: False takes cells outside for unlabelled, as published; `include_positives`:
+      config: `field`: False takes cells outside for unlabelled, as published; `include_positives`:
         the unlabelled are all cells, as the theory has it, not only those without a label.
 
     Raises:
@@ -172,5 +170,5 @@ def pools(logits: jax.Array, bad: jax.Array, own: ConfigDict) -> tuple[jax.Array
             f"{logits.shape[1]} x {logits.shape[2]}: give inpaint's method.grid that number"
         )
     positive = bad == 1
-    known = (bad != efiqa_labels.ABSENT) if own.field else jnp.ones_like(positive)
-    return positive, known if own.include_positives else known & ~positive
+    known = (bad != efiqa_labels.ABSENT) if config.field else jnp.ones_like(positive)
+    return positive, known if config.include_positives else known & ~positive

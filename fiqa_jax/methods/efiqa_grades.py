@@ -35,7 +35,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             "grades of cells need features in place of photographs (inputs) and good / usable / "
             f"reject; seen features {data.features or 'none'}, grades {data.quality_names}"
         )
-    own = config.method
+    settings = config.method
     net = Linear(CLASSES, jnp.dtype(config.model.precision))
 
     def start(key: jax.Array) -> tuple[Any, Any]:
@@ -53,9 +53,9 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         whole, local, seen = logits(params, batch)
         value, valid = losses.cross_entropy(whole, batch["quality"], config.loss.smoothing)
         terms = {"quality": losses.Term(value, valid, config.loss.quality)}
-        if own.map:
+        if settings.map:
             gap = mean_of_map((local - batch["target_map"]) ** 2, seen)
-            terms["map"] = losses.Term(gap, jnp.ones_like(gap), own.map)
+            terms["map"] = losses.Term(gap, jnp.ones_like(gap), settings.map)
         return terms, model_state
 
     def predict(variables: Any, batch: method.Batch) -> method.Outputs:
@@ -64,7 +64,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         return {
             "p_quality": p,
             "p_ungradable": p[:, 2],
-            "score": p[:, 2] + 0.5 * p[:, 1],
+            "score": decisions.badness(p),
             "map": jnp.where(seen >= 0.5, local, 0.0),
         }
 

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from fiqa_jax.methods import efiqa_labels, efiqa_masks
 from fiqa_jax.models.initial import like_torch
 from fiqa_jax.models.unet import UNet
-from fiqa_jax.training import augment, losses, method, optim, state
+from fiqa_jax.training import augment, losses, method, state
 from fiqa_jax.training.devices import Axis
 
 GREY = (0.299, 0.587, 0.114)
@@ -34,29 +34,25 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         16, an unknown `method.measure`, or an augmentation line: the flips, rotations and crops
         belong to the method.
     """
-    own = config.method
-    if own.measure not in ("added", "lost"):
-        raise ValueError(f"method.measure is {own.measure!r}; expected added or lost")
-    if own.compat and own.grid != 16:
-        raise ValueError(f"method.compat takes 14 of 16 cells; method.grid is {own.grid}")
+    settings = config.method
+    if settings.measure not in ("added", "lost"):
+        raise ValueError(f"method.measure is {settings.measure!r}; expected added or lost")
+    if settings.compat and settings.grid != 16:
+        raise ValueError(f"method.compat takes 14 of 16 cells; method.grid is {settings.grid}")
     if config.augment.train:
         raise ValueError(
             f"inpainting changes its maps itself; augment.train is {config.augment.train!r}, set "
             "it to ''"
         )
     dtype = jnp.dtype(config.model.precision)
-    net = UNet(data.channels, own.base, own.levels, dtype=dtype)
-    shape = (1, own.side, own.side, data.channels)
+    net = UNet(data.channels, settings.base, settings.levels, dtype=dtype)
+    shape = (1, settings.side, settings.side, data.channels)
 
-    def start(key: jax.Array) -> Any:
+    def start(key: jax.Array) -> tuple[Any, Any]:
         params = net.init(key, jnp.zeros(shape, dtype), False)["params"]
-        return like_torch(key, params)
+        return like_torch(key, params), {}
 
-    tx = optim.make(config.optim, jax.eval_shape(start, jax.random.key(0)), run.steps)
-
-    def init(key: jax.Array) -> state.TrainState:
-        params = start(key)
-        return state.create(params, {}, tx.init(params), config.optim.ema > 0)
+    init, tx = method.optimised(config, run, start)
 
     def filled(params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         added, _ = net.apply({"params": params}, x.astype(dtype), False)
@@ -73,7 +69,9 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             del axis  # every example stands alone
             keys = state.example_keys(key, batch["index"])
             target, masked = jax.vmap(
-                lambda m, k: example(m, k, epoch, own.side, own.crop, own.as_pictures)
+                lambda m, k: example(
+                    m, k, epoch, settings.side, settings.crop, settings.as_pictures
+                )
             )(batch["image"], keys)
             error = ((filled(params, masked)[0] - target) ** 2).mean((1, 2, 3))
             return {"mse": losses.Term(error, jnp.ones_like(error), 1.0)}, model_state
@@ -82,34 +80,34 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
 
     def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         params = variables["params"]
-        x = prepared(batch["image"], own.side, own.floor, own.as_pictures)
+        x = prepared(batch["image"], settings.side, settings.floor, settings.as_pictures)
         output, added = filled(params, x)
         seen = (batch["fov"] > 0).astype(x.dtype)
-        seen_cells = efiqa_labels.mean_cells(seen, own.grid)
-        if own.measure == "lost":
-            found = cells = efiqa_labels.lost(x, output, seen_cells)
+        seen_cells = efiqa_labels.mean_cells(seen, settings.grid)
+        if settings.measure == "lost":
+            anomaly = cells = efiqa_labels.lost(x, output, seen_cells)
         else:
-            found = jnp.abs(added).mean(-1)
-            cells = efiqa_labels.cells(found, own.grid)
+            anomaly = jnp.abs(added).mean(-1)
+            cells = efiqa_labels.cells(anomaly, settings.grid)
         out = {
             "inpainted": output,
-            "anomaly": found,
+            "anomaly": anomaly,
             "cells": cells,
             "seen": seen_cells,
         }
-        if own.compat:
+        if settings.compat:
             out |= {name: efiqa_labels.compat(out[name]) for name in ("cells", "seen")}
-        counted = out["seen"] if own.field else jnp.ones_like(out["seen"])
-        out["bad"] = efiqa_labels.labels(out["cells"], counted, own.threshold)
+        counted = out["seen"] if settings.field else jnp.ones_like(out["seen"])
+        out["bad"] = efiqa_labels.labels(out["cells"], counted, settings.threshold)
         out["vessel_density"] = share(batch["image"].max(-1) >= 128, seen)
         out["vuad_density"] = share(
-            found > own.threshold, efiqa_labels.mean_cells(seen, found.shape[1])
+            anomaly > settings.threshold, efiqa_labels.mean_cells(seen, anomaly.shape[1])
         )
         # Beside training: the error on masks that are the same every time.
         keys = state.example_keys(state.stream(0, "inpaint"), batch["index"])
-        plain = prepared(batch["image"], own.side, -1.0, own.as_pictures)
+        plain = prepared(batch["image"], settings.side, -1.0, settings.as_pictures)
         stays = jax.vmap(
-            lambda k: efiqa_masks.block_mask(k, jnp.asarray(efiqa_masks.FULL), own.side)
+            lambda k: efiqa_masks.block_mask(k, jnp.asarray(efiqa_masks.FULL), settings.side)
         )(keys)
         error = filled(params, plain * stays[..., None])[0] - plain
         out["row_mse"] = (error**2).mean((1, 2, 3))

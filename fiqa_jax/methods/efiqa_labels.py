@@ -129,8 +129,8 @@ def labels(values: jax.Array, seen: jax.Array, threshold: float) -> jax.Array:
     Returns:
       `[B, h, w] uint8`: 1 bad, 0 not, 255 less than half inside the field.
     """
-    found = (values > threshold).astype(jnp.uint8)
-    return jnp.where(seen >= 0.5, found, jnp.uint8(ABSENT))
+    bad = (values > threshold).astype(jnp.uint8)
+    return jnp.where(seen >= 0.5, bad, jnp.uint8(ABSENT))
 
 
 def compat(grid16: jax.Array) -> jax.Array:
@@ -159,10 +159,10 @@ def threshold(
             f"a threshold that {alarms:.1%} of the cells exceed needs {1 / alarms:,.0f} cells or "
             f"more, there are {len(inside):,}: validate on more photographs"
         )
-    found = float(np.quantile(inside, 1 - alarms, method="higher"))
-    if not found > 0:
+    limit = float(np.quantile(inside, 1 - alarms, method="higher"))
+    if not limit > 0:
         raise ValueError(
             "the inpainting network adds nothing to these maps anywhere: it was hardly trained, "
             "give it more steps (train.steps)"
         )
-    return found
+    return limit

@@ -29,10 +29,10 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     Raises:
       ValueError: a pooling that is not known, a side that patches do not divide, no labels.
     """
-    own = config.method
-    if own.pooling not in POOLINGS:
-        raise ValueError(f"method.pooling {own.pooling!r} is none of {POOLINGS}")
-    cell = 2**own.blocks
+    settings = config.method
+    if settings.pooling not in POOLINGS:
+        raise ValueError(f"method.pooling {settings.pooling!r} is none of {POOLINGS}")
+    cell = 2**settings.blocks
     if data.side % cell:
         raise ValueError(
             f"data.side {data.side} is no multiple of the {cell} pixels of a patch; the nearest is "
@@ -44,20 +44,20 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             "2 or 3"
         )
     dtype = jnp.dtype(config.model.precision)
-    net = EyeQual(own.width, own.blocks, own.pooling, dtype)
+    net = EyeQual(settings.width, settings.blocks, settings.pooling, dtype)
     grid = data.side // cell
     change = method.augmented(config.augment.train)
 
     def start(key: jax.Array) -> tuple[Any, Any]:
         images = jnp.zeros((1, data.side, data.side, data.channels), dtype)
-        found = dict(net.init(key, images, jnp.ones((1, grid, grid), dtype), False))
-        return found.pop("params"), found
+        variables = dict(net.init(key, images, jnp.ones((1, grid, grid), dtype), False))
+        return variables.pop("params"), variables
 
     def reads(batch: method.Batch) -> tuple[jax.Array, jax.Array]:
         """Normalised photographs and the share of each patch in the field."""
         images = method.normalise(method.unit(batch["image"]), data).astype(dtype)
         every = jnp.ones((images.shape[0], grid, grid), images.dtype)
-        return images, seen_cells(batch, every) if own.field else every
+        return images, seen_cells(batch, every) if settings.field else every
 
     def loss(
         params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis
@@ -74,8 +74,8 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
 
     def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         images, seen = reads(batch)
-        found: Any = net.apply(variables, images, seen, False)
-        logits, patches = found[0], found[1]["patches"]
+        output: Any = net.apply(variables, images, seen, False)
+        logits, patches = output[0], output[1]["patches"]
         p = jax.nn.sigmoid(logits)
         quality = jnp.where(seen > 0, patches, 0.0)
         out = {"map": quality, "p_ungradable": p, "score": p}

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from fiqa_jax.evaluation import decisions
 from fiqa_jax.methods import visible_cells
 from fiqa_jax.models import cell_measures, grader
 from fiqa_jax.models.cell_network import CellNetwork
@@ -264,7 +265,7 @@ def _grade_terms(
 
 def _grades(logits: dict[str, jax.Array]) -> method.Outputs:
     p = jax.nn.softmax(logits["quality"].astype(jnp.float32))
-    out = {"p_quality": p, "p_ungradable": p[:, 2], "score": p[:, 2] + 0.5 * p[:, 1]}
+    out = {"p_quality": p, "p_ungradable": p[:, 2], "score": decisions.badness(p)}
     if "details" in logits:
         out["p_details"] = jax.nn.sigmoid(logits["details"].astype(jnp.float32))
     return out

@@ -20,9 +20,9 @@ EPSILON = 1e-6  # beside a patch's variance (released code)
 _MASKS = 1  # stream of masks, apart from that of augmentation
 
 
-def encoder_settings(own: ConfigDict) -> dict[str, Any]:
+def encoder_settings(settings: ConfigDict) -> dict[str, Any]:
     """What rebuilds the encoder: `ViT(**settings)`. own: the stage's method section."""
-    sizes = {k: int(own[k]) for k in ("dim", "depth", "heads", "patch")}
+    sizes = {k: int(settings[k]) for k in ("dim", "depth", "heads", "patch")}
     return {**sizes, "position": "sines"}
 
 
@@ -36,21 +36,22 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     Raises:
       ValueError: a side that the patch does not divide, or a mask that leaves or hides nothing.
     """
-    own = config.method
-    if data.side % own.patch:
-        raise ValueError(f"data.side {data.side} is no multiple of method.patch, {own.patch}")
-    patches = (data.side // own.patch) ** 2
-    visible = round(patches * (1 - own.mask))
+    settings = config.method
+    if data.side % settings.patch:
+        raise ValueError(f"data.side {data.side} is no multiple of method.patch, {settings.patch}")
+    patches = (data.side // settings.patch) ** 2
+    visible = round(patches * (1 - settings.mask))
     if not 0 < visible < patches:
         raise ValueError(
-            f"method.mask {own.mask} leaves {visible} of {patches} patches; 0.75 leaves a quarter"
+            f"method.mask {settings.mask} leaves {visible} of {patches} patches; 0.75 "
+            "leaves a quarter"
         )
     dtype = jnp.dtype(config.model.precision)
     net = MaskedAutoencoder(
-        ViT(**encoder_settings(own), dtype=dtype),
-        own.decoder_dim,
-        own.decoder_depth,
-        own.decoder_heads,
+        ViT(**encoder_settings(settings), dtype=dtype),
+        settings.decoder_dim,
+        settings.decoder_depth,
+        settings.decoder_heads,
         dtype,
     )
 
@@ -65,7 +66,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         images = method.normalise(method.unit(batch["image"]), data).astype(dtype)
         order = random_order(state.example_keys(key, batch["index"]), patches)
         drawn: Any = net.apply({"params": params}, images, order, visible)
-        return masked_error(drawn, images, batch["fov"], order[:, visible:], own.patch)
+        return masked_error(drawn, images, batch["fov"], order[:, visible:], settings.patch)
 
     def loss(
         params: Any, model_state: Any, batch: method.Batch, key: jax.Array, axis: Axis

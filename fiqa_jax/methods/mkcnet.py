@@ -1,16 +1,20 @@
 """MKCNet (Che, Chen and Chen, CVPR 2023): diagnosis that knows the quality of its photographs.
 
-The Task Net theta says diagnosis, quality and, for every joint class of both, soft labels that the
-Meta Learner phi writes. Two stages:
+The Task Net theta says diagnosis, quality and, for every joint class of both, soft labels y that
+the Meta Learner phi writes. From top to bottom:
 
-  I   theta descends on L_D + L_Q + L_Omega (equation 1), L_Omega against phi's labels.
-  II  phi descends on L_D + L_Q at theta~, theta after one virtual step of stage I, plus a weight
-      times the negative entropy of the mean label (equations 3 and 4; `fiqa_jax.methods.bilevel`).
+  `meta_labels`   y = softmax of phi's outputs over those of the photograph's joint class.
+  `task_losses`   equation 1: L_D + L_Q, and L_Omega against y.
+  `label_entropy` R of equation 4.
+  `build`         `stage_one`: theta descends on L_D + L_Q + L_Omega (equation 2);
+                  `meta_step`: phi descends on L_D + L_Q at theta~, theta after one virtual step of
+                  stage I, plus a weight times R (equations 3 and 4; how that is differentiated, in
+                  `fiqa_jax.methods.bilevel`).
 
 Where the paper is silent, or its released code does otherwise: the virtual step and stage I use the
 same network; attention sees the whole map (`pool_before_attention` for the released layout);
 running statistics move in stage I only; both stages take every batch in turn (`alternate='epoch'`
-for the released schedule). The rows of the paper's ablation are settings, see `mkcnet_parts.ROWS`.
+for the released schedule). The rows of the paper's ablation are settings, see `mkcnet_tasks.ROWS`.
 """
 
 from typing import Any
@@ -21,11 +25,96 @@ import optax
 from ml_collections import ConfigDict
 
 from fiqa_jax.methods import bilevel, multitask
-from fiqa_jax.methods.mkcnet_tasks import both, conflict, label_entropy, make
-from fiqa_jax.training import method, optim, state
+from fiqa_jax.methods.mkcnet_tasks import Parts, both, conflict, make
+from fiqa_jax.models.mkcnet import joint_class, masked_softmax
+from fiqa_jax.training import losses, method, optim, state
 from fiqa_jax.training.devices import Axis
 
 Tree = Any
+
+
+def meta_labels(
+    parts: Parts, phi: Tree, stats: Tree, images: jax.Array, batch: method.Batch, axis: Axis
+) -> tuple[jax.Array, Tree]:
+    """Soft labels y `[B, psi * M]` by batch statistics, and the new running ones.
+
+    Args:
+      parts: networks and settings; `phi`, `stats`: of the Meta Learner.
+      images: `[B, S, S, C]`, normalised; `batch`: their labels.
+      axis: of the batch.
+    """
+    logits, new = parts.learner.clone(axis_name=axis.name).apply(
+        {"params": phi, "batch_stats": stats}, images, True, mutable=["batch_stats"]
+    )
+    diagnoses = len(parts.data.diagnosis_names)
+    joint = joint_class(batch[parts.graded], batch["diagnosis"], diagnoses)
+    return masked_softmax(logits, joint, parts.config.method.psi), new["batch_stats"]
+
+
+def task_losses(
+    parts: Parts,
+    theta: Tree,
+    labels: jax.Array | None,
+    stats: Tree,
+    images: jax.Array,
+    batch: method.Batch,
+    axis: Axis,
+) -> tuple[jax.Array, jax.Array, dict[str, jax.Array], Tree]:
+    """Equation 1, THE pure function of both stages: at theta in the first, at theta~ in the second.
+
+    Args:
+      parts, images, batch, axis: as `meta_labels`; `theta`, `stats`: of the Task Net.
+      labels: y, or None for rows without.
+
+    Returns:
+      L_D + L_Q and L_Omega over the global batch, each part by name, new running statistics.
+    """
+    (logits, _), new = parts.task.clone(axis_name=axis.name).apply(
+        {"params": theta, "batch_stats": stats}, images, True, mutable=["batch_stats"]
+    )
+    settings, weights, dtype = parts.config.method, parts.config.loss, logits["diagnosis"].dtype
+    terms = {}
+    for name, label, factor in (
+        ("diagnosis", "diagnosis", weights.diagnosis),
+        ("quality", parts.graded, weights.quality),
+    ):
+        if name in logits:
+            truth, z = batch[label], logits[name]
+            counts = parts.data.class_counts.get(label, ())
+            if name == "diagnosis" and settings.adjust:
+                z = z + settings.adjust * _log_prior(counts, dtype)
+            weight = (truth >= 0).astype(dtype)
+            if method.weighs_classes(parts.config):
+                weight = losses.inverse_frequency(truth, counts).astype(dtype)
+            target = jax.nn.one_hot(jnp.maximum(truth, 0), z.shape[-1], dtype=dtype)
+            terms[name] = losses.Term(losses.focal(z, target), weight, factor)
+    primary, named = losses.total(terms, axis)
+    auxiliary = jnp.zeros((), dtype)
+    if labels is not None:
+        weight = both(batch, parts.graded).astype(dtype)
+        value = losses.focal(logits["auxiliary"], labels.astype(dtype)) / settings.psi
+        auxiliary = named["auxiliary"] = losses.masked_mean(value, weight, axis)
+    return primary, auxiliary, named, new["batch_stats"]
+
+
+def _log_prior(counts: tuple[int, ...], dtype: Any) -> jax.Array:
+    """`[1, T]` logarithms of the classes' shares of the training set, for logit adjustment (Menon
+    et al. 2021, equation 10)."""
+    known = jnp.maximum(jnp.array(counts, dtype), 1.0)
+    return jnp.log(known / known.sum())[None]
+
+
+def label_entropy(labels: jax.Array, valid: jax.Array, axis: Axis) -> jax.Array:
+    """R of equation 4: sum_c m_c log m_c, m the mean label of the GLOBAL batch; minus its entropy.
+
+    Args:
+      labels: `[B, K]`, rows sum to 1.
+      valid: `[B]`, 0 where a label is absent.
+      axis: of the batch; not linear in the mean, so sums are added before the logarithm.
+    """
+    total = axis.sum((labels * valid[:, None]).sum(0))
+    mean = total / jnp.maximum(axis.sum(valid.sum()), 1.0)
+    return (mean * jnp.log(mean + 1e-20)).sum()
 
 
 def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.Method:
@@ -38,7 +127,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     Raises:
       ValueError: settings that do not exist, or data without these labels.
     """
-    own = config.method
+    settings = config.method
     parts = make(config, data)
     dtype = jnp.dtype(config.model.precision)
     change = method.augmented(config.augment.train)
@@ -46,12 +135,12 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     starts = {name: method.initialiser(net, data) for name, net in nets.items()}
     shapes = {k: jax.eval_shape(f, jax.random.key(0))[0] for k, f in starts.items()}
     period = max(1, run.train_rows // run.batch)  # steps of an epoch
-    turns = own.alternate == "epoch" and bool(parts.row.learns)
+    turns = settings.alternate == "epoch" and bool(parts.row.learns)
     updates = -(-run.steps // 2) if turns else run.steps  # of each network
-    slow = config.optim.copy_and_resolve_references().unlock()
-    slow.lr = own.meta_lr
-    of = {"task": config.optim, "meta": slow}
-    tx = {name: optim.make(of[name], tree, updates) for name, tree in shapes.items()}
+    meta_optim = config.optim.copy_and_resolve_references().unlock()
+    meta_optim.lr = settings.meta_lr
+    sections = {"task": config.optim, "meta": meta_optim}
+    tx = {name: optim.make(sections[name], tree, updates) for name, tree in shapes.items()}
     rate = optim.schedule(config.optim, updates)
     factors = optim.match(config.optim.decay, shapes["task"], "optim.decay")
     decay = jax.tree.map(lambda f: config.optim.weight_decay * f, factors)
@@ -59,8 +148,8 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     def init(key: jax.Array) -> state.TrainState:
         keys = dict(zip(starts, jax.random.split(key, len(starts)), strict=True))
         made = {name: start(keys[name]) for name, start in starts.items()}
-        params = {name: one[0] for name, one in made.items()}
-        stats = {"batch_stats": {name: one[1]["batch_stats"] for name, one in made.items()}}
+        params = {name: tree for name, (tree, _) in made.items()}
+        stats = {"batch_stats": {name: extra["batch_stats"] for name, (_, extra) in made.items()}}
         opt = {name: tx[name].init(tree) for name, tree in params.items()}
         return state.create(params, stats, opt, config.optim.ema > 0)
 
@@ -83,22 +172,22 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         images = method.normalise(batch["image"], data).astype(dtype)
         stats = now.model_state["batch_stats"]
 
-        def write(phi: Tree) -> tuple[jax.Array, Tree]:
-            return parts.labels(phi, stats["meta"], images, batch, axis)
+        def labels_of(phi: Tree) -> tuple[jax.Array, Tree]:
+            return meta_labels(parts, phi, stats["meta"], images, batch, axis)
 
-        def found(theta: Tree, y: jax.Array | None) -> Any:
-            return parts.losses(theta, y, stats["task"], images, batch, axis)
+        def losses_at(theta: Tree, y: jax.Array | None) -> Any:
+            return task_losses(parts, theta, y, stats["task"], images, batch, axis)
 
         y: Any = None
         pull: Any = None
         learned: Tree = {}
         if parts.row.auxiliary:
-            y, pull, meta_stats = jax.vjp(write, now.params["meta"], has_aux=True)
+            y, pull, meta_stats = jax.vjp(labels_of, now.params["meta"], has_aux=True)
             y, learned = jax.lax.stop_gradient(y), {"meta": meta_stats}
 
-        def one(now: state.TrainState) -> tuple[state.TrainState, dict[str, jax.Array]]:
+        def stage_one(now: state.TrainState) -> tuple[state.TrainState, dict[str, jax.Array]]:
             def objective(theta: Tree) -> Any:
-                primary, auxiliary, named, new = found(theta, y)
+                primary, auxiliary, named, new = losses_at(theta, y)
                 return primary + auxiliary, (named, new)
 
             (value, (named, new)), slope = jax.value_and_grad(objective, has_aux=True)(
@@ -109,44 +198,44 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
             after = update(now, "task", slope).replace(model_state=moved)
             return after, {"loss": value, **named, "grad_norm": optax.tree.norm(slope)}
 
-        def two(now: state.TrainState) -> tuple[state.TrainState, dict[str, jax.Array]]:
+        def meta_step(now: state.TrainState) -> tuple[state.TrainState, dict[str, jax.Array]]:
             value, by_y = bilevel.label_gradient(
-                own.way if parts.row.learns == "second" else "first",
-                lambda theta, y: found(theta, y)[:2],
+                settings.way if parts.row.learns == "second" else "first",
+                lambda theta, y: losses_at(theta, y)[:2],
                 now.params["task"],
                 y,
                 rate(done(now.step)),
                 decay,
                 axis,
-                own.eps,
+                settings.eps,
             )
             valid = both(batch, parts.graded).astype(y.dtype)
             entropy, more = jax.value_and_grad(label_entropy)(y, valid, axis)
-            slope = axis.mean(pull(by_y + own.entropy * more)[0])
+            slope = axis.mean(pull(by_y + settings.entropy * more)[0])
             named = {"meta_loss": value, "label_entropy": -entropy}
             return update(now, "meta", slope), {**named, "meta_grad_norm": optax.tree.norm(slope)}
 
         if turns:
             first = (now.step // period) % 2 == 0
             now, scalars = jax.lax.cond(
-                first, lambda s: _only(one(s)), lambda s: _only(two(s)), now
+                first, lambda s: _only(stage_one(s)), lambda s: _only(meta_step(s)), now
             )
         else:
-            now, scalars = one(now)
+            now, scalars = stage_one(now)
             if parts.row.learns:
-                now, more = two(now)
+                now, more = meta_step(now)
                 scalars |= more
         now = now.replace(step=now.step + 1)
         return state.update_ema(now, config.optim.ema), scalars
 
-    def of_task(variables: Any) -> Tree:
+    def task_variables(variables: Any) -> Tree:
         return {kind: tree["task"] for kind, tree in variables.items()}
 
     def forward(variables: Any, x: jax.Array) -> tuple[dict[str, jax.Array], dict[str, Any]]:
         """Logits of the heads that speak of the photograph, and the intermediates."""
         images = method.normalise(x, data).astype(dtype)
-        found: Any = parts.task.apply(of_task(variables), images, False)
-        logits, seen = found
+        output: Any = parts.task.apply(task_variables(variables), images, False)
+        logits, seen = output
         logits = {name: z for name, z in logits.items() if name != "auxiliary"}
         if parts.graded == "ungradable" and "quality" in logits:
             two_grades = logits.pop("quality")
@@ -157,15 +246,15 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         logits, seen = forward(variables, method.unit(batch["image"]))
         out = {**multitask.outputs(logits), "embedding": seen["embedding"]}
         if parts.row.quality and {"diagnosis", parts.graded} <= batch.keys():
-            out["row_conflict"] = conflict(parts, of_task(variables), seen["map"], batch)
+            out["row_conflict"] = conflict(parts, task_variables(variables), seen["map"], batch)
         return out
 
     return method.Method(init, step, predict, lambda variables, x: forward(variables, x)[0])
 
 
-def _only(found: tuple[state.TrainState, dict[str, jax.Array]]) -> Any:
+def _only(updated: tuple[state.TrainState, dict[str, jax.Array]]) -> Any:
     """What both stages report: the loss that was descended on, the length of its gradient."""
-    now, scalars = found
+    now, scalars = updated
     value = scalars.get("meta_loss", scalars.get("loss"))
     slope = scalars.get("meta_grad_norm", scalars.get("grad_norm"))
     stage = jnp.asarray(2 if "meta_loss" in scalars else 1, jnp.int32)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from fiqa_jax import models
-from fiqa_jax.evaluation.decisions import badness
+from fiqa_jax.evaluation import decisions
 from fiqa_jax.models.heads import Heads
 from fiqa_jax.training import losses, method
 from fiqa_jax.training.devices import Axis
@@ -118,11 +118,11 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     Raises:
       ValueError: settings that do not exist or do not fit the data.
     """
-    own = config.method
-    if own.pseudo not in PSEUDO:
-        raise ValueError(f"method.pseudo {own.pseudo!r} is none of {PSEUDO}")
+    settings = config.method
+    if settings.pseudo not in PSEUDO:
+        raise ValueError(f"method.pseudo {settings.pseudo!r} is none of {PSEUDO}")
     method.weighs_classes(config)
-    sizes = choose_heads(tuple(own.heads), data)
+    sizes = choose_heads(tuple(settings.heads), data)
     dtype = jnp.dtype(config.model.precision)
     net = Net(
         config.model.name,
@@ -130,10 +130,10 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         sizes,
         config.model.width,
         dtype,
-        freeze_trunk=own.freeze_trunk,
+        freeze_trunk=settings.freeze_trunk,
     )
     change = method.augmented(config.augment.train)
-    frozen = ((r"trunk/.*", None),) if own.freeze_trunk else ()
+    frozen = ((r"trunk/.*", None),) if settings.freeze_trunk else ()
     start = method.initialiser(net, data)
 
     def loss(
@@ -175,8 +175,8 @@ def _terms(
         terms["ungradable"] = losses.Term(value, valid, config.loss.quality)
     if "details" in logits:
         if "details_prob" in batch:
-            own = config.method
-            targets = pseudo_targets(batch["details_prob"], own.pseudo, own.tau)
+            settings = config.method
+            targets = pseudo_targets(batch["details_prob"], settings.pseudo, settings.tau)
         else:
             targets = batch["details"]
         value, valid = losses.binary_cross_entropy(logits["details"], targets)
@@ -194,7 +194,7 @@ def outputs(logits: dict[str, jax.Array]) -> method.Outputs:
 
     Returns:
       `p_*` of each head in float32; `p_ungradable` is P(reject) where there is no such head;
-      `score` = P(reject) + P(usable) / 2, or P(ungradable), or the mean defect.
+      `score` as `decisions.score` makes it of these.
     """
     logits = {k: v.astype(jnp.promote_types(v.dtype, jnp.float32)) for k, v in logits.items()}
     out: method.Outputs = {}
@@ -207,10 +207,5 @@ def outputs(logits: dict[str, jax.Array]) -> method.Outputs:
         out["p_details"] = jax.nn.sigmoid(logits["details"])
     if "diagnosis" in logits:
         out["p_diagnosis"] = jax.nn.softmax(logits["diagnosis"])
-    if "p_quality" in out:
-        out["score"] = badness(out["p_quality"])
-    elif "p_ungradable" in out:
-        out["score"] = out["p_ungradable"]
-    elif "p_details" in out:
-        out["score"] = out["p_details"].mean(-1)
-    return out
+    score = decisions.score(out)
+    return out if score is None else {**out, "score": score}

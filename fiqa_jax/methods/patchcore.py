@@ -33,22 +33,22 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     Raises:
       ValueError: data without features, no members, or a neighbourhood without a middle.
     """
-    own = config.method
+    settings = config.method
     if len(data.features) != 3:
         raise ValueError(
             "PatchCore reads features of an encoder; give its stage inputs=(('features', an apply "
             f"stage with an encoder, 'features'), ...). Seen: {data.features or 'none'}"
         )
-    if own.members < 2:
+    if settings.members < 2:
         raise ValueError(
             "PatchCore is not trained: a fit stage with artefact='coreset' makes its model; see "
-            f"configs/families.py. Seen: method.members = {own.members}"
+            f"configs/families.py. Seen: method.members = {settings.members}"
         )
-    if own.reach % 2 == 0:
-        raise ValueError(f"method.reach is an odd number of cells, not {own.reach}")
+    if settings.reach % 2 == 0:
+        raise ValueError(f"method.reach is an odd number of cells, not {settings.reach}")
     channels = data.features[-1]
     shapes = {
-        "coreset": (own.members, channels),
+        "coreset": (settings.members, channels),
         "mean": (channels,),
         "deviation": (channels,),
         "cells": (2,),
@@ -65,7 +65,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     def predict(variables: Any, batch: method.Batch) -> method.Outputs:
         params, features = variables["params"], batch["features"].astype(jnp.float32)
         seen = seen_cells(batch, features[..., 0])
-        distance, raw = measure(params, features, seen, own.reach, own.neighbours)
+        distance, raw = measure(params, features, seen, settings.reach, settings.neighbours)
         quality = jnp.where(seen >= INSIDE, unit(distance, params["cells"]), 0.0)
         out = {"map": quality, "score": unit(raw, params["photographs"])}
         if "map" in batch:
@@ -146,8 +146,8 @@ def nearest(cells: jax.Array, coreset: jax.Array) -> jax.Array:
         gap = part[1].reshape(1, 1, 1, -1) - 2.0 * product
         low, here = gap.min(-1), gap.argmin(-1).astype(jnp.int32) + first
         closer = low < value
-        found = jnp.where(closer, low, value), jnp.where(closer, here, place)
-        return (*found, first + chunk), None
+        nearest = jnp.where(closer, low, value), jnp.where(closer, here, place)
+        return (*nearest, first + chunk), None
 
     start = (
         jnp.full(cells.shape[:-1], jnp.inf, cells.dtype),
@@ -173,8 +173,8 @@ def weighted(cell: jax.Array, member: jax.Array, coreset: jax.Array, neighbours:
     Returns:
       `[B]`, between 0 and the distance.
     """
-    own = coreset[member]
-    apart = jnp.linalg.norm(own[:, None] - coreset[None], axis=-1)
+    nearest = coreset[member]
+    apart = jnp.linalg.norm(nearest[:, None] - coreset[None], axis=-1)
     apart = jnp.where(jnp.arange(len(coreset))[None] == member[:, None], -1.0, apart)
     _, near = jax.lax.top_k(-apart, min(neighbours, len(coreset)))
     far = jnp.linalg.norm(cell[:, None] - coreset[near], axis=-1)  # of m* itself first

@@ -117,7 +117,7 @@ def means(
     return Means(for_positive, flipped, rest, count, others)
 
 
-def risk(found: Means, settings: Settings) -> tuple[jax.Array, dict[str, jax.Array]]:
+def risk(means: Means, settings: Settings) -> tuple[jax.Array, dict[str, jax.Array]]:
     """The risk to descend on.
 
     Returns:
@@ -125,17 +125,19 @@ def risk(found: Means, settings: Settings) -> tuple[jax.Array, dict[str, jax.Arr
       where the ascent variant climbs), and its parts: `positive_risk`, pi Rp+, and
       `negative_risk`, r (of PN: (1 - pi) Ru-).
     """
-    own, pi = settings, settings.prior
-    positive = pi * found.positive
-    negative = found.unlabelled - pi * found.flipped
-    if own.risk == "pn":
-        negative = (1.0 - pi) * found.unlabelled
+    pi = settings.prior
+    positive = pi * means.positive
+    negative = means.unlabelled - pi * means.flipped
+    if settings.risk == "pn":
+        negative = (1.0 - pi) * means.unlabelled
     parts = {"positive_risk": positive, "negative_risk": negative}
-    if own.risk in ("upu", "pn"):
+    if settings.risk in ("upu", "pn"):
         return positive + negative, parts
-    if own.variant == "clamp":
-        return own.weight * positive + jnp.where(negative > own.beta, negative, own.beta), parts
-    below = negative < -own.beta
-    followed = jnp.where(below, -own.gamma * negative, positive + negative)
-    value = jnp.where(below, positive - own.beta, positive + negative)
+    if settings.variant == "clamp":
+        return settings.weight * positive + jnp.where(
+            negative > settings.beta, negative, settings.beta
+        ), parts
+    below = negative < -settings.beta
+    followed = jnp.where(below, -settings.gamma * negative, positive + negative)
+    value = jnp.where(below, positive - settings.beta, positive + negative)
     return followed + jax.lax.stop_gradient(value - followed), parts

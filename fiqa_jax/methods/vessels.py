@@ -23,20 +23,22 @@ CHANNELS = ("artery", "vein", "vessel")
 ARCHITECTURES = ("unet", "rrwnet", "wnet")
 
 
-def network(own: ConfigDict, dtype: Any) -> Any:
-    """The network of the method section `own`, compute dtype `dtype`.
+def network(settings: ConfigDict, dtype: Any) -> Any:
+    """The network of the method section `settings`, compute dtype `dtype`.
 
     Raises:
       ValueError: an architecture that does not exist.
     """
-    size = {"base": own.base, "levels": own.levels, "norm": own.norm, "dtype": dtype}
-    if own.architecture == "unet":
+    size = {"base": settings.base, "levels": settings.levels, "norm": settings.norm, "dtype": dtype}
+    if settings.architecture == "unet":
         return UNet(len(CHANNELS), **size)
-    if own.architecture == "rrwnet":
-        return RRWNet(iterations=own.iterations, **size)
-    if own.architecture == "wnet":
-        return WNet(len(CHANNELS), tuple(own.base * 2**i for i in range(own.levels)), dtype)
-    raise ValueError(f"method.architecture {own.architecture!r} is none of {ARCHITECTURES}")
+    if settings.architecture == "rrwnet":
+        return RRWNet(iterations=settings.iterations, **size)
+    if settings.architecture == "wnet":
+        return WNet(
+            len(CHANNELS), tuple(settings.base * 2**i for i in range(settings.levels)), dtype
+        )
+    raise ValueError(f"method.architecture {settings.architecture!r} is none of {ARCHITECTURES}")
 
 
 def supervised(architecture: str, logits: jax.Array, extra: Any) -> list[tuple[float, jax.Array]]:
@@ -69,16 +71,18 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     Raises:
       ValueError: a side that cannot be halved often enough, or unknown settings.
     """
-    own = config.method
+    settings = config.method
     dtype = jnp.dtype(config.model.precision)
-    net = network(own, dtype)
+    net = network(settings, dtype)
     change = method.augmented(config.augment.train)
-    start = method.initialiser(net, dataclasses.replace(data, channels=1) if own.flatten else data)
+    start = method.initialiser(
+        net, dataclasses.replace(data, channels=1) if settings.flatten else data
+    )
 
     def seen_by(image: jax.Array, fov: jax.Array) -> jax.Array:
         """What the network is given: local density in green, `[B, H, W, 1]`, or the photograph."""
-        if own.flatten:
-            return density.flattened(image[..., 1:2], fov, own.flatten)
+        if settings.flatten:
+            return density.flattened(image[..., 1:2], fov, settings.flatten)
         return method.normalise(image, data)
 
     def loss(
@@ -89,8 +93,8 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         (logits, extra), new = net.clone(axis_name=axis.name).apply(
             {"params": params, **model_state}, images, True, mutable=list(model_state)
         )
-        found = supervised(own.architecture, logits, extra)
-        parts = [(share, pixel_losses(each, batch)) for share, each in found]
+        outputs = supervised(settings.architecture, logits, extra)
+        parts = [(share, pixel_losses(each, batch)) for share, each in outputs]
         shares = jnp.array([share for share, _ in parts], logits.dtype)
         entropy, dice = (
             jnp.tensordot(shares, jnp.stack([p[i] for _, p in parts]), 1) for i in (0, 1)
@@ -100,7 +104,7 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         for k, name in enumerate(CHANNELS):
             third = 1.0 / len(CHANNELS)
             terms[name] = losses.Term(entropy[:, k], valid[:, k], third)
-            terms[f"{name}_dice"] = losses.Term(dice[:, k], valid[:, k], own.dice * third)
+            terms[f"{name}_dice"] = losses.Term(dice[:, k], valid[:, k], settings.dice * third)
         return terms, dict(new)
 
     def predict(variables: Any, batch: method.Batch) -> method.Outputs:

@@ -25,8 +25,8 @@ HALF = 0.5  # of the radius: the middle of the field
 
 def measured(image: jax.Array, fov: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Measures `[B, 32, 32, F]` of cells and which of them lie in the field `[B, 32, 32] bool`."""
-    found = jax.lax.stop_gradient(cell_measures.measures(image, fov))
-    return found, cell_measures.inside(found)
+    measures = jax.lax.stop_gradient(cell_measures.measures(image, fov))
+    return measures, cell_measures.inside(measures)
 
 
 def turned(values: jax.Array, keys: jax.Array) -> jax.Array:

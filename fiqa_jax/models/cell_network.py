@@ -65,9 +65,9 @@ class CellNetwork(nn.Module):
             x = dropped(x, keys, self.dropout)
         whole = mean_inside(x, mask)
         size, known = field_size(field_px)
-        told = jnp.stack([size, known], -1)[:, None, None]
-        told = jnp.broadcast_to(told.astype(exact), (*x.shape[:-1], 2))
-        x = jnp.concatenate([x, (x - whole) * mask, told], -1).astype(self.dtype)
+        facts = jnp.stack([size, known], -1)[:, None, None]
+        facts = jnp.broadcast_to(facts.astype(exact), (*x.shape[:-1], 2))
+        x = jnp.concatenate([x, (x - whole) * mask, facts], -1).astype(self.dtype)
         mask = mask.astype(self.dtype)
         x = nn.silu(nn.Dense(channels, name="mix", **how)(x)) * mask
         for k in range(BLOCKS):

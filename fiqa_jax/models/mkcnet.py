@@ -42,8 +42,8 @@ def masked_softmax(logits: jax.Array, joint: jax.Array, psi: int) -> jax.Array:
       `[B, psi * M]`, rows sum to 1.
     """
     entry = jnp.arange(logits.shape[-1]) // psi
-    own = entry[None, :] == joint[:, None]
-    return jax.nn.softmax(logits + jnp.where(own, 0.0, jnp.log(OTHERS)).astype(logits.dtype))
+    allowed = entry[None, :] == joint[:, None]
+    return jax.nn.softmax(logits + jnp.where(allowed, 0.0, jnp.log(OTHERS)).astype(logits.dtype))
 
 
 class Mlp(nn.Module):
@@ -59,16 +59,18 @@ class Mlp(nn.Module):
         return linear(self.out, self.dtype, "out")(x)
 
 
-def last_map(found: dict[str, jax.Array]) -> jax.Array:
+def last_map(intermediates: dict[str, jax.Array]) -> jax.Array:
     """The map `[B, h, w, F]` of a trunk's last stage.
 
     Raises:
       ValueError: a trunk that gives no maps.
     """
-    stages = sorted(name for name in found if name.startswith("stage"))
+    stages = sorted(name for name in intermediates if name.startswith("stage"))
     if not stages:
-        raise ValueError(f"MKCNet attends to a trunk's maps; this one gives {sorted(found)} only")
-    return found[stages[-1]]
+        raise ValueError(
+            f"MKCNet attends to a trunk's maps; this one gives {sorted(intermediates)} only"
+        )
+    return intermediates[stages[-1]]
 
 
 class TaskNet(nn.Module):
@@ -143,18 +145,18 @@ class Branches(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> tuple[dict[str, jax.Array], dict[str, Any]]:
         """Maps the shared map `[B, h, w, F]` to logits and intermediates."""
         size = {"diagnosis": self.diagnoses, "auxiliary": self.joint, "quality": self.grades}
-        found = {}
+        maps = {}
         for branch in (name for name, outputs in size.items() if outputs):
             seen = CBAM(train, 16, self.dtype, self.axis_name, name=f"{branch}_attention")(x)
             size_of = channels(256, self.width)
-            found[branch] = linear(size_of, self.dtype, f"{branch}_features")(seen.mean((1, 2)))
-        embedding = found["diagnosis"]
+            maps[branch] = linear(size_of, self.dtype, f"{branch}_features")(seen.mean((1, 2)))
+        embedding = maps["diagnosis"]
         if self.joint:
-            flat = found["auxiliary"][:, None, None, :]
+            flat = maps["auxiliary"][:, None, None, :]
             help_ = ChannelGate(16, self.dtype, name="assistance")(flat)[:, 0, 0, :]
             embedding = jnp.concatenate([embedding, help_], -1)
-        read = {**found, "diagnosis": embedding}
-        logits = {name: Mlp(size[name], self.dtype, name=name)(read[name]) for name in found}
+        read = {**maps, "diagnosis": embedding}
+        logits = {name: Mlp(size[name], self.dtype, name=name)(read[name]) for name in maps}
         return logits, {"map": x, "embedding": embedding}
 
 

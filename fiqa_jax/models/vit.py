@@ -35,13 +35,6 @@ def patchify(x: jax.Array, patch: int) -> jax.Array:
     return x.reshape(batch, height // patch, width // patch, patch * patch * channels)
 
 
-def unpatchify(x: jax.Array, patch: int) -> jax.Array:
-    """`[B, h, w, p * p * C]` to `[B, h * p, w * p, C]`, the inverse of `patchify`."""
-    batch, rows, columns, size = x.shape
-    x = x.reshape(batch, rows, columns, patch, patch, size // patch**2).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(batch, rows * patch, columns * patch, size // patch**2)
-
-
 class Attention(nn.Module):
     """Softmax attention over all tokens (Vaswani et al. 2017, equation 1), several heads."""
 
@@ -211,8 +204,8 @@ class ViT(nn.Module):
         if self.position == "learnt":
             table = start("position", (1 + self.grid**2, dim))
             cls = cls + table[:1, None].astype(self.dtype)
-            found = position.resized(table[1:], self.grid, shape, self.antialias)
-            patches = patches + found[None].astype(self.dtype)
+            positions = position.resized(table[1:], self.grid, shape, self.antialias)
+            patches = patches + positions[None].astype(self.dtype)
         elif self.position == "sines":
             patches = patches + position.sines(shape, dim)[None].astype(self.dtype)
         else:

@@ -196,7 +196,7 @@ def where_and_why(causes: Sequence[tuple[str, float, str]]) -> str:
       causes: key of `CAUSES`, share of the field, place in words; the largest first. Those that
         take less than `NAMED_AREA` are left out, but for the first.
     """
-    named = [one for k, one in enumerate(causes) if k == 0 or one[1] >= NAMED_AREA]
+    named = [cause for k, cause in enumerate(causes) if k == 0 or cause[1] >= NAMED_AREA]
     if len(named) == 1:
         return f"{named[0][2]}: {CAUSES[named[0][0]][0]}"
     return ", ".join(f"{place} {CAUSES[name][0]} ({share:.0%})" for name, share, place in named)
@@ -264,8 +264,8 @@ def explain(
         ),
         key=lambda pair: -pair[0],
     )
-    found = [(name, defect(name)) for _, name in named]
-    reasons = [f"{name}: {record.says} ({record.cause})" for name, record in found]
+    records = [(name, defect(name)) for _, name in named]
+    reasons = [f"{name}: {record.says} ({record.cause})" for name, record in records]
     limits = sorted(findings, key=lambda finding: -DECISIONS.index(finding.least))
     if area >= NAMED_AREA:
         reasons.append(_area(area, place))
@@ -275,8 +275,8 @@ def explain(
     if not reasons:
         grade = "score beyond the limit" if quality in ("", "good", "gradable") else quality
         reasons.append(f"overall: {grade}, no single cause stands out")
-    told = [record.advice for _, record in found] + [f.advice for f in limits]
-    advice = list(dict.fromkeys(text for text in told if text != _GENERAL)) or [_GENERAL]
+    advised = [record.advice for _, record in records] + [f.advice for f in limits]
+    advice = list(dict.fromkeys(text for text in advised if text != _GENERAL)) or [_GENERAL]
     if len(advice) > 1:  # said once, at the end
         stays = any(_STAYS in text for text in advice)
         advice = [text.replace(_STAYS, "").strip() for text in advice] + [_STAYS] * stays

@@ -12,6 +12,7 @@ from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.evaluation.significance import McNemar
 from fiqa_jax.predictions.schema import Predictions
+from input_pipeline.tables.examples import GRADABLE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Compared:
 
 
 def assess(
-    found: Predictions,
+    predictions: Predictions,
     *,
     seed: int,
     count_draws: int = stats.COUNT_DRAWS,
@@ -46,20 +47,22 @@ def assess(
       ValueError: no head has both.
     """
     out = {}
-    for name, head in _heads(found).items():
+    for name, head in _heads(predictions).items():
         intervals = {}
         if count_draws or rank_draws:
             intervals = stats.intervals(
                 head.truth,
                 head.prob,
-                found.patient,
+                predictions.patient,
                 head.names,
                 seed=seed,
                 count_draws=count_draws,
                 rank_draws=rank_draws,
             )
         scores = metrics.scores(head.truth, head.prob, head.names)
-        out[name] = Assessed(scores, intervals, len(np.unique(found.patient[head.truth >= 0])))
+        out[name] = Assessed(
+            scores, intervals, len(np.unique(predictions.patient[head.truth >= 0]))
+        )
     return out
 
 
@@ -89,18 +92,18 @@ def compare(
         truth=first.truth,
         outputs={name: values[order] for name, values in second.outputs.items()},
     )
-    one, two = _heads(first), _heads(other)
+    ours, theirs = _heads(first), _heads(other)
     out = {}
-    for name in one:
-        if name not in two:
+    for name in ours:
+        if name not in theirs:
             continue
-        a, b, truth = one[name].prob, two[name].prob, one[name].truth
+        a, b, truth = ours[name].prob, theirs[name].prob, ours[name].truth
         differences = stats.differences(
             truth,
             a,
             b,
             first.patient,
-            one[name].names,
+            ours[name].names,
             seed=seed,
             count_draws=count_draws,
             rank_draws=rank_draws,
@@ -108,9 +111,9 @@ def compare(
         here = truth >= 0
         y, p, q = truth[here], a[here], b[here]
         test = significance.mcnemar(predicted_class(p) == y, predicted_class(q) == y)
-        out[name] = Compared(differences, test, _delong(y, p, q, one[name].names), len(y))
+        out[name] = Compared(differences, test, _delong(y, p, q, ours[name].names), len(y))
     if not out:
-        raise ValueError(f"no head in common: {sorted(one)} and {sorted(two)}")
+        raise ValueError(f"no head in common: {sorted(ours)} and {sorted(theirs)}")
     return out
 
 
@@ -119,9 +122,9 @@ def to_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {str(key): to_json(one) for key, one in value.items()}
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [to_json(one) for one in value]
+        return [to_json(item) for item in value]
     if isinstance(value, np.ndarray):
         return to_json(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
@@ -129,19 +132,19 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def ranking(found: Predictions, *, seed: int) -> str:
+def ranking(predictions: Predictions, *, seed: int) -> str:
     """How well a score alone, without probabilities, ranks photographs; '' where it cannot be told.
 
     Args:
-      found: predictions with the output `score` (higher = worse) and the label `ungradable`.
+      predictions: predictions with the output `score` (higher = worse) and the label `ungradable`.
       seed: of the bootstrap, which resamples patients.
     """
-    bad, score = found.truth.get("ungradable"), found.outputs.get("score")
+    bad, score = predictions.truth.get("ungradable"), predictions.outputs.get("score")
     if bad is None or score is None or len(set(bad[bad >= 0].tolist())) < 2:
         return ""
-    reached = stats.intervals(
-        bad, score, found.patient, metrics.GRADABLE, seed=seed, count_draws=0
-    )["auroc"]
+    reached = stats.intervals(bad, score, predictions.patient, GRADABLE, seed=seed, count_draws=0)[
+        "auroc"
+    ]
     return (
         f"{int((bad >= 0).sum()):,} photographs held out. Gives no grade; its score ranks "
         f"ungradable above gradable photographs with an AUROC of {reached.value:.3f} "
@@ -149,12 +152,14 @@ def ranking(found: Predictions, *, seed: int) -> str:
     )
 
 
-def _heads(found: Predictions) -> dict[str, metrics.Head]:
-    heads = metrics.heads(found.truth, found.outputs, found.details, found.diagnosis)
+def _heads(predictions: Predictions) -> dict[str, metrics.Head]:
+    heads = metrics.heads(
+        predictions.truth, predictions.outputs, predictions.details, predictions.diagnosis
+    )
     if not heads:
         raise ValueError(
-            f"nothing to evaluate: labels of {sorted(found.truth) or 'nothing'}, outputs "
-            f"{sorted(found.outputs)}"
+            f"nothing to evaluate: labels of {sorted(predictions.truth) or 'nothing'}, outputs "
+            f"{sorted(predictions.outputs)}"
         )
     return heads
 

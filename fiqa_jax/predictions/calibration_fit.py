@@ -26,7 +26,7 @@ class Calibration:
 
 
 def fit(
-    found: Predictions,
+    predictions: Predictions,
     *,
     sensitivity: float = SENSITIVITY,
     specificity: float = SPECIFICITY,
@@ -39,24 +39,26 @@ def fit(
     fewer bad photographs or others than that.
 
     Args:
-      found: predictions with true labels, best of a validation split.
+      predictions: predictions with true labels, best of a validation split.
       sensitivity: share of bad photographs that must not be accepted.
       specificity: share of the others that must not be taken again.
       seed: of the intervals.
     """
     notes = []
-    fitted = calibration.fit_heads(found.truth, found.outputs, found.details)
-    heads = metrics.heads(found.truth, found.outputs, found.details, found.diagnosis)
+    fitted = calibration.fit_heads(predictions.truth, predictions.outputs, predictions.details)
+    heads = metrics.heads(
+        predictions.truth, predictions.outputs, predictions.details, predictions.diagnosis
+    )
     few = [name for name in fitted if name not in heads or not _enough(heads[name].truth)]
     if few:
         notes.append(f"not calibrated, fewer than {FEWEST} examples of a kind: {', '.join(few)}")
-    bad = bad_of(found)
+    bad = bad_of(predictions)
     chosen: Band | None = None
-    if "score" in found.outputs and _enough(bad):
+    if "score" in predictions.outputs and _enough(bad):
         chosen = operating_points.band(
             bad,
-            found.outputs["score"],
-            found.patient,
+            predictions.outputs["score"],
+            predictions.patient,
             sensitivity=sensitivity,
             specificity=specificity,
             seed=seed,
@@ -68,11 +70,11 @@ def fit(
     return Calibration(temperature, cuts, chosen, tuple(notes))
 
 
-def bad_of(found: Predictions) -> NDArray[np.int64]:
+def bad_of(predictions: Predictions) -> NDArray[np.int64]:
     """Whether each photograph is labelled ungradable, or graded reject: [N] 1, 0, -1 = absent."""
-    bad = found.truth.get("ungradable", np.full(len(found.id), -1))
-    if not (bad >= 0).any() and "quality" in found.truth:
-        grade = found.truth["quality"]
+    bad = predictions.truth.get("ungradable", np.full(len(predictions.id), -1))
+    if not (bad >= 0).any() and "quality" in predictions.truth:
+        grade = predictions.truth["quality"]
         bad = np.where(grade < 0, -1, grade == 2)
     return bad
 

@@ -6,7 +6,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax.evaluation import metrics, risk_coverage
+from fiqa_jax.evaluation import metrics
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.metrics import Head
 from fiqa_jax.predictions import label_files
 from fiqa_jax.predictions.joins import join
@@ -14,7 +15,7 @@ from fiqa_jax.predictions.label_files import Format, LabelError, Labels
 from fiqa_jax.predictions.schema import DIAGNOSIS
 from input_pipeline.tables import codes as words
 from input_pipeline.tables.columns import header, read_sheet
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError, given
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Diagnosed:
         head = Head(self.head.truth[here], self.head.prob[here], self.head.names)
         seen = np.unique(head.truth)
         if len(seen) < 2:
-            one = self.head.names[seen[0]] if len(seen) else "no class"
+            name = self.head.names[seen[0]] if len(seen) else "no class"
             raise ValueError(
-                f"all {len(head.truth):,} photographs are of one class, {one!r}; a diagnosis can "
+                f"all {len(head.truth):,} photographs are of one class, {name!r}; a diagnosis can "
                 "be judged where there are two or more"
             )
         return Diagnosed(self.id[here], self.patient[here], head, self.notes)
@@ -45,15 +46,15 @@ class Diagnosed:
     def counts(self) -> str:
         """How many there are of each class, in words."""
         each = np.bincount(self.head.truth, minlength=len(self.head.names)).tolist()
-        told = ", ".join(f"{name} {n:,}" for name, n in zip(self.head.names, each, strict=True))
+        counted = ", ".join(f"{name} {n:,}" for name, n in zip(self.head.names, each, strict=True))
         gone = [name for name, n in zip(self.head.names, each, strict=True) if not n]
-        return told + (f" (AUROC is not defined without {', '.join(gone)})" if gone else "")
+        return counted + (f" (AUROC is not defined without {', '.join(gone)})" if gone else "")
 
     def built_in(self) -> dict[str, NDArray[np.float64]]:
         """Scores `[N]` that need no table: the model's own doubt, no order, the best order."""
         p = self.head.prob
         top = np.maximum(p, 1 - p) if p.ndim == 1 else p.max(-1)
-        wrong = (risk_coverage.guess(self.head) != self.head.truth).astype(np.float64)
+        wrong = (predicted_class(self.head.prob) != self.head.truth).astype(np.float64)
         return {"confidence": 1 - top, "random": np.zeros(len(top)), "oracle": wrong}
 
 
@@ -87,40 +88,45 @@ def read(args: argparse.Namespace) -> Diagnosed:
         columns[DIAGNOSIS + name] = column or f"p_{name}"
     columns |= {"id": args.id} if args.id else {}
     how = Format(columns=columns, patient=args.patient_pattern or "")
-    found, notes = label_files.read_predictions(args.diagnosis, how)
-    if not len(found.diagnosis):
+    predictions, notes = label_files.read_predictions(args.diagnosis, how)
+    if not len(predictions.diagnosis):
         raise LabelError(
             f"{args.diagnosis}: no probabilities of a diagnosis; expected p_diagnosis_<name> "
             "columns, or name them: --classes NAME=COLUMN,..."
         )
     notes += [
-        f"{n:,} rows of {args.diagnosis} say {s!r}, left out" for s, n in found.left_out.items()
+        f"{n:,} rows of {args.diagnosis} say {s!r}, left out"
+        for s, n in predictions.left_out.items()
     ]
     if args.labels or args.truth:
-        labels, told = _labels(args, found.diagnosis)
-        notes.append(told)
-    elif "diagnosis" in found.truth:
-        nobody = [""] * len(found.id)
-        truth = {"diagnosis": found.truth["diagnosis"]}
-        labels = Labels(found.id.tolist(), nobody, truth, (), ())
+        labels, note = _labels(args, predictions.diagnosis)
+        notes.append(note)
+    elif "diagnosis" in predictions.truth:
+        nobody = [""] * len(predictions.id)
+        truth = {"diagnosis": predictions.truth["diagnosis"]}
+        labels = Labels(predictions.id.tolist(), nobody, truth, (), ())
     else:
         raise LabelError(
             f"{args.diagnosis}: no column true_diagnosis; name the true class with --truth, and "
             "its file with --labels if it is another"
         )
-    found, joined = join(found, labels, how, exact=args.exact_ids, allow_missing=args.allow_missing)
+    predictions, joined = join(
+        predictions, labels, how, exact=args.exact_ids, allow_missing=args.allow_missing
+    )
     notes += joined
-    head = metrics.heads(found.truth, found.outputs, (), found.diagnosis).get("diagnosis")
+    head = metrics.heads(predictions.truth, predictions.outputs, (), predictions.diagnosis).get(
+        "diagnosis"
+    )
     if head is None:
         raise LabelError(f"{args.labels or args.diagnosis}: no photograph has a true class")
     bad = ~np.isfinite(head.prob if head.prob.ndim == 1 else head.prob.sum(-1))
     if bad.any():
-        name = found.id[int(np.argmax(bad))]
+        name = predictions.id[int(np.argmax(bad))]
         raise LabelError(f"{args.diagnosis}, id {str(name)!r}: a probability is empty or no number")
     absent = int((head.truth < 0).sum())
     if absent:
         notes.append(f"{absent:,} photographs without a true class left out")
-    return Diagnosed(found.id, found.patient, head, tuple(notes)).only(head.truth >= 0)
+    return Diagnosed(predictions.id, predictions.patient, head, tuple(notes)).only(head.truth >= 0)
 
 
 def _labels(args: argparse.Namespace, classes: tuple[str, ...]) -> tuple[Labels, str]:
@@ -129,7 +135,7 @@ def _labels(args: argparse.Namespace, classes: tuple[str, ...]) -> tuple[Labels,
     try:
         sheet = read_sheet(file)
     except TableError as error:
-        raise LabelError(str(error).replace("set --config.data.path to", "give")) from None
+        raise LabelError(error.worded(given)) from None
     wanted = {"id": args.id or "id", "diagnosis": args.truth or "true_diagnosis"}
     wanted |= {"patient": args.patient} if args.patient else {}
     for what, name in wanted.items():
@@ -140,9 +146,11 @@ def _labels(args: argparse.Namespace, classes: tuple[str, ...]) -> tuple[Labels,
             )
     cells = {what: sheet.columns[header(name)] for what, name in wanted.items()}
     try:
-        truth, told = words.diagnosis(cells["diagnosis"], sheet.lines, wanted["diagnosis"], classes)
+        truth, note = words.diagnosis(cells["diagnosis"], sheet.lines, wanted["diagnosis"], classes)
     except TableError as error:
-        text = str(error).replace("data.diagnosis", "--classes")
+        text = error.worded(
+            lambda setting: "--classes" if setting.name == "data.diagnosis" else str(setting)
+        )
         raise LabelError(f"{file}: {text}") from None
     who = cells.get("patient", sheet.columns.get("patient", [""] * len(truth)))
-    return Labels(cells["id"], who, {"diagnosis": truth.astype(np.int64)}, (), ()), told
+    return Labels(cells["id"], who, {"diagnosis": truth.astype(np.int64)}, (), ()), note

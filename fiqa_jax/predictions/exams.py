@@ -67,8 +67,10 @@ def shown_by(row: Row, known: Mapping[str, Shown]) -> Shown:
     """
     name = Path(str(row["path"]).replace("\\", "/")).stem or str(row["id"])
     said = known.get(str(row["id"]), Shown())
-    own = str(row["patient"] or "")
-    patient = said.patient or (own if own != str(row["id"]) else eyes.patient(name))
+    known_patient = str(row["patient"] or "")
+    patient = said.patient or (
+        known_patient if known_patient != str(row["id"]) else eyes.patient(name)
+    )
     return Shown(patient or str(row["id"]), said.eye or eyes.eye(name), said.view)
 
 
@@ -95,19 +97,21 @@ def exams(
     """
     people: dict[str, list[tuple[Row, Shown]]] = {}
     for row in rows:
-        one = shown_by(row, known or {})
-        if row["status"] != "ok" and one.patient == str(row["id"]):
+        shown = shown_by(row, known or {})
+        if row["status"] != "ok" and shown.patient == str(row["id"]):
             continue  # a picture of nobody known, and none of an eye
-        people.setdefault(one.patient, []).append((row, one))
+        people.setdefault(shown.patient, []).append((row, shown))
     out = []
     for patient, theirs in people.items():
-        judged = [(row, one) for row, one in theirs if row["status"] == "ok"]
-        sided = any(one.eye for _, one in theirs)
-        unsided = any(not one.eye for _, one in judged) or not sided
+        judged = [(row, shown) for row, shown in theirs if row["status"] == "ok"]
+        sided = any(shown.eye for _, shown in theirs)
+        unsided = any(not shown.eye for _, shown in judged) or not sided
         sides = [*((eyes.RIGHT, eyes.LEFT) if sided else ()), *([""] if unsided else [])]
         for eye in sides:
             for view in views or ("",):
-                those = [row for row, one in judged if one.eye == eye and view in ("", one.view)]
+                those = [
+                    row for row, shown in judged if shown.eye == eye and view in ("", shown.view)
+                ]
                 out.append(_part(patient, eye, view, those, decided or {}))
     return out
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from fiqa_jax.predictions.label_files import Format, LabelError, Labels
 from fiqa_jax.predictions.schema import Predictions
+from input_pipeline.photo.file_type import SUFFIXES
 
-_IMAGES = (".jpeg", ".jpg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm", ".dcm")
 _SIDES = ("predictions have no label", "labels have no prediction")
 
 
@@ -18,11 +18,11 @@ def stem(name: str) -> str:
     """File name without folders and without an image extension: 'a/b_left.JPEG' -> 'b_left'."""
     base = re.split(r"[\\/]", name.strip())[-1]
     root, extension = os.path.splitext(base)
-    return root if extension.lower() in _IMAGES else base
+    return root if extension.lower() in SUFFIXES else base
 
 
 def join(
-    found: Predictions,
+    predictions: Predictions,
     labels: Labels,
     how: Format,
     *,
@@ -38,7 +38,7 @@ def join(
     grades, P(reject) is the probability of ungradable.
 
     Args:
-      found: from labelled.read_predictions; `labels`: from labelled.read_labels.
+      predictions: from labelled.read_predictions; `labels`: from labelled.read_labels.
       how: the format of the ids.
       exact: compare whole ids; else their stems (`stem`), unless all labels have whole ones.
       allow_missing: leave out what only one side has, instead of an error.
@@ -50,12 +50,12 @@ def join(
     Raises:
       LabelError: an id twice on one side, or on one side only.
     """
-    known = {*found.id.tolist(), *found.refused}
+    known = {*predictions.id.tolist(), *predictions.refused}
     exact = exact or (bool(labels.id) and set(labels.id) <= known)
     key = str if exact else stem
-    ours = _index(found.id.tolist(), key, "predictions", ())
+    ours = _index(predictions.id.tolist(), key, "predictions", ())
     theirs = _index(labels.id, key, labels.file or "labels", labels.lines)
-    refused = {key(name) for name in found.refused} - {*ours}
+    refused = {key(name) for name in predictions.refused} - {*ours}
     unjudged = [name for name in theirs if name in refused]
     theirs = {name: row for name, row in theirs.items() if name not in refused}
     both = [name for name in ours if name in theirs]
@@ -81,19 +81,20 @@ def join(
     ]
     left, right = [ours[name] for name in both], [theirs[name] for name in both]
     patient = [
-        _patient(found, p, labels.patient[r], how.patient) for p, r in zip(left, right, strict=True)
+        _patient(predictions, p, labels.patient[r], how.patient)
+        for p, r in zip(left, right, strict=True)
     ]
     if not any(patient):
         notes.append("no patients known: every photograph is taken as its own")
-    outputs = {name: values[left] for name, values in found.outputs.items()}
+    outputs = {name: values[left] for name, values in predictions.outputs.items()}
     truth = {name: values[right] for name, values in labels.truth.items()}
     if "p_quality" in outputs and "p_ungradable" not in outputs and "quality" not in truth:
         outputs["p_ungradable"] = outputs["p_quality"][:, -1]
     return (
         dataclasses.replace(
-            found,
-            rows=tuple(found.rows[p] for p in left) if found.rows else (),
-            id=found.id[left],
+            predictions,
+            rows=tuple(predictions.rows[p] for p in left) if predictions.rows else (),
+            id=predictions.id[left],
             patient=np.array([p or n for p, n in zip(patient, both, strict=True)], np.str_),
             outputs=outputs,
             truth=truth,
@@ -102,11 +103,11 @@ def join(
     )
 
 
-def _patient(found: Predictions, row: int, labelled: str, pattern: str) -> str:
+def _patient(predictions: Predictions, row: int, labelled: str, pattern: str) -> str:
     """'' where nothing says whose photograph it is."""
-    name, own = str(found.id[row]), str(found.patient[row])
-    if labelled or (own and own != name):
-        return labelled or own
+    name, patient = str(predictions.id[row]), str(predictions.patient[row])
+    if labelled or (patient and patient != name):
+        return labelled or patient
     match = re.search(pattern, stem(name)) if pattern else None
     return match.group(1) if match else ""
 
@@ -121,14 +122,15 @@ def _index(
         if short in place:
             first = place[short]
             where = [f"line {lines[k]}" if lines else f"row {k + 1}" for k in (first, i)]
-            told = f"{file}: {ids[first]!r} ({where[0]}) and {name!r} ({where[1]})"
+            where_both = f"{file}: {ids[first]!r} ({where[0]}) and {name!r} ({where[1]})"
             if name == ids[first]:
                 raise LabelError(
-                    f"{told} are one id twice; each photograph stands once: delete one of the two"
+                    f"{where_both} are one id twice; each photograph stands once: delete one of "
+                    "the two"
                 )
             raise LabelError(
-                f"{told} are both called {short!r}; ids must be unique (--exact-ids compares them "
-                "whole)"
+                f"{where_both} are both called {short!r}; ids must be unique (--exact-ids "
+                "compares them whole)"
             )
         place[short] = i
     return place

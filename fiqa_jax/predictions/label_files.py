@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa_jax.evaluation import calibration
-from fiqa_jax.evaluation.metrics import QUALITY
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import DIAGNOSIS, GRADES, Predictions
 from input_pipeline.readers import eyeq
 from input_pipeline.tables import codes as words
 from input_pipeline.tables.columns import COLUMNS, Sheet, header, number, read_sheet
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.examples import QUALITY
+from input_pipeline.tables.table_error import TableError, given
 
-# What a message of the table reader asks for -> how to say it on this command line.
+# A setting that the table reader asks for -> how to say it on this command line.
 _HINTS = {
-    "quality_codes": "--codes 0=good,1=usable,2=reject, or --format of a known set",
-    "detail_code": "--detail-code good, or --detail-code defect",
+    "data.quality_codes": "--codes 0=good,1=usable,2=reject, or --format of a known set",
+    "data.detail_code": "--detail-code good, or --detail-code defect",
     "data.diagnosis": "--diagnosis NAME,NAME,...",
 }
 
@@ -192,10 +192,10 @@ def read_labels(
             notes.append(note)
         for ours in ("ungradable", "gradable"):
             if ours in cells:
-                found, note = words.binary(
+                codes, note = words.binary(
                     cells[ours], sheet.lines, names[ours], invert=ours == "gradable"
                 )
-                truth["ungradable"] = found.astype(np.int64)
+                truth["ungradable"] = codes.astype(np.int64)
                 notes.append(note)
         columns = []
         for name in details:
@@ -213,7 +213,7 @@ def read_labels(
             truth["diagnosis"] = place.astype(np.int64)
             notes.append(note)
     except TableError as error:
-        hints = [hint for word, hint in _HINTS.items() if word in str(error)]
+        hints = [_HINTS[name] for name in sorted(error.settings & _HINTS.keys())]
         here = f". On this command line: {'; '.join(hints)}" if hints else ""
         raise LabelError(f"{path}: {error}{here}") from None
     if not any((values >= 0).any() for values in truth.values()):
@@ -245,14 +245,14 @@ def _take_id(sheet: Sheet, names: dict[str, str]) -> list[str]:
     """Adds the column of ids to `names` where the file calls it otherwise; says which it took."""
     if "id" in names:
         return []
-    found = [name for name in COLUMNS["path"] if name in sheet.columns]
-    if not found:
+    candidates = [name for name in COLUMNS["path"] if name in sheet.columns]
+    if not candidates:
         raise LabelError(
             f"{sheet.file}: no column 'id' (or {', '.join(COLUMNS['path'])}); name it with --id; "
             f"there are {[*sheet.columns]}"
         )
-    names["id"] = found[0]
-    return [f"ids of {sheet.file.name} from the column {found[0]!r}"]
+    names["id"] = candidates[0]
+    return [f"ids of {sheet.file.name} from the column {candidates[0]!r}"]
 
 
 def _check_probabilities(sheet: Sheet, raw: NDArray[np.float64], names: Sequence[str]) -> None:
@@ -271,7 +271,7 @@ def _sheet(path: str | os.PathLike[str]) -> Sheet:
     try:
         return read_sheet(path)
     except TableError as error:
-        raise LabelError(str(error).replace("set --config.data.path to", "give")) from None
+        raise LabelError(error.worded(given)) from None
 
 
 def _column(sheet: Sheet, theirs: str, ours: str) -> str:

@@ -15,7 +15,7 @@ from input_pipeline.tables import folders
 
 def hyphens(argv: Sequence[str]) -> list[str]:
     """Arguments with hyphens in their flags: --label_columns and --label-columns are the same."""
-    return [re.sub(r"^--[a-z_]+", lambda m: m[0].replace("_", "-"), one) for one in argv]
+    return [re.sub(r"^--[a-z_]+", lambda m: m[0].replace("_", "-"), word) for word in argv]
 
 
 def add_arguments(p: argparse.ArgumentParser, predictions: bool = True) -> None:
@@ -26,8 +26,8 @@ def add_arguments(p: argparse.ArgumentParser, predictions: bool = True) -> None:
       predictions: whether --predictions has to be given.
     """
     formats = "; ".join(f"{name}: {how.says}" for name, how in FORMATS.items())
-    told = ".csv or .jsonl, or the folder that fiqa predict wrote"
-    p.add_argument("--predictions", required=predictions, metavar="FILE", help=told)
+    text = ".csv or .jsonl, or the folder that fiqa predict wrote"
+    p.add_argument("--predictions", required=predictions, metavar="FILE", help=text)
     p.add_argument("--labels", metavar="FILE", help="CSV; not needed for our evaluation files")
     g = p.add_argument_group("how the files are to be read")
     g.add_argument("--format", "--dataset", choices=sorted(FORMATS), help=formats)
@@ -99,21 +99,23 @@ def read(
       LabelError, PredictionsError: files that do not fit.
     """
     path = table_of(path)
-    found, notes = label_files.read_predictions(path, how)
-    notes = [f"{path}: {len(found.id):,} predictions", *notes]
+    predictions, notes = label_files.read_predictions(path, how)
+    notes = [f"{path}: {len(predictions.id):,} predictions", *notes]
     notes += [
-        f"{count} rows with status '{status}' left out" for status, count in found.left_out.items()
+        f"{count} rows with status '{status}' left out"
+        for status, count in predictions.left_out.items()
     ]
-    diagnosis = tuple(args.diagnosis.split(",")) if args.diagnosis else found.diagnosis
+    diagnosis = tuple(args.diagnosis.split(",")) if args.diagnosis else predictions.diagnosis
     if args.labels:
-        labels = label_files.read_labels(args.labels, how, found.details, diagnosis)
-        found, joined = join(
-            *(found, labels, how),
+        labels = label_files.read_labels(args.labels, how, predictions.details, diagnosis)
+        predictions, joined = join(
+            *(predictions, labels, how),
             exact=args.exact_ids,
             allow_missing=args.allow_missing,
-            partly=partly or (bool(found.rows) and not found.truth),  # what predict wrote
+            partly=partly
+            or (bool(predictions.rows) and not predictions.truth),  # what predict wrote
         )
         notes += [f"{args.labels}: {len(labels.id):,} labels", *labels.notes, *joined]
-    elif not found.truth:
+    elif not predictions.truth:
         raise LabelError(f"{path} holds no true labels; give a label file with --labels")
-    return found, notes
+    return predictions, notes

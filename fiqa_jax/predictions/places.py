@@ -66,8 +66,8 @@ def by_cause(
     most = causes.argmax(-1)
     out = []
     for cause in range(causes.shape[-1]):
-        own = np.where(most == cause, quality_map, -1.0)
-        share, place = bad_area(own, fov, threshold)
+        values = np.where(most == cause, quality_map, -1.0)
+        share, place = bad_area(values, fov, threshold)
         if share > 0:
             out.append((cause, share, place))
     return sorted(out, key=lambda one: -one[1])

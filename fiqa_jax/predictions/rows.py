@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax.evaluation.decisions import badness, predicted_class
-from fiqa_jax.evaluation.metrics import GRADABLE, QUALITY
+from fiqa_jax.evaluation import decisions
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.predictions import advice, places
 from fiqa_jax.predictions.advice import Finding, Thresholds
 from fiqa_jax.predictions.schema import DIAGNOSIS, SCHEMA, Row, columns
 from input_pipeline import plain_text
+from input_pipeline.tables.examples import GRADABLE, QUALITY
 
 JUDGED = ("p_quality", "p_ungradable", "p_details", "p_diagnosis", "score", "map")
+HEADS = frozenset({"p_quality", "p_ungradable", "p_details"})  # that a score is made of
 NOT_FINITE = (
     "the model gave NaN or infinity ({}); its weights are damaged, or the photograph is unlike any "
     "that it was trained on: try another model, and if that judges it, get this one again"
@@ -21,19 +23,17 @@ NOT_FINITE = (
 
 
 def with_score(outputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Outputs with a score, where the method gave none: the expected grade, else p_ungradable.
+    """Outputs with a score, that of `decisions.score` where the method gave none.
 
     Taken before any calibration, because cut-offs of the score are fitted on uncalibrated outputs.
 
     Args:
-      outputs: p_quality [N, 3] gives (p_usable + 2 p_reject) / 2; see `rows_from_outputs`.
+      outputs: see `rows_from_outputs`.
     """
-    out = dict(outputs)
-    if "score" not in out and "p_quality" in out:
-        out["score"] = badness(np.asarray(out["p_quality"], np.float64))
-    elif "score" not in out and "p_ungradable" in out:
-        out["score"] = out["p_ungradable"]
-    return out
+    if "score" in outputs:
+        return dict(outputs)
+    score = decisions.score({k: np.asarray(outputs[k], np.float64) for k in HEADS & outputs.keys()})
+    return dict(outputs) if score is None else {**outputs, "score": score}
 
 
 def rows_from_outputs(
@@ -72,8 +72,8 @@ def rows_from_outputs(
     names = columns(details, diagnosis, truth=truth is not None)
     made = []
     for i in range(len(id)):
-        one = {key: value[i] for key, value in number.items()}
-        if lost := not_finite(one):
+        values = {key: value[i] for key, value in number.items()}
+        if lost := not_finite(values):
             failed: Row = dict.fromkeys(names)
             failed |= failed_row(
                 *(str(path[i]), str(id[i]), "error", NOT_FINITE.format(", ".join(lost)), model),
@@ -90,7 +90,7 @@ def rows_from_outputs(
         row |= {"status": "ok", "error": "", "map": "", "model": model, "schema": SCHEMA}
         limits = () if findings is None else findings[i]
         mask = None if fov is None else fov[i]
-        row |= _judged(one, details, diagnosis, thresholds, mask, limits)
+        row |= _judged(values, details, diagnosis, thresholds, mask, limits)
         if truth is not None:
             row |= _true({k: np.asarray(v)[i] for k, v in truth.items()}, details, diagnosis)
         made.append(row)
@@ -126,14 +126,14 @@ def failed_row(
     if status == "skipped":
         row |= {"reasons": "file: no photograph", "decision": "", "advice": ""}
         return row | {"map": "", "model": model, "schema": SCHEMA}
-    told = f"file: {advice.OUT_OF_SCOPE[0]}" if out else reasons
-    row |= {"reasons": told, "decision": "review"}
+    reason_given = f"file: {advice.OUT_OF_SCOPE[0]}" if out else reasons
+    row |= {"reasons": reason_given, "decision": "review"}
     row |= {"advice": advice.OUT_OF_SCOPE[1] if out else advice.UNREADABLE}
     return row | {"map": "", "model": model, "schema": SCHEMA}
 
 
 def _judged(
-    one: Mapping[str, NDArray[Any]],
+    outputs: Mapping[str, NDArray[Any]],
     details: Sequence[str],
     diagnosis: Sequence[str],
     thresholds: Thresholds,
@@ -141,30 +141,30 @@ def _judged(
     findings: Sequence[Finding],
 ) -> Row:
     row: Row = {"quality": ""}
-    if "p_ungradable" in one:
-        row["p_ungradable"] = float(one["p_ungradable"])
+    if "p_ungradable" in outputs:
+        row["p_ungradable"] = float(outputs["p_ungradable"])
         row["quality"] = GRADABLE[int(row["p_ungradable"] >= thresholds.ungradable)]
-    if "p_quality" in one:
-        grade = one["p_quality"]
+    if "p_quality" in outputs:
+        grade = outputs["p_quality"]
         row |= {f"p_{name}": float(p) for name, p in zip(QUALITY, grade, strict=True)}
         row["quality"] = QUALITY[int(predicted_class(grade[None])[0])]
-    p_details = one.get("p_details", np.full(len(details), np.nan))
-    if "p_details" in one:
+    p_details = outputs.get("p_details", np.full(len(details), np.nan))
+    if "p_details" in outputs:
         row |= {f"p_{name}": float(p) for name, p in zip(details, p_details, strict=True)}
-    if "p_diagnosis" in one:
-        p_diagnosis = one["p_diagnosis"]
+    if "p_diagnosis" in outputs:
+        p_diagnosis = outputs["p_diagnosis"]
         row["diagnosis"] = diagnosis[int(predicted_class(p_diagnosis[None])[0])]
         row |= {DIAGNOSIS + name: float(p) for name, p in zip(diagnosis, p_diagnosis, strict=True)}
     area, place = float("nan"), ""
     causes: list[tuple[str, float, str]] = []
-    if "map" in one:
-        area, place = places.bad_area(one["map"], fov, thresholds.map)
+    if "map" in outputs:
+        area, place = places.bad_area(outputs["map"], fov, thresholds.map)
         row["bad_area"] = area
-    if "causes" in one and area > 0 and one["causes"].any():
-        parts = places.by_cause(one["map"], one["causes"], fov, thresholds.map)
+    if "causes" in outputs and area > 0 and outputs["causes"].any():
+        parts = places.by_cause(outputs["map"], outputs["causes"], fov, thresholds.map)
         causes = [(list(advice.CAUSES)[k], share, where) for k, share, where in parts]
         place = advice.where_and_why(causes)
-    row["score"] = float(one.get("score", np.nan))
+    row["score"] = float(outputs.get("score", np.nan))
     wide = advice.large_area(area, place, thresholds.recapture is not None, causes)
     limits = [*findings, *([wide] if wide else [])]
     by_model = advice.decide(row["score"], row["quality"], thresholds)

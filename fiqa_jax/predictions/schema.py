@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax.evaluation.metrics import QUALITY
 from input_pipeline import atomic, plain_text
 from input_pipeline.tables import columns as tables
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.examples import QUALITY
+from input_pipeline.tables.table_error import TableError
 
 SCHEMA = 1
 STATUSES = ("ok", "error", "out_of_scope", "skipped")

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax.evaluation.metrics import GRADABLE, QUALITY
 from fiqa_jax.maps import landmarks
 from fiqa_jax.predictions.joins import stem
 from input_pipeline import plain_text
 from input_pipeline.tables import folders
 from input_pipeline.tables.columns import Sheet, header, read_sheet
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.examples import GRADABLE, QUALITY
+from input_pipeline.tables.table_error import TableError, given
 
 TABLE, MAPS = folders.TABLE, "maps"  # what predict writes
 _WORDS = {word: float(code) for words in (QUALITY, GRADABLE) for code, word in enumerate(words)}
@@ -149,8 +149,8 @@ def of_maps(folder: Path, photographs: Sequence[str], *, exact: bool = False) ->
             f"no disc found in {fallen['disc']:,} (the macula counts), no macula in "
             f"{fallen['macula']:,} (the disc counts), neither in {fallen['both']:,} (the field)"
         )
-        one = out["bad disc and macula"]
-        out["bad disc and macula"] = dataclasses.replace(one, notes=(*one.notes, note))
+        scores = out["bad disc and macula"]
+        out["bad disc and macula"] = dataclasses.replace(scores, notes=(*scores.notes, note))
     return out
 
 
@@ -159,7 +159,7 @@ def _read(file: Path, photographs: Sequence[str], ids: str, exact: bool) -> tupl
     try:
         sheet = read_sheet(file)
     except TableError as error:
-        raise ScoreError(str(error).replace("set --config.data.path to", "give")) from None
+        raise ScoreError(error.worded(given)) from None
     if {"schema", "status"} <= sheet.columns.keys():  # ours: see `predictions`
         plain = {k: list(map(plain_text.read_cell, cells)) for k, cells in sheet.columns.items()}
         sheet = dataclasses.replace(sheet, columns=plain)
@@ -211,12 +211,12 @@ def _scores(
 
 def _json(file: Path) -> Mapping[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ScoreError(f"{file}: cannot be read as the shares of a map ({error})") from None
-    if not isinstance(found, dict) or "field" not in found:
+    if not isinstance(content, dict) or "field" not in content:
         raise ScoreError(f"{file}: no share of the field; give what predict --maps wrote")
-    return found
+    return content
 
 
 def _array(file: Path) -> Floats:

@@ -76,5 +76,5 @@ def pixel_statistics(x: jax.Array) -> jax.Array:
     down = jnp.abs(jnp.diff(x, axis=1, append=x[:, -1:]))
     parts = [vit.patchify(part, CELL) for part in (x, right, down, right * down)]
     cells = [p.reshape(*p.shape[:3], CELL * CELL, 3) for p in parts]
-    found = [c.mean(3) for c in cells]
-    return jnp.concatenate([*found, cells[0].std(3)], -1)
+    columns = [c.mean(3) for c in cells]
+    return jnp.concatenate([*columns, cells[0].std(3)], -1)

@@ -129,9 +129,9 @@ def load(
         if "schema" in config:  # a model directory of ours
             tensors, metadata = _pretrained(path, config)
             return _build(name, metadata, tensors, precision, statistics)
-        found = hub.read(path)
+        entry = hub.read(path)
     elif hub.ID.fullmatch(name):
-        found = hub.read(hub.download(name, revision, offline), name)
+        entry = hub.read(hub.download(name, revision, offline), name)
     else:
         raise FileNotFoundError(
             f"no encoder at {name!r}. Give {flag} a .safetensors file from `python -m"
@@ -140,10 +140,10 @@ def load(
             " configs/pretrain.py or configs/vessels.py, 'shipped' or 'pixels'"
         )
     try:
-        tensors, metadata = FORMATS[found.format].convert(found.tensors)
+        tensors, metadata = FORMATS[entry.format].convert(entry.tensors)
     except ValueError as error:
-        raise ValueError(f"{name} as {found.format}: {error}") from error
-    chosen = statistics or found.statistics
+        raise ValueError(f"{name} as {entry.format}: {error}") from error
+    chosen = statistics or entry.statistics
     return _build(name, metadata, tensors, precision, chosen)
 
 
@@ -224,8 +224,8 @@ def _pretrained(
     path: Path, config: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Tensors and metadata of the encoder in a model directory."""
-    own = config["settings"].get("method", {})
-    unet = own.get("architecture") == "unet" and not own.get("flatten")
+    method_settings = config["settings"].get("method", {})
+    unet = method_settings.get("architecture") == "unet" and not method_settings.get("flatten")
     if config["method"] != "pretrain" and not unet:
         raise ValueError(
             f"{path} holds a model of the method {config['method']!r}; encoders come from"
@@ -234,14 +234,16 @@ def _pretrained(
         )
     tensors, _ = pretrained.read(path / "model.safetensors")
     if unet:
-        data, settings = config["data"], {k: own[k] for k in ("base", "levels", "norm")}
+        data, settings = config["data"], {k: method_settings[k] for k in ("base", "levels", "norm")}
         known = {"model": "unet", "settings": {"out": len(CHANNELS), **settings}}
         return tensors, {**known, "mean": data["mean"], "std": data["std"]}
     start = "params/encoder/"
-    own = {f"params/{n.removeprefix(start)}": x for n, x in tensors.items() if n.startswith(start)}
+    weights = {
+        f"params/{n.removeprefix(start)}": x for n, x in tensors.items() if n.startswith(start)
+    }
     settings = encoder_settings(config["settings"]["method"])
     data = config["data"]
-    return own, {"model": "vit", "settings": settings, "mean": data["mean"], "std": data["std"]}
+    return weights, {"model": "vit", "settings": settings, "mean": data["mean"], "std": data["std"]}
 
 
 def _pixels(statistics: Statistics | None) -> Encoder:
@@ -263,12 +265,12 @@ def _normalised(images: jax.Array, mean: Iterable[float], std: Iterable[float]) 
 
 def _digest(known: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
     """Of what decides the features and nothing else, so that it survives a copy or a new name."""
-    found = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for name in sorted(tensors):
         value = np.ascontiguousarray(tensors[name], np.float32)
-        found.update(f"{name} {value.shape}".encode())
-        found.update(value.data)
-    return found.hexdigest()
+        digest.update(f"{name} {value.shape}".encode())
+        digest.update(value.data)
+    return digest.hexdigest()
 
 
 def sized(images: jax.Array, size: int) -> jax.Array:

@@ -149,10 +149,10 @@ def weights(folder: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:
 def read_json(path: Path) -> dict[str, Any]:
     """An object from a JSON file; {} where there is no such file. Raises ValueError: not JSON."""
     try:
-        found = json.loads(path.read_text()) if path.is_file() else {}
+        content = json.loads(path.read_text()) if path.is_file() else {}
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON ({error}); download it again") from None
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _format(config: Mapping[str, Any], folder: Path) -> str:
@@ -170,10 +170,10 @@ def _format(config: Mapping[str, Any], folder: Path) -> str:
 def _statistics(
     config: Mapping[str, Any], folder: Path
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    own = read_json(folder / "preprocessor_config.json")
+    preprocessor = read_json(folder / "preprocessor_config.json")
     timm = config.get("pretrained_cfg", {})
     for mean, std in (
-        (own.get("image_mean"), own.get("image_std")),
+        (preprocessor.get("image_mean"), preprocessor.get("image_std")),
         (timm.get("mean"), timm.get("std")),
     ):
         if mean and std:

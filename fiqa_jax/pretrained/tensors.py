@@ -149,27 +149,27 @@ def fit(
     names, leaves, tree = _flatten(variables)
     known = set(names)
     kept = {n for n in known if any(re.fullmatch(s, n) for s in skip)}
-    found: dict[str, np.ndarray] = {}
+    fitted: dict[str, np.ndarray] = {}
     for old, value in tensors.items():
         new = old
         for pattern, replacement in rename:
             new = re.sub(pattern, replacement, new)
-        if new in found:
+        if new in fitted:
             raise ValueError(
                 f"{source}: rename turns two tensors into {new!r}, {old!r} and another"
             )
         leave = any(re.fullmatch(s, new) for s in skip)
         if not leave and (new in known or not re.fullmatch(optional, old)):
-            found[new] = value
+            fitted[new] = value
 
     wanted = {n: x for n, x in zip(names, leaves, strict=True) if n not in kept}
     if not wanted:
         raise ValueError(f"{source}: nothing would be loaded, {list(skip)} skips every parameter")
-    problems = [f"{text} ({_ADVICE[kind]})" for kind, text in differences(wanted, found).items()]
+    problems = [f"{text} ({_ADVICE[kind]})" for kind, text in differences(wanted, fitted).items()]
     if problems:
         raise ValueError(f"{source} does not fit the model:\n  " + "\n  ".join(problems))
     new_leaves = [
-        leaf if n in kept else found[n].astype(leaf.dtype)
+        leaf if n in kept else fitted[n].astype(leaf.dtype)
         for n, leaf in zip(names, leaves, strict=True)
     ]
     for name, value in zip(names, new_leaves, strict=True):
@@ -208,9 +208,9 @@ def differences(
     }
     label = {"dtype": "of another dtype"}
     return {
-        kind: f"{len(found)} {label.get(kind, kind)}, first: {found[0]}"
-        for kind, found in items.items()
-        if found
+        kind: f"{len(affected)} {label.get(kind, kind)}, first: {affected[0]}"
+        for kind, affected in items.items()
+        if affected
     }
 
 

@@ -137,8 +137,8 @@ def _widened(array: np.ndarray) -> np.ndarray:
 
 def _select(tree: Any, build: Callable[[Any], np.ndarray], key: str) -> dict[str, np.ndarray]:
     node = _descend(tree, key)
-    found = node if isinstance(node, Mapping) else {}
-    tensors = {n: build(x) for n, x in found.items() if isinstance(n, str) and _is_tensor(x)}
+    entries = node if isinstance(node, Mapping) else {}
+    tensors = {n: build(x) for n, x in entries.items() if isinstance(n, str) and _is_tensor(x)}
     if not tensors:
         where = f"has no tensors at {key!r}" if key else "has no tensors at its top"
         raise TorchFileError(f"{where}. {_contents(tree)}")

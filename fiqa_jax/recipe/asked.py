@@ -4,7 +4,6 @@ Checked before anything runs or is written, one thing at a time, each in a sente
 stage and the flag that reaches it.
 """
 
-import re
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,9 +16,9 @@ from input_pipeline import readers
 from input_pipeline.readers import READERS
 from input_pipeline.tables.exclude import ASK
 from input_pipeline.tables.file_paths import expanded
+from input_pipeline.tables.table_error import Setting, TableError
 
 _WITHOUT_PATH = ("drawn", "stored")  # data.source of stages that need no path
-_FLAG = re.compile(r"--config\.(data\.\w+)")
 
 
 def missing(config: ConfigDict, jobs: Iterable[Job]) -> str:
@@ -47,28 +46,32 @@ def reaching(config: ConfigDict, stage: str, field: str) -> str:
       stage: its name.
       field: such as 'data.path' or, of the stage itself, 'path'.
     """
-    own = f"--config.stage.{stage}.{field}"
+    flag = f"--config.stage.{stage}.{field}"
     section, _, name = field.rpartition(".")
     if not section or name not in config.get(section, {}):
-        return own
+        return flag
     before = config[section][name]
     if not isinstance(before, str) or config.stage[stage][section][name] != before:
-        return own
+        return flag
     with config.unlocked():
         config[section][name] = f"{before}\0"
         follows = config.stage[stage][section][name] != before
         config[section][name] = before
-    return f"--config.{field}" if follows else own
+    return f"--config.{field}" if follows else flag
 
 
-def of_stage(text: str, config: ConfigDict, stage: str) -> str:
-    """A message about a source, its flags replaced by those that reach this stage."""
-    return _FLAG.sub(lambda found: reaching(config, stage, found[1]), text)
+def of_stage(error: TableError, config: ConfigDict, job: Job) -> TableError:
+    """The error of a source that names the stage it is of, and the settings as they reach it."""
+
+    def reached(setting: Setting) -> str:
+        return setting.called(reaching(config, job.stage, setting.name))
+
+    return TableError(f"stage {job.title!r}: {error.worded(reached)}")
 
 
 def _lacking(job: Job) -> Iterable[tuple[str, str, str, str]]:
     """(field, what to put there, the thing in words, what is wrong with what is there)."""
-    own, data = job.config, job.config.data
+    section, data = job.config, job.config.data
     if job.kind in ("train", "apply") and data.source not in _WITHOUT_PATH:
         if not data.path:
             table = data.source == "csv" or (data.source == "degraded" and data.base == "csv")
@@ -76,23 +79,23 @@ def _lacking(job: Job) -> Iterable[tuple[str, str, str, str]]:
         if data.exclude == ASK:
             what = "a list of the photographs to leave out, one name a line"
             yield "data.exclude", "FILE", what, ""
-    if job.kind == "train" and own.model.weights and not Path(own.model.weights).is_file():
+    if job.kind == "train" and section.model.weights and not Path(section.model.weights).is_file():
         what = "weights to start from, as `python -m fiqa_jax.convert --list` says how to get and "
-        seen = f"{own.model.weights} is not there"
-        if Path(own.model.weights).exists():
-            seen = f"{own.model.weights} is no file"
+        seen = f"{section.model.weights} is not there"
+        if Path(section.model.weights).exists():
+            seen = f"{section.model.weights} is no file"
         yield "model.weights", "FILE.safetensors", f"{what}convert them", seen
-    if job.kind == "fit" and own.artefact == "model":
+    if job.kind == "fit" and section.artefact == "model":
         what = "a model that was trained elsewhere, a directory or a converted file"
-        if not own.path:
+        if not section.path:
             yield "path", "PATH", what, ""
-        elif seen := _no_model(own.path):
+        elif seen := _no_model(section.path):
             yield "path", "PATH", what, seen
-    if job.kind == "apply" and own.features and _unreachable(own.encoder):
-        what = f"the encoder {own.encoder}, and `huggingface_hub`, which fetches it, is not "
+    if job.kind == "apply" and section.features and _unreachable(section.encoder):
+        what = f"the encoder {section.encoder}, and `huggingface_hub`, which fetches it, is not "
         what += "installed (pip install 'fiqa-jax[hub]'), or a folder that it was downloaded to"
         yield "encoder", "FOLDER", what, ""
-    elif job.kind == "apply" and own.features and (seen := _no_encoder(own.encoder)):
+    elif job.kind == "apply" and section.features and (seen := _no_encoder(section.encoder)):
         what = "an encoder in a folder as it was downloaded, or in a converted file"
         yield "encoder", "FOLDER", what, seen
 

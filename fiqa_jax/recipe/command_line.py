@@ -36,7 +36,7 @@ def find_config(path: str) -> str:
     raise SystemExit(f"no config at {name}, and the package has only {', '.join(known)}")
 
 
-def found(argv: Sequence[str]) -> list[str]:
+def resolved(argv: Sequence[str]) -> list[str]:
     """The command line with the config's path as it was found, and `data.dir` as `data.path`."""
     out = [_FOLDER.sub(r"\1.path", word) for word in argv]
     for i, word in enumerate(out):
@@ -97,13 +97,13 @@ def unknown(argv: Sequence[str]) -> str:
             continue
         flag = word.partition("=")[0]
         here: Any = config
-        way = flag.split(".")[1:]
-        for depth, field in enumerate(way):
+        path = flag.split(".")[1:]
+        for depth, field in enumerate(path):
             if not isinstance(here, ConfigDict):
-                return f"{flag}: {'.'.join(way[:depth])} is a value, there are no fields in it"
+                return f"{flag}: {'.'.join(path[:depth])} is a value, there are no fields in it"
             if field not in here:
                 near = difflib.get_close_matches(field, list(here), 1)
-                place = f"config.{'.'.join(way[:depth])}".rstrip(".")
+                place = f"config.{'.'.join(path[:depth])}".rstrip(".")
                 meant = f" (did you mean {near[0]}?)" if near else ""
                 return f"{flag}: no {field} in {place}{meant}; there are {', '.join(sorted(here))}"
             here = here[field]

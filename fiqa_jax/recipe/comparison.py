@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fiqa_jax.evaluation import bootstrap, intervals, metrics
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.recipe.repetitions import RULES, Runs, by_rule, join, prior_corrected
 from input_pipeline import atomic
@@ -80,9 +81,9 @@ def table(
             runs[name + PRIOR] = corrected
     details = tuple(h for h in runs[reference].prob if h not in GRADED)
     for name, worst in RULES.items():
-        told = by_rule(runs[reference], details, worst)
-        if told is not None:
-            runs[name] = told
+        rule = by_rule(runs[reference], details, worst)
+        if rule is not None:
+            runs[name] = rule
     rows: list[dict[str, Any]] = []
     for name, run in runs.items():
         for head in run.prob:
@@ -97,10 +98,10 @@ def table(
     return Comparison(tuple(rows), reference)
 
 
-def write(found: Comparison, directory: Path) -> None:
+def write(comparison: Comparison, directory: Path) -> None:
     """compare.csv in a stage's folder."""
     directory.mkdir(parents=True, exist_ok=True)
-    cells = [[_short(row[name]) for name in COLUMNS] for row in found.rows]
+    cells = [[_short(row[name]) for name in COLUMNS] for row in comparison.rows]
     atomic.write_csv(directory / "compare.csv", COLUMNS, cells)
 
 
@@ -168,8 +169,8 @@ def mean_rows(
     for kind in kinds:
 
         def mean(which: Runs, weight: np.ndarray, prob: int | None, kind: str = kind) -> np.ndarray:
-            found = [_weighted(which, head, weight, prob, kind) for head in details]
-            return np.mean(found, axis=0)
+            values = [_weighted(which, head, weight, prob, kind) for head in details]
+            return np.mean(values, axis=0)
 
         value, draws = float(mean(run, ones, None)[0]), mean(run, weights, None)
         each = [float(mean(run, ones, k)[0]) for k in range(len(run.prob[details[0]]))]
@@ -188,7 +189,7 @@ def _weighted(run: Runs, head: str, weight: np.ndarray, seed: int | None, kind: 
     """A metric of one detail under weights [D, N]: of one seed, or of the seeds' mean."""
     prob = run.prob[head].mean(0) if seed is None else run.prob[head][seed]
     truth = run.truth[head]
-    cell = 2 * np.maximum(truth, 0) + (prob >= 0.5)
+    cell = 2 * np.maximum(truth, 0) + predicted_class(prob)
     known = (truth >= 0)[:, None] * np.eye(4)[cell]
     scores = metrics.count_scores((weight @ known).reshape(-1, 2, 2), metrics.DETAIL)
     if kind not in scores:

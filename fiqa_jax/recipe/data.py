@@ -13,7 +13,8 @@ from ml_collections import ConfigDict
 from fiqa_jax.training.method import DataSpec
 from input_pipeline.loading import batches, field_survey, order
 from input_pipeline.sources import opening, splits
-from input_pipeline.tables.examples import Source, TableError, class_counts, summary
+from input_pipeline.tables.examples import Source, class_counts, summary
+from input_pipeline.tables.table_error import Setting, TableError
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +41,12 @@ class Data:
         """Rows `[n] int64` of a split; 'all' for every row; training rows obey `data.limit`."""
         if name == "all":
             return np.arange(len(self.split))
-        found = np.flatnonzero(self.split == name)
+        places = np.flatnonzero(self.split == name)
         limit = self.section.limit
-        if name == "train" and 0 < limit < len(found):
-            kept = order.epoch_permutation(self.section.seed, 0, len(found))[:limit]
-            found = np.sort(found[kept])
-        return found
+        if name == "train" and 0 < limit < len(places):
+            kept = order.epoch_permutation(self.section.seed, 0, len(places))[:limit]
+            places = np.sort(places[kept])
+        return places
 
     def train(self, batch: int, seed: int, start: int) -> Iterator[dict[str, np.ndarray]]:
         """This process's share of endless full training batches from step `start` on."""
@@ -101,8 +102,8 @@ class Data:
         """
         table, rows = self.source.table, self.rows("train")
         counts: dict[str, tuple[int, ...]] = {}
-        for label, found in class_counts(table, rows).items():
-            counts[label] = tuple(n for name, n in found.items() if name != "absent")
+        for label, counted in class_counts(table, rows).items():
+            counts[label] = tuple(n for name, n in counted.items() if name != "absent")
         channels = 1 if self.section.modality == "slice" else 3
         return DataSpec(
             side=self.section.side,
@@ -134,21 +135,21 @@ def open_data(section: ConfigDict, directory: Path, fold: int = 0, folds: int = 
     log.info("%s", summary(source.name, dataclasses.replace(source.table, split=split)))
     if section.modality != "fundus":
         return Data(source, split, section)
-    found = field_survey.look(source, split, section.workers, directory)
-    fields = {str(source.table.id[row]): one for row, one in found.fields.items()}
-    if told := found.lines(kept=section.allow_frame):
-        for line in told:
+    survey = field_survey.look(source, split, section.workers, directory)
+    fields = {str(source.table.id[row]): field for row, field in survey.fields.items()}
+    if lines := survey.lines(kept=section.allow_frame):
+        for line in lines:
             log.warning("%s: %s", source.name, line)
-        table = dataclasses.replace(source.table, notes=(*source.table.notes, *told))
+        table = dataclasses.replace(source.table, notes=(*source.table.notes, *lines))
         source = dataclasses.replace(source, table=table)
-    no_eye = found.out_of_scope()
+    no_eye = survey.out_of_scope()
     if len(no_eye) and not section.allow_frame:
         keep = np.setdiff1d(np.arange(len(split)), no_eye)
         if not len(keep):
             raise TableError(
                 f"{source.name}: none of {len(split)} photographs shows the inside of an eye, the "
-                f"first: {found.fields[int(no_eye[0])].seen}; give others, or set "
-                "--config.data.allow_frame=True to train on them all the same"
+                f"first: {survey.fields[int(no_eye[0])].seen}; give others, or set "
+                f"{Setting('data.allow_frame')}=True to train on them all the same"
             )
         source, split = opening.subset(source, keep), split[keep]
     return Data(source, split, section, fields, source)

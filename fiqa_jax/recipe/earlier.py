@@ -60,11 +60,11 @@ def warm_start(job: Job) -> Callable[[TrainState], TrainState] | None:
             rename = ((r"^(params|batch_stats)/", r"\1/trunk/"),)
         like = {"params": state.params, **state.model_state}
         fresh = _unshared_heads(path, state.params) if section.init else (r".*/heads/.*",)
-        found = tensors.load(like, path, rename, (*fresh, *section.skip))
-        params = found.pop("params")
-        after = state.replace(params=params, model_state=found)
+        loaded = tensors.load(like, path, rename, (*fresh, *section.skip))
+        params = loaded.pop("params")
+        after = state.replace(params=params, model_state=loaded)
         if state.ema:
-            after = after.replace(ema={"params": params, "model_state": found})
+            after = after.replace(ema={"params": params, "model_state": loaded})
         return after
 
     return load
@@ -112,7 +112,7 @@ def with_pseudo_labels(job: Job, data: Data) -> tuple[Data, tuple[str, ...]]:
         values = values[np.random.default_rng(job.seed).permutation(len(values))]
     given = dict(zip(stored["id"].tolist(), values, strict=True))
     absent = np.full(len(names), -1.0, np.float32)
-    probability = np.stack([given.get(one, absent) for one in table.id.tolist()])
+    probability = np.stack([given.get(name, absent) for name in table.id.tolist()])
     missing = int((probability[data.rows("train")] < 0).any(-1).sum())
     if missing:
         raise RecipeError(
@@ -134,9 +134,9 @@ def details_share(model: Mapping[str, Any]) -> np.ndarray:
 
 def check_names(job: Job, data: Data, spec: DataSpec) -> None:
     """Raises RecipeError where the data has details of its own under other names than `spec`."""
-    own = data.source.table.detail_names
-    if own and own != spec.detail_names:
+    names = data.source.table.detail_names
+    if names and names != spec.detail_names:
         raise RecipeError(
             f"stage {job.title!r}: the model names the details {spec.detail_names}, the data "
-            f"{own}; give both the same data.details"
+            f"{names}; give both the same data.details"
         )

@@ -39,7 +39,7 @@ def gigabytes(encoder: Encoder, data: Data, size: int) -> float:
     return len(data.split) * grid * grid * encoder.channels * 2 / 1e9
 
 
-def of(
+def store(
     encoder: Encoder, data: Data, directory: Path, batch: int, devices: Devices, size: int = 0
 ) -> Path:
     """The features of every photograph of a source, computed where they are not there yet.
@@ -77,9 +77,9 @@ def of(
     variables = devices.place(encoder.variables)
 
     def compute(variables: object, batch: dict[str, jax.Array]) -> dict:
-        found = encoder.apply(variables, encoders.sized(batch["image"], size))
+        cells = encoder.apply(variables, encoders.sized(batch["image"], size))
         seen = efiqa_labels.mean_cells((batch["fov"] > 0).astype(np.float32), grid)
-        out = {"features": found.astype(np.float16), "seen": seen, "mask": batch["mask"]}
+        out = {"features": cells.astype(np.float16), "seen": seen, "mask": batch["mask"]}
         return out | {k: batch[k] for k in SMALL if k in batch}
 
     run = devices.predict(compute)

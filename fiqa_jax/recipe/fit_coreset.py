@@ -68,8 +68,8 @@ def projected(points: Floats, channels: int, seed: int) -> Floats:
         return points
     from sklearn.random_projection import GaussianRandomProjection
 
-    found = GaussianRandomProjection(channels, random_state=seed).fit_transform(points)
-    return np.asarray(found, np.float32)
+    projection = GaussianRandomProjection(channels, random_state=seed).fit_transform(points)
+    return np.asarray(projection, np.float32)
 
 
 def rule(distance: Floats) -> Floats:
@@ -91,7 +91,7 @@ def rule(distance: Floats) -> Floats:
     return np.array([high, np.log((1.0 - LOW) / LOW) / np.log(ratio)], np.float32)
 
 
-def coreset_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
+def coreset_fit(job: Job, stage_folder: Path, data: Callable[[], Data]) -> dict[str, Any]:
     """A PatchCore model of good photographs, and the encoder whose features they were given by.
 
     Settings are those of the method `patchcore`. All cells of the photographs are held in memory.
@@ -99,15 +99,15 @@ def coreset_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
     Raises:
       RecipeError: no features, no photographs in one of the two splits, or too few cells.
     """
-    del of
-    own, found = job.config.method, stored.data_of(job, data)
-    shape = stored.shape_of_features(found)
+    del stage_folder
+    settings, stored_features = job.config.method, stored.data_of(job, data)
+    shape = stored.shape_of_features(stored_features)
     if not shape:
         raise RecipeError(
             f"stage {job.title!r} needs features of good photographs: inputs=(('features', a "
             "stage, 'features'), ('seen', the same, 'seen'))"
         )
-    rows = {split: good_rows(found, split) for split in ("train", job.config.split)}
+    rows = {split: good_rows(stored_features, split) for split in ("train", job.config.split)}
     for split, some in rows.items():
         if not len(some):
             raise RecipeError(
@@ -115,21 +115,21 @@ def coreset_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
             )
     cells = np.concatenate(
         [
-            np.asarray(patchcore.aggregate(features, seen, own.reach))[_inside(seen)]
-            for features, seen in _batches(found, rows["train"])
+            np.asarray(patchcore.aggregate(features, seen, settings.reach))[_inside(seen)]
+            for features, seen in _batches(stored_features, rows["train"])
         ]
     )
-    count = members(len(cells), own)
+    count = members(len(cells), settings)
     if count < 2:
         raise RecipeError(
             f"stage {job.title!r}: {len(cells)} cells of good photographs are too few for "
-            f"method.share={own.share}"
+            f"method.share={settings.share}"
         )
-    params = standardised(cells, own.standardise)
+    params = standardised(cells, settings.standardise)
     cells = (cells - params["mean"]) / params["deviation"]
-    chosen = greedy(projected(cells, own.project, job.seed), count)
+    chosen = greedy(projected(cells, settings.project, job.seed), count)
     params["coreset"] = cells[chosen]
-    cell, photograph = _held_out(params, found, rows[job.config.split], own)
+    cell, photograph = _held_out(params, stored_features, rows[job.config.split], settings)
     try:
         params |= {"cells": rule(cell), "photographs": rule(photograph)}
     except ValueError as error:
@@ -140,14 +140,14 @@ def coreset_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
         "held-out cells": len(cell),
         "median of good cells": float(np.median(cell)),
         "a half at": float(params["cells"][0]),
-        **_save(job, found, shape, params),
-        **found.facts(),
+        **_save(job, stored_features, shape, params),
+        **stored_features.facts(),
     }
 
 
-def members(cells: int, own: ConfigDict) -> int:
+def members(cells: int, settings: ConfigDict) -> int:
     """How many of the cells become members: `share` of them, at most `most`."""
-    return min(round(own.share * cells), own.most)
+    return min(round(settings.share * cells), settings.most)
 
 
 def standardised(cells: Floats, asked: bool) -> dict[str, Floats]:
@@ -186,13 +186,13 @@ def _inside(seen: jax.Array) -> NDArray[np.bool_]:
 
 
 def _held_out(
-    params: dict[str, Floats], data: Data, rows: NDArray[np.int64], own: ConfigDict
+    params: dict[str, Floats], data: Data, rows: NDArray[np.int64], settings: ConfigDict
 ) -> tuple[Floats, Floats]:
     """Distances of cells in the field and scores of photographs, both before any scale."""
     measure = jax.jit(patchcore.measure, static_argnums=(3, 4))
     cells, photographs = [], []
     for features, seen in _batches(data, rows):
-        distance, score = measure(params, features, seen, own.reach, own.neighbours)
+        distance, score = measure(params, features, seen, settings.reach, settings.neighbours)
         cells.append(np.asarray(distance)[_inside(seen)])
         photographs.append(np.asarray(score))
     return np.concatenate(cells), np.concatenate(photographs)

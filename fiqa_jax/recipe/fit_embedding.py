@@ -28,16 +28,16 @@ def components(features: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.
     """
     from sklearn.decomposition import PCA
 
-    found = PCA(2, whiten=True, svd_solver="full")
-    return found.fit_transform(np.asarray(features, np.float64)), found.explained_variance_ratio_
+    pca = PCA(2, whiten=True, svd_solver="full")
+    return pca.fit_transform(np.asarray(features, np.float64)), pca.explained_variance_ratio_
 
 
-def pictures(job: Job, of: Path, data: Any = None) -> dict[str, Any]:
+def pictures(job: Job, stage_folder: Path, data: Any = None) -> dict[str, Any]:
     """A fit stage's artefact: two pictures from an apply stage's stored outputs, for the report.
 
     Args:
       job: its `split` says which predictions.
-      of: folder of an apply stage of a method that gives `embedding` (MKCNet).
+      stage_folder: folder of an apply stage of a method that gives `embedding` (MKCNet).
       data: not needed.
 
     Returns:
@@ -47,19 +47,21 @@ def pictures(job: Job, of: Path, data: Any = None) -> dict[str, Any]:
       RecipeError: outputs without an embedding, or too few.
     """
     del data
-    with np.load(of / earlier.OUTPUTS, allow_pickle=False) as file:
+    with np.load(stage_folder / earlier.OUTPUTS, allow_pickle=False) as file:
         stored = {name: file[name] for name in file.files if name in ("id", "embedding")}
     if "embedding" not in stored or len(stored["id"]) < FEWEST:
         raise RecipeError(
             f"stage {job.title!r}: {job.config.of!r} stored no embedding of at least {FEWEST} "
             "photographs; point `of` to an apply stage of MKCNet's"
         )
-    found = schema.load(of / f"predictions_{job.config.split}.csv")
+    predictions = schema.load(stage_folder / f"predictions_{job.config.split}.csv")
     place = {name: k for k, name in enumerate(stored["id"].tolist())}
-    points, share = components(stored["embedding"][[place[name] for name in found.id.tolist()]])
-    groups = by_quality(found.truth)
+    points, share = components(
+        stored["embedding"][[place[name] for name in predictions.id.tolist()]]
+    )
+    groups = by_quality(predictions.truth)
     marks = groups.get("lq", np.zeros(len(points), bool))
-    drawn = figures.scatter(points, found.truth["diagnosis"], found.diagnosis, marks)
+    drawn = figures.scatter(points, predictions.truth["diagnosis"], predictions.diagnosis, marks)
     items: list[Item] = [
         Picture(
             "embedding",
@@ -69,7 +71,7 @@ def pictures(job: Job, of: Path, data: Any = None) -> dict[str, Any]:
         )
     ]
     facts: dict[str, Any] = {"variance": share.tolist()}
-    measures = of / f"rows_{job.config.split}.csv"
+    measures = stage_folder / f"rows_{job.config.split}.csv"
     if measures.is_file():
         with measures.open(encoding="utf-8", newline="") as opened:
             cosine = np.array([float(row["conflict"] or "nan") for row in csv.DictReader(opened)])

@@ -26,7 +26,7 @@ SHOWN = 8  # photographs in the report
 Opened = Callable[[], Data]  # the stage's photographs, opened when they are needed
 
 
-def threshold_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
+def threshold_fit(job: Job, stage_folder: Path, data: Opened) -> dict[str, Any]:
     """The threshold that a share of some cells exceeds, put into a copy of the model.
 
     Without any label: of held-out good maps 1 % of the cells are flagged, by construction. `inputs`
@@ -37,18 +37,18 @@ def threshold_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
       RecipeError: too few cells, or a network that was hardly trained.
     """
     del data
-    found = stored.arrays(job)
-    config, own = model_dir.read_config(of / "model"), job.config.method
-    seen = found["seen"] if own.field else np.ones_like(found["seen"])
+    arrays = stored.arrays(job)
+    config, settings = model_dir.read_config(stage_folder / "model"), job.config.method
+    seen = arrays["seen"] if settings.field else np.ones_like(arrays["seen"])
     value = config["settings"]["method"]["threshold"]
     try:
-        if own.flagged:
-            value = efiqa_labels.threshold(found["cells"], seen, own.flagged)
+        if settings.flagged:
+            value = efiqa_labels.threshold(arrays["cells"], seen, settings.flagged)
     except ValueError as error:
         raise RecipeError(f"stage {job.title!r}: {error}") from None
     config["settings"]["method"]["threshold"] = value
-    model_dir.copy(of / "model", job.directory / "model", config)
-    cells = found["cells"][seen >= 0.5]
+    model_dir.copy(stage_folder / "model", job.directory / "model", config)
+    cells = arrays["cells"][seen >= 0.5]
     return {
         "threshold": value,
         "flagged": float((cells > value).mean()),
@@ -58,7 +58,7 @@ def threshold_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     }
 
 
-def map_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
+def map_fit(job: Job, stage_folder: Path, data: Opened) -> dict[str, Any]:
     """An adapter and the encoder it was trained on, as one model that draws maps of photographs.
 
     `inputs` names the stage whose features the adapter read.
@@ -66,9 +66,9 @@ def map_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     del data
     target = job.directory / "model"
     encoder, facts = put_encoder(job, target)
-    config = model_dir.read_config(of / "model") | {"encoder": encoder}
+    config = model_dir.read_config(stage_folder / "model") | {"encoder": encoder}
     config["data"]["side"] = facts["side"]
-    model_dir.copy(of / "model", target, config)
+    model_dir.copy(stage_folder / "model", target, config)
     return facts
 
 
@@ -106,7 +106,7 @@ def put_encoder(job: Job, target: Path) -> tuple[dict[str, Any], dict[str, Any]]
     return entry, facts
 
 
-def model_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
+def model_fit(job: Job, stage_folder: Path, data: Opened) -> dict[str, Any]:
     """A model that was trained elsewhere, `path`, in place of a stage that trains one.
 
     A file holds converted weights of a published vessel segmentor.
@@ -114,7 +114,7 @@ def model_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     Raises:
       RecipeError: no model directory there, or a file of something else.
     """
-    del of, data
+    del stage_folder, data
     flag = f"--config.stage.{job.stage}.path"
     if not job.config.path:
         raise RecipeError(f"stage {job.title!r} takes a model that is there: give {flag}=DIRECTORY")
@@ -139,14 +139,14 @@ def _segmentor(file: Path, target: Path) -> dict[str, Any]:
     return {name: metadata[name] for name in known if name in metadata}
 
 
-def select_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
+def select_fit(job: Job, stage_folder: Path, data: Opened) -> dict[str, Any]:
     """Stores the vessel maps that inpainting learns from; see `fiqa_jax.recipe.photo_selection`.
 
     `inputs` gives `vessels` and `fov` of the photographs, and `good_vessels` and `good_fov` of the
     built-in synthetic photographs that take their place where too few are kept. Writes
     kept.csv and a contact sheet.
     """
-    del of
+    del stage_folder
     folders = {name: (stored.folder(job, stage), what) for name, stage, what in job.config.inputs}
 
     def row(prefix: str, number: int) -> dict[str, np.ndarray]:
@@ -178,13 +178,13 @@ def select_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     return {"photographs": len(ids), "kept": len(rows), "used": "own" if chosen.enough else "drawn"}
 
 
-def pictures_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
+def pictures_fit(job: Job, stage_folder: Path, data: Opened) -> dict[str, Any]:
     """The report's section of maps, from what the stages stored of some photographs.
 
-    `of` is the inpainting network with its threshold; `inputs` gives `fov`, `vessels`, `inpainted`,
-    `anomaly` and `map`, and the photographs are those of which all are stored. Writes ranking.csv,
-    too: means of maps over the field, and whether the field is round or a frame, which may be no
-    photograph of a fundus.
+    `stage_folder` is the inpainting network with its threshold; `inputs` gives `fov`,
+    `vessels`, `inpainted`, `anomaly` and `map`, and the photographs are those of which
+    all are stored. Writes ranking.csv, too: means of maps over the field, and whether the field is
+    round or a frame, which may be no photograph of a fundus.
     """
     folders = {name: (stored.folder(job, stage), what) for name, stage, what in job.config.inputs}
     photographs = data().source
@@ -200,7 +200,7 @@ def pictures_fit(job: Job, of: Path, data: Opened) -> dict[str, Any]:
     framed = np.array([photo_selection.framed(fov) for fov in fields])
     shown = np.flatnonzero(~framed) if not framed.all() else np.arange(len(shared))
     known = np.where(seen > 0, maps, np.nan)[shown]
-    threshold = model_dir.read_config(of / "model")["settings"]["method"]["threshold"]
+    threshold = model_dir.read_config(stage_folder / "model")["settings"]["method"]["threshold"]
     rows = []
     for chosen in shown[maps_page.choose(known, score[shown], SHOWN)]:
         name = shared[chosen]

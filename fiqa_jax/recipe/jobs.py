@@ -67,12 +67,12 @@ class Job:
 
 
 def needs(stage: ConfigDict) -> tuple[str, ...]:
-    """Names of the stages that a stage reads: `of`, `labels`, `inputs` and `model.init`."""
-    of = stage.get("of", ())
-    names = (of,) if isinstance(of, str) else tuple(of)
+    """Names of the stages that a stage reads: `sources`, `labels`, `inputs` and `model.init`."""
+    sources = stage.get("of", ())
+    names = (sources,) if isinstance(sources, str) else tuple(sources)
     names += tuple(other for _, other, _ in stage.get("inputs", ()))
-    found = (*names, stage.get("labels", ""), stage.model.init)
-    return tuple(dict.fromkeys(n for n in found if n))
+    needed = (*names, stage.get("labels", ""), stage.model.init)
+    return tuple(dict.fromkeys(n for n in needed if n))
 
 
 def unfold(config: ConfigDict, workdir: Path) -> list[Job]:
@@ -249,12 +249,12 @@ def redo(jobs: list[Job], names: Iterable[str], workdir: Path) -> list[str]:
 def gone(jobs: list[Job], names: Iterable[str]) -> list[str]:
     """The stages that `redo` removes. Raises: RecipeError: a name that is no stage."""
     known = list(dict.fromkeys(job.stage for job in jobs))
-    found: list[str] = []
+    changed: list[str] = []
     for name in names:
         if name not in known:
             raise RecipeError(f"--redo={name}: no such stage; there are {', '.join(known)}")
-        found += [name, *downstream(jobs, name)]
-    return list(dict.fromkeys(found))
+        changed += [name, *downstream(jobs, name)]
+    return list(dict.fromkeys(changed))
 
 
 def digest(directory: Path) -> str:

@@ -36,7 +36,7 @@ SEEN = (
 )
 
 
-def scores_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
+def scores_fit(job: Job, stage_folder: Path, data: Callable[[], Data]) -> dict[str, Any]:
     """Metrics of two rules on labelled photographs, and the weights of the second.
 
     The rules: the mean of the map, and its weighted sum with learned weights
@@ -66,7 +66,7 @@ def scores_fit(job: Job, of: Path, data: Callable[[], Data]) -> dict[str, Any]:
     }
     learned = pooling.fit(maps, bad, seed=seed)
     np.savez(job.directory / "pooling.npz", weight=learned.weight, tau=learned.tau)
-    page.save_section(job.directory, section(rows, _seen_in_training(job, of), **counts))
+    page.save_section(job.directory, section(rows, _seen_in_training(job, stage_folder), **counts))
     return {**counts, **rows}
 
 
@@ -82,18 +82,18 @@ def section(
     """
     table = page.Table(
         ("rule", *METRICS.values()),
-        tuple((rule, *(f"{found[m]:.3f}" for m in METRICS)) for rule, found in rows.items()),
+        tuple((rule, *(f"{metrics[m]:.3f}" for m in METRICS)) for rule, metrics in rows.items()),
         f"{photographs:,} photographs, {bad:,} of them bad; {pooling.FOLDS} folds.",
     )
     return page.Section(TITLE, (TEXT, *((SEEN,) if seen else ()), table))
 
 
-def _seen_in_training(job: Job, of: Path) -> bool:
-    """Whether the maps judged are of the photographs that the network of `of` learned from."""
+def _seen_in_training(job: Job, stage_folder: Path) -> bool:
+    """Whether the network of `stage_folder` has learned from the photographs that are judged."""
     ((_, stage, _),) = job.config.inputs
     trained, judged = (
         json.loads((path / "stage.json").read_text(encoding="utf-8"))["settings"]
-        for path in (of, job.needs[stage][0])
+        for path in (stage_folder, job.needs[stage][0])
     )
     same = all(trained[f"data.{k}"] == judged[f"data.{k}"] for k in ("source", "path", "split"))
     return same and judged["split"] in ("all", "train")
@@ -107,8 +107,8 @@ def _labelled(job: Job, data: Data) -> tuple[np.ndarray, np.ndarray]:
             f"stage {job.title!r}: {data.source.name} has no label of quality to hold maps against"
         )
     ((_, stage, what),) = job.config.inputs
-    found = stored.folder(job, stage)
+    stored_maps = stored.folder(job, stage)
     label = dict(zip(table.id.tolist(), table.labels["ungradable"].tolist(), strict=True))
-    bad = np.array([label.get(name, -1) for name in found.id.tolist()])
+    bad = np.array([label.get(name, -1) for name in stored_maps.id.tolist()])
     known = bad >= 0
-    return found.all(what)[known].astype(np.float32), bad[known]
+    return stored_maps.all(what)[known].astype(np.float32), bad[known]

@@ -20,18 +20,18 @@ def scores(outputs: Mapping[str, np.ndarray], data: Data, spec: DataSpec) -> dic
     truth = data.labels(outputs["index"])
     outputs = as_used(outputs, data)
     heads = metrics.head_scores(truth, outputs, spec.detail_names, spec.diagnosis_names)
-    found = metrics.summary(heads, spec.detail_names)
+    flat = metrics.summary(heads, spec.detail_names)
     for name in (n for n in outputs if n.startswith("row_")):
         values = outputs[name].astype(np.float64)
         known = values[np.isfinite(values)]
-        found[name.removeprefix("row_")] = float(known.mean()) if len(known) else float("nan")
-    return found
+        flat[name.removeprefix("row_")] = float(known.mean()) if len(known) else float("nan")
+    return flat
 
 
 def as_used(outputs: Mapping[str, np.ndarray], data: Data) -> dict[str, np.ndarray]:
     """Outputs as `predict` takes them: the worst where nothing of a retina can be seen."""
     fields = [data.fields.get(name) for name in _ids(outputs, data)]
-    empty = np.array([one is not None and bool(one.empty) for one in fields], bool)
+    empty = np.array([field is not None and bool(field.empty) for field in fields], bool)
     return photo_limits.worst(outputs, empty)
 
 
@@ -48,13 +48,15 @@ def limits(
       Findings of N rows; `[N, S, S] uint8`, 1 inside the field, None without maps.
     """
     names = _ids(outputs, data)
-    found: list[list[advice.Finding]] = []
+    findings: list[list[advice.Finding]] = []
     for name in names:
-        one = data.fields.get(name)
-        found.append(photo_limits.of_field(one.across, one.shown, one.empty) if one else [])
+        field = data.fields.get(name)
+        findings.append(
+            photo_limits.of_field(field.across, field.shown, field.empty) if field else []
+        )
     photographs = data.photographs
     if photographs is None or "map" not in outputs:
-        return found, None
+        return findings, None
     place = {name: row for row, name in enumerate(photographs.table.id.tolist())}
     fields = []
     for i, name in enumerate(names):
@@ -63,8 +65,8 @@ def limits(
         seen = data.fields.get(name)
         if not (seen and seen.empty):
             quality = outputs["map"][i]
-            found[i] += photo_limits.of_macula(photo["image"], photo["fov"], quality, threshold)
-    return found, np.stack(fields)
+            findings[i] += photo_limits.of_macula(photo["image"], photo["fov"], quality, threshold)
+    return findings, np.stack(fields)
 
 
 def _ids(outputs: Mapping[str, np.ndarray], data: Data) -> list[str]:

@@ -14,7 +14,8 @@ from fiqa_jax.recipe.data import Data
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from input_pipeline.readers import READERS
 from input_pipeline.sources import opening, splits
-from input_pipeline.tables.examples import TableError, class_counts
+from input_pipeline.tables.examples import class_counts
+from input_pipeline.tables.table_error import Setting, TableError
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +47,13 @@ def check(config: ConfigDict, jobs: Sequence[Job], todo: Sequence[Job]) -> None:
         data = _opened(config, job, opened)
         if data is None:
             continue
-        if said := _refused(job, data, [one for one in jobs if job.stage in one.needs]):
-            raise RecipeError(f"stage {job.title!r}: {asked.of_stage(said, config, job.stage)}")
-        told = photo_selection.too_few(len(data.source.table)) if _selects(job) else ""
-        if told:
-            log.warning("stage %r: %s", job.title, told)
+        try:
+            _check_rows(job, data, [other for other in jobs if job.stage in other.needs])
+        except TableError as error:
+            raise RecipeError(str(asked.of_stage(error, config, job))) from None
+        warning = photo_selection.too_few(len(data.source.table)) if _selects(job) else ""
+        if warning:
+            log.warning("stage %r: %s", job.title, warning)
 
 
 def _selects(job: Job) -> bool:
@@ -70,36 +73,38 @@ def _opened(config: ConfigDict, job: Job, opened: dict[str, Data]) -> Data | Non
             source = opening.listed(section)
             split = splits.assign(source.table, section.split, section.seed, job.folds, job.fold)
         except TableError as error:
-            said = asked.of_stage(str(error), config, job.stage)
-            raise TableError(f"stage {job.title!r}: {said}") from None
+            raise asked.of_stage(error, config, job) from None
         opened[key] = Data(source, split, section)
     return opened[key]
 
 
-def _refused(job: Job, data: Data, readers: Sequence[Job]) -> str:
-    """Why a job's data cannot do, in a sentence with what to do; '' where it can."""
+def _check_rows(job: Job, data: Data, readers: Sequence[Job]) -> None:
+    """Raises TableError where a job's data cannot do, with what to do."""
     name = data.source.name
     if job.kind == "apply" and not len(data.rows(job.config.split)):
-        return f"{name} has no photographs in the split {job.config.split!r}: {_having(data)}"
+        raise TableError(
+            f"{name} has no photographs in the split {job.config.split!r}: {_having(data)}"
+        )
     if job.kind != "train":
-        return ""
+        return
     if not len(data.rows("train")):
-        return (
+        raise TableError(
             f"{name} leaves no photographs for training: its own splits hold "
             f"{_having(data)}; give it training photographs, or leave its splits out"
         )
     for split, who in _needed(job, readers):
         if not len(data.rows(split)):
-            return (
-                f"no photographs for {SPLITS[split]}, which {who}; set --config.data.split to "
-                f"shares with some (it is {tuple(data.section.split)}), or give {name} such a split"
+            raise TableError(
+                f"no photographs for {SPLITS[split]}, which {who}; set "
+                f"{Setting('data.split')} to shares with some (it is {tuple(data.section.split)}), "
+                f"or give {name} such a split"
             )
-    return _unlearnable(job, data)
+    _check_labels(job, data)
 
 
 def _having(data: Data) -> str:
-    found = [(name, int((data.split == name).sum())) for name in (*SPLITS, "")]
-    return ", ".join(f"{name or 'no split'} {count}" for name, count in found if count)
+    counts = [(name, int((data.split == name).sum())) for name in (*SPLITS, "")]
+    return ", ".join(f"{name or 'no split'} {count}" for name, count in counts if count)
 
 
 def _needed(job: Job, readers: Sequence[Job]) -> Iterator[tuple[str, str]]:
@@ -112,34 +117,34 @@ def _needed(job: Job, readers: Sequence[Job]) -> Iterator[tuple[str, str]]:
             yield other.config.split, f"stage {other.title!r} needs"
 
 
-def _unlearnable(job: Job, data: Data) -> str:
-    """Why nothing can be learned from the labels, or nothing be said of what was."""
-    own, table = job.config, data.source.table
-    heads = [h for h in LEARNS.get(own.uses, ()) if not (own.labels and h == "details")]
-    if asked_for := own.method.get("heads", ()):
+def _check_labels(job: Job, data: Data) -> None:
+    """Raises TableError where nothing can be learned from the labels, or be said of what was."""
+    section, table = job.config, data.source.table
+    heads = [h for h in LEARNS.get(section.uses, ()) if not (section.labels and h == "details")]
+    if asked_for := section.method.get("heads", ()):
         wanted = {GRADE if h in ("quality", "ungradable") else h for h in asked_for}
         heads = [head for head in heads if head in wanted]
     if not heads:
-        return ""
+        return
     counts = {s: class_counts(table, data.rows(s)) for s in SPLITS}
     known = [name for head in heads for name in _labels(head, counts["train"], table.detail_names)]
     if not any(_classes(counts["train"][name]) for name in known):
-        return (
+        raise TableError(
             f"no training photograph of {data.source.name} has a label; give it a column of labels "
-            "(docs/train.md names them), or say which is which by --config.data.columns"
+            "(docs/train.md names them), or say which is which by "
+            f"{Setting('data.columns')}"
         )
     for name in known:
         for split, says in SPLITS.items():
             there = _classes(counts[split][name])
             if len(there) == 1 and not (name in table.detail_names and len(known) > 1):
                 many = sum(counts[split][name][k] for k in there)
-                return (
+                raise TableError(
                     f"{name}: all {many} labelled {says} photographs are {there[0]}; at least two "
                     f"classes are needed. Give {data.source.name} photographs of others, or set "
-                    f"--config.data.split (it is {tuple(data.section.split)}) so that each split "
-                    "holds some"
+                    f"{Setting('data.split')} (it is {tuple(data.section.split)}) so that "
+                    "each split holds some"
                 )
-    return ""
 
 
 def _labels(

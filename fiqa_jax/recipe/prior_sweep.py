@@ -39,8 +39,8 @@ def weights(low: np.ndarray, shares: Sequence[float]) -> np.ndarray:
             f"{count[True]} photographs of low and {count[False]} of high quality cannot be "
             f"weighted to shares of {tuple(shares)}; a test split needs both"
         )
-    one = low / max(count[True], 1), ~low / max(count[False], 1)
-    return len(low) * (r * one[0][None] + (1 - r) * one[1][None])
+    by_kind = low / max(count[True], 1), ~low / max(count[False], 1)
+    return len(low) * (r * by_kind[0][None] + (1 - r) * by_kind[1][None])
 
 
 def values(run: Runs, shares: Sequence[float]) -> dict[str, np.ndarray]:
@@ -57,7 +57,7 @@ def values(run: Runs, shares: Sequence[float]) -> dict[str, np.ndarray]:
     low = by_quality(run.truth)["lq"]
     here = (truth >= 0) & (low | by_quality(run.truth)["hq"])
     y, weight = truth[here], weights(low[here], shares)
-    found: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
+    metrics_of: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
     for prob in run.prob["diagnosis"][:, here]:
         guess = predicted_class(prob)
         cells = np.eye(len(names) ** 2)[y * len(names) + guess]
@@ -65,8 +65,8 @@ def values(run: Runs, shares: Sequence[float]) -> dict[str, np.ndarray]:
         ranked = bootstrap.weighted_scores(y, prob, weight, names)
         scored = {**metrics.count_scores(counts, names), **ranked}
         for name in METRICS:
-            found[name].append(scored[name])
-    return {name: np.mean(each, axis=0) for name, each in found.items()}
+            metrics_of[name].append(scored[name])
+    return {name: np.mean(each, axis=0) for name, each in metrics_of.items()}
 
 
 def section(files: Mapping[str, Sequence[Path]], shares: Sequence[float]) -> Section:
@@ -93,11 +93,11 @@ def section(files: Mapping[str, Sequence[Path]], shares: Sequence[float]) -> Sec
     ]
     for name, label in METRICS.items():
         head = ("stage", *(f"{share:.0%} low" for share in shares))
-        body = tuple((s, *(f"{v:.3f}" for v in found[name])) for s, found in rows.items())
+        body = tuple((s, *(f"{v:.3f}" for v in metrics_of[name])) for s, metrics_of in rows.items())
         items.append(Table(head, body, label))
         panel = {
-            s: [[(100 * x, v) for x, v in zip(shares, found[name], strict=True)]]
-            for s, found in rows.items()
+            s: [[(100 * x, v) for x, v in zip(shares, metrics_of[name], strict=True)]]
+            for s, metrics_of in rows.items()
         }
         drawn = figures.curves(panel, label, None, "per cent of low quality")
         items.append(Picture(f"sweep-{name}", drawn, ""))

@@ -10,6 +10,7 @@ import numpy as np
 from fiqa_jax.evaluation import calibration, metrics
 from fiqa_jax.inference import model_dir
 from fiqa_jax.predictions import schema
+from input_pipeline.tables.examples import GRADABLE, QUALITY
 
 # Rules that read the TRUE overall grade: a detail head that is worth having beats both.
 RULES = {"rule: fine if good": 0, "rule: fine if usable": 1}
@@ -34,18 +35,20 @@ def join(name: str, paths: Sequence[Path]) -> Runs:
         by_seed.setdefault(repeat, []).append(schema.load(path))
     heads: list[dict[str, np.ndarray]] = []
     first: tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]] | None = None
-    one = next(iter(by_seed.values()))[0]
+    first_run = next(iter(by_seed.values()))[0]
     for parts in by_seed.values():
         ids = np.concatenate([p.id for p in parts])
         if len(np.unique(ids)) < len(ids):
             raise ValueError(f"compare: {name!r} predicts photographs in more than one fold")
         order = np.argsort(ids)
         patient = np.concatenate([p.patient for p in parts])[order]
-        truth = {k: v[order] for k, v in _by_head(parts, "truth", one.details).items()}
+        truth = {k: v[order] for k, v in _by_head(parts, "truth", first_run.details).items()}
         if first is not None and not np.array_equal(first[0], ids[order]):
             raise ValueError(f"compare: the repetitions of {name!r} tested different photographs")
         first = first or (ids[order], patient, truth)
-        heads.append({k: v[order] for k, v in _by_head(parts, "outputs", one.details).items()})
+        heads.append(
+            {k: v[order] for k, v in _by_head(parts, "outputs", first_run.details).items()}
+        )
     assert first is not None
     ids, patient, truth = first
     prob = {h: np.stack([run[h] for run in heads]) for h in heads[0] if h in truth}
@@ -55,9 +58,9 @@ def join(name: str, paths: Sequence[Path]) -> Runs:
             truth[f"{group}_diagnosis"] = np.where(rows, truth["diagnosis"], -1)
     names = {
         h: {
-            "quality": metrics.QUALITY,
-            "ungradable": metrics.GRADABLE,
-            **dict.fromkeys(("diagnosis", "hq_diagnosis", "lq_diagnosis"), one.diagnosis),
+            "quality": QUALITY,
+            "ungradable": GRADABLE,
+            **dict.fromkeys(("diagnosis", "hq_diagnosis", "lq_diagnosis"), first_run.diagnosis),
         }.get(h, metrics.DETAIL)
         for h in prob
     }

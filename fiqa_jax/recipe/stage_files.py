@@ -26,7 +26,7 @@ def check(directory: Path, stage: str) -> None:
 
 def lasting(directory: Path) -> list[str]:
     """Relative names of a finished stage's files, but for those of folders that have a list."""
-    found = []
+    files = []
     for root, below, names in os.walk(directory):
         here = Path(root)
         if here == directory:
@@ -35,8 +35,8 @@ def lasting(directory: Path) -> list[str]:
             below.clear()
             continue
         mine = [n for n in names if n != sums.FILE and not n.startswith(".")]
-        found += [(here / name).relative_to(directory).as_posix() for name in mine]
-    return found
+        files += [(here / name).relative_to(directory).as_posix() for name in mine]
+    return files
 
 
 def read(path: Path) -> dict[str, Any] | None:
@@ -46,18 +46,18 @@ def read(path: Path) -> dict[str, Any] | None:
       DamageError: it is damaged.
     """
     try:
-        found = json.loads(path.read_bytes())
+        record = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValueError as error:
-        found = error
-    if not isinstance(found, dict):
-        why = found if isinstance(found, ValueError) else "no object"
+        record = error
+    if not isinstance(record, dict):
+        why = record if isinstance(record, ValueError) else "no object"
         raise DamageError(
             f"{path} is damaged ({why}); give --redo={path.parent.name} to run the stage again, or "
             "restore the file"
         )
-    return found
+    return record
 
 
 def write(path: Path, value: Any) -> None:

@@ -137,11 +137,11 @@ def in_place_of_photographs(job: Job, data: Data) -> Data:
     if not job.config.inputs:
         return data
     parts = [(name, folder(job, stage), what) for name, stage, what in job.config.inputs]
-    for (name, found, what), (_, stage, _) in zip(parts, job.config.inputs, strict=True):
-        if what not in found.names:
+    for (name, outputs, what), (_, stage, _) in zip(parts, job.config.inputs, strict=True):
+        if what not in outputs.names:
             raise RecipeError(
                 f"stage {job.title!r}: {name!r} is to be {what!r} of {stage!r}, which stored "
-                f"{found.names}"
+                f"{outputs.names}"
             )
     ids = data.source.table.id
     reader, items = shards.joined(ids, parts)
@@ -165,7 +165,7 @@ def by_cells(job: Job, data: Data) -> Data:
       RecipeError: nothing is stored, or the grids differ.
     """
     try:
-        source = cells.of(data.source, data.rows("train"))
+        source = cells.split(data.source, data.rows("train"))
     except ShardError as error:
         raise RecipeError(f"stage {job.title!r}, method.cells: {error}") from None
     section = data.section.copy_and_resolve_references()

@@ -11,8 +11,8 @@ from fiqa_jax import command
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser("fiqa report", description="Makes report.html of a folder again.")
-    told = "a folder that `fiqa predict` wrote, a recipe's work directory, or one stage's folder"
-    p.add_argument("folder", metavar="DIR", help=told)
+    text = "a folder that `fiqa predict` wrote, a recipe's work directory, or one stage's folder"
+    p.add_argument("folder", metavar="DIR", help=text)
     return p
 
 

@@ -89,8 +89,8 @@ def _delivered(root: Path) -> set[str]:
     """The stage whose model is delivered, and the one it was fitted on."""
     recipe = _read(root / "recipe.json")
     name = recipe.get("deliver", "")
-    of = recipe.get("stage", {}).get(name, {}).get("of", "")
-    return {name, of} - {""} if isinstance(of, str) else {name}
+    source = recipe.get("stage", {}).get(name, {}).get("of", "")
+    return {name, source} - {""} if isinstance(source, str) else {name}
 
 
 def _lead(root: Path, stages: Mapping[str, Sequence[Run]]) -> str:

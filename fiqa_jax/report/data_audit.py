@@ -51,19 +51,19 @@ def audit(
       failed: photographs that could not be compared.
       others: name -> table of another set whose photographs have the same ids (EyeQ-D and EyeQ).
     """
-    own = table if split is None else dataclasses.replace(table, split=split.astype(np.str_))
-    eye = eyes(own)
-    names = [s for s in SPLITS if (own.split == s).any()]
-    units = {"patients": own.patient}
+    dealt = table if split is None else dataclasses.replace(table, split=split.astype(np.str_))
+    eye = eyes(dealt)
+    names = [s for s in SPLITS if (dealt.split == s).any()]
+    units = {"patients": dealt.patient}
     if (eye != "").any():
         units["eyes"] = eye
     shared = [
-        _shared(what, unit, own.split, one, other)
+        _shared(what, unit, dealt.split, label, other)
         for what, unit in units.items()
-        for k, one in reversed(list(enumerate(names)))
+        for k, label in reversed(list(enumerate(names)))
         for other in names[:k]
     ]
-    seen = tally(own) if seen is None else seen
+    seen = tally(dealt) if seen is None else seen
     counts = tuple(
         (group, what, seen.get(group, {}).get(what, 0), count)
         for group, expected in (published or {}).items()
@@ -71,18 +71,18 @@ def audit(
     )
     copies = None
     if pairs is not None:
-        copies = _copies(own, pairs, failed)
+        copies = _copies(dealt, pairs, failed)
     return Audit(
         name=name,
-        splits=tally(own),
-        patients_known=bool((own.patient != own.id).any()),
+        splits=tally(dealt),
+        patients_known=bool((dealt.patient != dealt.id).any()),
         eyes_known="eyes" in units,
         shared=tuple(shared),
         counts=counts,
-        conflicts=tuple(_conflicts(own, eye)),
+        conflicts=tuple(_conflicts(dealt, eye)),
         copies=copies,
-        overlaps=tuple(_overlap(own, key, other) for key, other in (others or {}).items()),
-        notes=own.notes,
+        overlaps=tuple(_overlap(dealt, key, other) for key, other in (others or {}).items()),
+        notes=dealt.notes,
     )
 
 
@@ -100,8 +100,8 @@ def of_source(
     """
     pairs, failed = None, 0
     if (source.table.path != "").any() and len(source.table) <= limit:
-        found = near_duplicates.signatures(source, workers)
-        pairs, failed = near_duplicates.pairs(found), len(found.failed)
+        signatures = near_duplicates.signatures(source, workers)
+        pairs, failed = near_duplicates.pairs(signatures), len(signatures.failed)
     return audit(source.table, split, name=source.name, pairs=pairs, failed=failed)
 
 
@@ -110,9 +110,9 @@ def eyes(table: Table) -> np.ndarray:
     out = []
     for patient, name in zip(table.patient.tolist(), table.id.tolist(), strict=True):
         stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        found = next((m for p in _EYES if (m := p.fullmatch(stem))), None)
-        side = "right" if found and found[2].lower() in _RIGHT else "left"
-        out.append(f"{patient} {side}" if found else "")
+        match = next((m for p in _EYES if (m := p.fullmatch(stem))), None)
+        side = "right" if match and match[2].lower() in _RIGHT else "left"
+        out.append(f"{patient} {side}" if match else "")
     return np.array(out, np.str_)
 
 
@@ -136,11 +136,11 @@ def _conflicts(table: Table, eye: np.ndarray) -> list[Conflict]:
     out = []
     for label in ("quality", "ungradable", "diagnosis"):
         if label in table.labels and not (label == "ungradable" and "quality" in table.labels):
-            found = _by_eye(eye, table.labels[label])
-            if found[1]:
+            labels_of = _by_eye(eye, table.labels[label])
+            if labels_of[1]:
                 called = {"quality": "grades", "ungradable": "grades", "diagnosis": "diagnoses"}
                 out.append(
-                    Conflict(f"eyes whose photographs have different {called[label]}", *found)
+                    Conflict(f"eyes whose photographs have different {called[label]}", *labels_of)
                 )
     grade = table.labels.get("quality", table.labels.get("ungradable"))
     if grade is not None and "details" in table.labels:
@@ -160,12 +160,12 @@ def _conflicts(table: Table, eye: np.ndarray) -> list[Conflict]:
 def _by_eye(eye: np.ndarray, label: np.ndarray) -> tuple[int, int, tuple[str, ...]]:
     """Eyes with differing labels, eyes with several labelled photographs, and examples."""
     rows = np.flatnonzero((eye != "") & (label >= 0))
-    names, of = np.unique(eye[rows], return_inverse=True)
+    names, place = np.unique(eye[rows], return_inverse=True)
     low = np.full(len(names), np.iinfo(np.int64).max)
     high = np.full(len(names), -1)
-    np.minimum.at(low, of, label[rows])
-    np.maximum.at(high, of, label[rows])
-    several = np.bincount(of, minlength=len(names)) > 1
+    np.minimum.at(low, place, label[rows])
+    np.maximum.at(high, place, label[rows])
+    several = np.bincount(place, minlength=len(names)) > 1
     differ = np.flatnonzero(several & (low != high))
     return len(differ), int(several.sum()), tuple(names[differ[:_SHOWN]].tolist())
 

@@ -88,44 +88,44 @@ class Audit:
         return any(s.count for s in self.shared) or bool(self.copies and self.copies.across)
 
 
-def text(found: Audit) -> str:
+def text(audit: Audit) -> str:
     """The findings as lines for a terminal and a log."""
     return "\n".join(
-        [f"audit of {found.name or 'the table'}", *(f"  {s}" for s in findings(found))]
+        [f"audit of {audit.name or 'the table'}", *(f"  {s}" for s in findings(audit))]
     )
 
 
-def findings(found: Audit) -> list[str]:
+def findings(audit: Audit) -> list[str]:
     """One sentence for each finding, the grave ones first."""
     out = []
-    for s in found.shared:
+    for s in audit.shared:
         if s.count:
             out.append(
                 f"LEAKAGE: {s.count:,} of {s.total:,} {s.what} in {s.one} ({s.share:.0%}) are in "
                 f"{s.other} as well, with {s.photographs:,} photographs of {s.one}; for instance "
                 f"{', '.join(s.examples[:3])}"
             )
-    clean = [s for s in found.shared if not s.count]
-    if clean and not found.patients_known:
+    clean = [s for s in audit.shared if not s.count]
+    if clean and not audit.patients_known:
         out.append("patients are not known: each photograph counts as its own")
     elif clean:
         names = dict.fromkeys(f"{s.one} and {s.other} share no {s.what}" for s in clean)
         out.append("; ".join(names))
-    if len(found.splits) < 2:
+    if len(audit.splits) < 2:
         out.append("one split only: nothing to compare")
-    out += _copy_findings(found.copies)
-    wrong = [c for c in found.counts if c[2] != c[3]]
+    out += _copy_findings(audit.copies)
+    wrong = [c for c in audit.counts if c[2] != c[3]]
     if wrong:
         shown = "; ".join(f"{g}: {w} {n:,} (published {p:,})" for g, w, n, p in wrong[:_SHOWN])
         out.append(
-            f"COUNTS: {len(wrong)} of {len(found.counts)} differ from the published: {shown}"
+            f"COUNTS: {len(wrong)} of {len(audit.counts)} differ from the published: {shown}"
         )
-    elif found.counts:
-        out.append(f"all {len(found.counts)} published counts are met")
-    for c in found.conflicts:
+    elif audit.counts:
+        out.append(f"all {len(audit.counts)} published counts are met")
+    for c in audit.conflicts:
         more = f", for instance {', '.join(c.examples[:3])}" if c.examples else ""
         out.append(f"{c.what}: {c.count:,} of {c.total:,}{more}")
-    for o in found.overlaps:
+    for o in audit.overlaps:
         where = ", ".join(f"{count:,} in {split}" for split, count in o.photographs.items())
         kin = ", ".join(f"{count:,} in {split}" for split, count in o.patients.items())
         out.append(f"of {o.total:,} photographs of {o.name}: {where}; patients of it: {kin}")

@@ -21,7 +21,8 @@ from fiqa_jax.report.page import Gallery, Picture
 from input_pipeline.loading import field_survey
 from input_pipeline.photo.reader import PhotoError, read_photo
 from input_pipeline.sources import opening
-from input_pipeline.tables.examples import Source, TableError
+from input_pipeline.tables.examples import Source
+from input_pipeline.tables.table_error import TableError
 
 log = logging.getLogger(__name__)
 THUMBNAIL = 224  # pixels
@@ -85,7 +86,7 @@ class Photographs:
 
 
 def galleries(
-    found: Predictions,
+    predictions: Predictions,
     name: str,
     head: Head,
     photographs: Photographs,
@@ -96,7 +97,7 @@ def galleries(
     """The most confident errors of a head, and its surest correct answers, one of each class first.
 
     Args:
-      found: predictions with rows; `name`, `head`: which of its heads.
+      predictions: predictions with rows; `name`, `head`: which of its heads.
       photographs, stage, folder: where pictures come from, see Photographs.find.
       count: pictures of each kind at most.
     """
@@ -117,7 +118,7 @@ def galleries(
     ):
         pictures = []
         for i in rows:
-            row = found.rows[i]
+            row = predictions.rows[i]
             image = photographs.find(stage, row, folder)
             said = f"true {head.names[y[i]]}, predicted {head.names[guess[i]]} ({sure[i]:.2f})"
             if image is not None:
@@ -175,6 +176,8 @@ def _reasons(row: Row) -> list[str]:
     return [reason for reason in str(row["reasons"] or "").split("; ") if reason]
 
 
-def graded(found: Predictions) -> dict[str, Head]:
+def graded(predictions: Predictions) -> dict[str, Head]:
     """Heads of a prediction file that have labels; see metrics.heads."""
-    return metrics.heads(found.truth, found.outputs, found.details, found.diagnosis)
+    return metrics.heads(
+        predictions.truth, predictions.outputs, predictions.details, predictions.diagnosis
+    )

@@ -46,7 +46,7 @@ def strip(row: Arrays, threshold: float) -> bytes:
             _masked(row["anomaly"], row["fov"]),
             _scale(min(1.0, 2 * threshold)),
         ),
-        ("map on photograph", drawing.over(row["image"], row["map"], row["fov"], CUT), {}),
+        ("map on photograph", drawing.overlay(row["image"], row["map"], row["fov"], CUT), {}),
         ("map", _masked(row["map"], row["fov"]), _scale(1.0)),
     ]
     if "truth" in row:

@@ -51,16 +51,16 @@ def write(model: Path, trained: Path, seed: int = 0) -> Path:
     config = model_dir.read_config(model)
     record = json.loads((trained / "stage.json").read_text(encoding="utf-8"))
     file = next((trained / f"predictions_{s}.csv" for s in ("test", "val")), None)
-    found = schema.load(file) if file is not None and file.is_file() else None
+    predictions = schema.load(file) if file is not None and file.is_file() else None
     parts = [
         _head(config),
         _section("Intended use and limits", _USE.strip()),
         _section("Data", _data(config, record)),
         _section("Reference standard", _reference(config, record)),
         _section("Training", _training(config, record)),
-        _section("Performance", _performance(found, seed)),
+        _section("Performance", _performance(predictions, seed)),
         _section("Calibration and thresholds", _calibration(config)),
-        _section("Failures", _failures(found)),
+        _section("Failures", _failures(predictions)),
     ]
     atomic.write(model / NAME, "\n".join(parts).encode())
     return model / NAME
@@ -126,8 +126,8 @@ def _training(config: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     facts, settings = record["facts"], record["settings"]
     software = ", ".join(f"{k} {v}" for k, v in config["versions"].items())
     if record["kind"] != "train":
-        found = [(k, f"{v:.4g}") for k, v in facts.items() if type(v) in (int, float)]
-        return _rows([("fitted", settings["artefact"]), *found, ("software", software)])
+        numbers = [(k, f"{v:.4g}") for k, v in facts.items() if type(v) in (int, float)]
+        return _rows([("fitted", settings["artefact"]), *numbers, ("software", software)])
     rows = [
         ("updates", f"{facts['steps']:,}, weights of update {facts['step_used']:,}"),
         ("batch", settings["train.batch"]),
@@ -144,37 +144,38 @@ def _rows(rows: Sequence[tuple[str, Any]]) -> str:
     return "\n".join(["| | |", "| --- | --- |", *(f"| {k} | {v} |" for k, v in rows)])
 
 
-def _performance(found: Predictions | None, seed: int) -> str:
-    if found is None or not found.truth:
+def _performance(predictions: Predictions | None, seed: int) -> str:
+    if predictions is None or not predictions.truth:
         return "Not evaluated on labelled photographs."
-    if not heads_of(found):
-        told = assessment.ranking(found, seed=seed)
-        return told or "Gives no grade: not evaluated against labels."
+    if not heads_of(predictions):
+        ranking = assessment.ranking(predictions, seed=seed)
+        return ranking or "Gives no grade: not evaluated against labels."
     out = [
-        f"{len(found.id):,} photographs held out, {len(set(found.patient.tolist())):,} patients; "
+        f"{len(predictions.id):,} photographs held out, "
+        f"{len(set(predictions.patient.tolist())):,} patients; "
         "95 % intervals with patients resampled; before calibration.",
         "",
         f"| | n | {' | '.join(SHOWN)} |",
         "| --- " * (len(SHOWN) + 2) + "|",
     ]
-    for name, one in assessment.assess(found, seed=seed).items():
-        cells = [_cell(one, metric) for metric in SHOWN]
-        out.append(f"| {name} | {one.scores.n:,} | {' | '.join(cells)} |")
-    notes = [f"- {n}: {note}" for n, h in heads_of(found).items() for note in _notes(h)]
+    for name, assessed in assessment.assess(predictions, seed=seed).items():
+        cells = [_cell(assessed, metric) for metric in SHOWN]
+        out.append(f"| {name} | {assessed.scores.n:,} | {' | '.join(cells)} |")
+    notes = [f"- {n}: {note}" for n, h in heads_of(predictions).items() for note in _notes(h)]
     return "\n".join([*out, *(["", *notes] if notes else [])])
 
 
-def _cell(one: Assessed, metric: str) -> str:
-    value = one.scores.values[metric]
-    known: Interval | None = one.intervals.get(metric)
+def _cell(assessed: Assessed, metric: str) -> str:
+    value = assessed.scores.values[metric]
+    known: Interval | None = assessed.intervals.get(metric)
     if not np.isfinite(value):
         return "undefined"
     return f"{value:.3f}" + (f" [{known.low:.3f}, {known.high:.3f}]" if known else "")
 
 
-def heads_of(found: Predictions) -> dict[str, Head]:
+def heads_of(predictions: Predictions) -> dict[str, Head]:
     """Labels and probabilities of every head of a prediction file."""
-    return heads(found.truth, found.outputs, found.details, found.diagnosis)
+    return heads(predictions.truth, predictions.outputs, predictions.details, predictions.diagnosis)
 
 
 def _notes(head: Head) -> list[str]:
@@ -199,12 +200,12 @@ def _calibration(config: Mapping[str, Any]) -> str:
     return "Fitted on the validation split.\n\n" + "\n".join(out)
 
 
-def _failures(found: Predictions | None) -> str:
-    if found is None:
+def _failures(predictions: Predictions | None) -> str:
+    if predictions is None:
         return "Not evaluated on labelled photographs."
     out: list[str] = []
-    for name, head in heads_of(found).items():
-        out += _worst(name, head, found.id.tolist())
+    for name, head in heads_of(predictions).items():
+        out += _worst(name, head, predictions.id.tolist())
     return "\n".join(out) or "No labelled photograph was judged wrongly."
 
 

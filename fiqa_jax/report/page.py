@@ -82,7 +82,7 @@ def render(title: str, lead: str, sections: Sequence[Section]) -> str:
         f'<a href="#{name}">{html.escape(section.title)}</a>'
         for name, section in zip(names, sections, strict=True)
     )
-    body = "".join(_section(name, one) for name, one in zip(names, sections, strict=True))
+    body = "".join(_section(name, part) for name, part in zip(names, sections, strict=True))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -135,15 +135,15 @@ def _to_json(item: Item) -> object:
         return {"head": item.head, "rows": item.rows, "caption": item.caption}
     if isinstance(item, Picture):
         return {"file": f"{item.name}{suffix(item.data)}", "caption": item.caption}
-    return {"gallery": [_to_json(one) for one in item.pictures], "caption": item.caption}
+    return {"gallery": [_to_json(picture) for picture in item.pictures], "caption": item.caption}
 
 
 def _from_json(item: "str | dict", directory: Path) -> Item:
     if isinstance(item, str):
         return item
     if "gallery" in item:
-        inside = [_from_json(one, directory) for one in item["gallery"]]
-        shown = tuple(one for one in inside if isinstance(one, Picture))
+        inside = [_from_json(entry, directory) for entry in item["gallery"]]
+        shown = tuple(entry for entry in inside if isinstance(entry, Picture))
         return Gallery(shown, item["caption"])
     if "file" in item:
         file = directory / item["file"]
@@ -166,7 +166,8 @@ def _item(item: Item) -> str:
     if isinstance(item, Picture):
         return f"<figure>{_image(item)}{_caption(item.caption)}</figure>"
     cells = "".join(
-        f"<figure>{_image(one)}{_caption(one.caption)}</figure>" for one in item.pictures
+        f"<figure>{_image(picture)}{_caption(picture.caption)}</figure>"
+        for picture in item.pictures
     )
     title = f'<p class="caption">{html.escape(item.caption)}</p>' if item.caption else ""
     return f'{title}<div class="gallery">{cells}</div>'

@@ -69,9 +69,9 @@ def _what(runs: Sequence[Run]) -> str:
     record = runs[0].record
     facts = record.get("facts", {})
     parts = [str(record.get("kind", ""))]
-    of = record.get("settings", {}).get("of", "")
-    if of and isinstance(of, str):
-        parts.append(f"with the results of stage {of}")
+    source = record.get("settings", {}).get("of", "")
+    if source and isinstance(source, str):
+        parts.append(f"with the results of stage {source}")
     if len(runs) > 1:
         parts.append(f"{len(runs)} runs ({', '.join(str(r.record['repeat']) for r in runs)})")
     for key, text in (
@@ -120,15 +120,15 @@ def _drawn(split: str, key: str) -> bool:
 def _results(
     name: str, split: str, file: Path, runs: int, photographs: gallery.Photographs
 ) -> list[Item]:
-    found = schema.load(file)
-    heads = gallery.graded(found)
+    predictions = schema.load(file)
+    heads = gallery.graded(predictions)
     if not heads:
-        return [f"{file.name}: {len(found.rows)} photographs, no labels."]
-    assessed = assessment.assess(found, seed=0)
+        return [f"{file.name}: {len(predictions.rows)} photographs, no labels."]
+    assessed = assessment.assess(predictions, seed=0)
     which = f", first of {runs} runs" if runs > 1 else ""
     items: list[Item] = []
-    singles = [head for head in heads if head not in found.details]
-    details = [head for head in heads if head in found.details]
+    singles = [head for head in heads if head not in predictions.details]
+    details = [head for head in heads if head in predictions.details]
     if singles:
         items.append(_single_table({h: assessed[h] for h in singles}, f"{split} split{which}"))
     if details:
@@ -141,16 +141,16 @@ def _results(
         "Reliability: dots on the dotted line are probabilities that come true as often as they "
         "say; grey bars show how many predictions lie there."
     )
-    for head, one in heads.items():
-        here = one.truth >= 0
-        pair = reliability.confidences(one.truth[here], one.prob[here])
+    for head, head_scores in heads.items():
+        here = head_scores.truth >= 0
+        pair = reliability.confidences(head_scores.truth[here], head_scores.prob[here])
         title = f"{head}, ECE {assessed[head].scores.values['ece']:.3f}"
         picture = figures.reliability_diagram(*pair, title)
         items.append(Picture(f"{name}-{head}-reliability", picture, ""))
     lead = next(iter(heads))
-    items += gallery.galleries(found, lead, heads[lead], photographs, name, file.parent)
-    if found.left_out:
-        items.append(f"Not evaluated: {found.left_out}.")
+    items += gallery.galleries(predictions, lead, heads[lead], photographs, name, file.parent)
+    if predictions.left_out:
+        items.append(f"Not evaluated: {predictions.left_out}.")
     return items
 
 
@@ -158,17 +158,17 @@ def _single_table(heads: Mapping[str, Assessed], caption: str) -> Table:
     """Metrics down, heads across."""
     rows = []
     for metric, label in LABELS.items():
-        cells = [_value(one, metric) for one in heads.values()]
+        cells = [_value(assessed, metric) for assessed in heads.values()]
         if any(cells):
             rows.append((label, *cells))
     each = [
         (f"F1 of {n}", *(_value(other, f"f1_{n}") for other in heads.values()))
-        for one in heads.values()
-        for n in one.scores.names
+        for assessed in heads.values()
+        for n in assessed.scores.names
     ]
     counts = ", ".join(
-        f"{head}: {one.scores.n:,} photographs of {one.patients:,} patients"
-        for head, one in heads.items()
+        f"{head}: {assessed.scores.n:,} photographs of {assessed.patients:,} patients"
+        for head, assessed in heads.items()
     )
     text = f"{caption}; {counts}; 95 % intervals, patients resampled"
     return Table(("metric", *heads), (*rows, *dict.fromkeys(each)), text)
@@ -186,29 +186,30 @@ def _detail_table(heads: Mapping[str, Assessed], caption: str) -> Table:
     }
     rows = tuple(
         (
-            f"{head}|{one.scores.n:,} labelled, {int(one.scores.confusion[1].sum()):,} with defect",
-            *(_value(one, metric) for metric in columns.values()),
+            f"{head}|{assessed.scores.n:,} labelled, "
+            f"{int(assessed.scores.confusion[1].sum()):,} with defect",
+            *(_value(assessed, metric) for metric in columns.values()),
         )
-        for head, one in heads.items()
+        for head, assessed in heads.items()
     )
     return Table(("detail", *columns), rows, f"{caption}, details at threshold 0.5")
 
 
-def _value(one: Assessed, metric: str) -> str:
-    value = one.scores.values.get(metric)
+def _value(assessed: Assessed, metric: str) -> str:
+    value = assessed.scores.values.get(metric)
     if value is None:
         return ""
     if np.isnan(value):
         return "undefined"
     text = f"{value:.3f}"
-    if metric in one.intervals:
-        text += f"|{one.intervals[metric].low:.3f} to {one.intervals[metric].high:.3f}"
+    if metric in assessed.intervals:
+        text += f"|{assessed.intervals[metric].low:.3f} to {assessed.intervals[metric].high:.3f}"
     return text
 
 
 def _fitted(facts: Mapping[str, Any]) -> list[Item]:
-    found = {k: v for k, v in _flat(facts).items() if not isinstance(v, list | bool)}
-    rows = [(k.removeprefix("temperature "), short(v)) for k, v in found.items()]
+    numbers = {k: v for k, v in _flat(facts).items() if not isinstance(v, list | bool)}
+    rows = [(k.removeprefix("temperature "), short(v)) for k, v in numbers.items()]
     return [Table(("fitted", "value"), tuple(rows))] if rows else []
 
 

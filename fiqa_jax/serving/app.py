@@ -141,9 +141,9 @@ def application(predictor: Predictor, hosts: Sequence[str]) -> Starlette:
 def _same_origin(request: Request) -> None:
     """Raises: Refused: a page of another site sent this; programs send no Origin."""
     origin = request.headers.get("origin")
-    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    server = f"{request.url.scheme}://{request.headers.get('host', '')}"
     foreign = request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
-    if foreign or (origin is not None and origin != own):
+    if foreign or (origin is not None and origin != server):
         raise Refused(403, "requests of other web pages are not answered")
 
 

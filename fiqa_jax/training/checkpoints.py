@@ -197,8 +197,8 @@ class Checkpoints:
         new, self._unlisted = f"{self._unlisted}/", None
         if jax.process_index() == 0:
             there = {str(step) for step in self._manager.all_steps()}
-            found = [f for step in there for f in (self.directory / step).rglob("*")]
-            names = [f.relative_to(self.directory).as_posix() for f in found if f.is_file()]
+            files = [f for step in there for f in (self.directory / step).rglob("*")]
+            names = [f.relative_to(self.directory).as_posix() for f in files if f.is_file()]
             listed = sums.read(self.directory)
             known = {n: d for n, d in listed.items() if not n.startswith(new)}
             sums.write(self.directory, names, known)

@@ -84,7 +84,7 @@ def stream(
 
 def join(parts: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Parts of equal names behind each other. Raises: ValueError where there is none."""
-    found = list(parts)
-    if not found:
+    names = list(parts)
+    if not names:
         raise ValueError("nothing to predict: the split has no rows")
-    return {k: np.concatenate([p[k] for p in found]) for k in found[0]}
+    return {k: np.concatenate([p[k] for p in names]) for k in names[0]}

@@ -107,11 +107,11 @@ def run(
     with contextlib.ExitStack() as closing:
         checkpoints = Checkpoints(directory / "checkpoints", config.keep, devices)
         closing.callback(checkpoints.close)
-        found = checkpoints.newest(init)
-        if found is None:
+        newest = checkpoints.newest(init)
+        if newest is None:
             start, state = 0, devices.place(warm(init()) if warm else init())
         else:
-            start, state = found
+            start, state = newest
         record = Record(directory / "metrics.jsonl", start, writer)
         closing.callback(record.close)
         key = devices.place(stream(seed, "train"))

@@ -132,6 +132,17 @@ def make(
       predict, logits: see `Method`.
       frozen: pairs (pattern of parameters, rate) before `optim.rates`; see `optim.make`.
     """
+    init, tx = optimised(config, run, start, frozen)
+    return Method(init, gradient_step(loss, tx, config.optim.ema), predict, logits)
+
+
+def optimised(
+    config: ConfigDict,
+    run: Run,
+    start: Callable[[jax.Array], tuple[Tree, Tree]],
+    frozen: tuple[tuple[str, float | None], ...] = (),
+) -> tuple[Callable[[jax.Array], TrainState], optax.GradientTransformation]:
+    """`Method.init` and the optimiser of a method with one; arguments as `make`."""
     shapes = jax.eval_shape(start, jax.random.key(0))[0]
     tx = optim.make(config.optim, shapes, run.steps, first=frozen)
 
@@ -139,7 +150,7 @@ def make(
         params, model_state = start(key)
         return state.create(params, model_state, tx.init(params), config.optim.ema > 0)
 
-    return Method(init, gradient_step(loss, tx, config.optim.ema), predict, logits)
+    return init, tx
 
 
 def gradient_step(
@@ -182,11 +193,11 @@ def objective_step(
     def step(
         now: TrainState, batch: Batch, key: jax.Array, *, axis: Axis
     ) -> tuple[TrainState, dict[str, jax.Array]]:
-        def of(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
+        def at(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
             return objective(params, now.model_state, batch, key_of_step, axis)
 
         key_of_step = jax.random.fold_in(key, now.step)
-        (value, (parts, model_state)), grads = jax.value_and_grad(of, has_aux=True)(now.params)
+        (value, (parts, model_state)), grads = jax.value_and_grad(at, has_aux=True)(now.params)
         # The loss is already the global mean (sums over devices before the division); its
         # transpose hands every device the full sum of cotangents, and the mean makes that exact.
         grads = axis.mean(grads)

@@ -9,7 +9,7 @@ import os
 
 from input_pipeline.readers.dataset import Counts, Dataset, Labels, Listed, differences, tally
 from input_pipeline.readers.tree import Tree, tree
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import PATH, Setting, TableError
 
 __all__ = [
     "COUNTS",
@@ -68,7 +68,7 @@ def modality(name: str) -> str:
 def how_to_get(name: str) -> str:
     """What to do where a data set's files are not there, as the end of a sentence."""
     help_ = f"`python -m input_pipeline.prepare {name} --help`"
-    return f"{help_} says what to get where, set --config.data.path to its folder"
+    return f"{help_} says what to get where, {PATH} its folder"
 
 
 def listed(
@@ -99,17 +99,18 @@ def listed(
     if not isinstance(files, Tree):
         files = tree(files)
     try:
-        found = dataset.read(files, variant, lists)
+        labels = dataset.read(files, variant, lists)
     except TableError as error:
-        raise TableError(f"{name}: {error}; {how_to_get(name)}") from None
-    wrong = differences(found.counts, dataset.published[variant])
+        raise error.within(f"{name}: ", f"; {how_to_get(name)}") from None
+    wrong = differences(labels.counts, dataset.published[variant])
     if wrong and counts == "published":
         raise TableError(
             f"{name}: other counts than published: {'; '.join(wrong)}. Get the label files of the "
-            "release that is meant, or set --config.data.counts=any to go on with these"
+            "release that is meant, or set "
+            f"{Setting('data.counts')}=any to go on with these"
         )
     note = "counts are the published ones" if dataset.published[variant] else "nothing published"
     if wrong:
         note = f"other counts than published: {'; '.join(wrong)}"
-    table = dataclasses.replace(found.table, notes=(*found.table.notes, note))
-    return dataclasses.replace(found, table=table)
+    table = dataclasses.replace(labels.table, notes=(*labels.table.notes, note))
+    return dataclasses.replace(labels, table=table)

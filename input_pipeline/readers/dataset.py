@@ -8,7 +8,8 @@ import numpy as np
 
 from input_pipeline.readers.tree import Tree
 from input_pipeline.tables.columns import Sheet
-from input_pipeline.tables.examples import QUALITY, Table, TableError, class_counts
+from input_pipeline.tables.examples import QUALITY, Table, class_counts
+from input_pipeline.tables.table_error import TableError
 
 Counts = Mapping[str, Mapping[str, int]]
 
@@ -82,15 +83,15 @@ def tally(table: Table) -> dict[str, dict[str, int]]:
     out = {}
     for split in dict.fromkeys(table.split.tolist()):
         rows = np.flatnonzero(table.split == split)
-        found = {"photographs": len(rows), "patients": len(np.unique(table.patient[rows]))}
+        tallied = {"photographs": len(rows), "patients": len(np.unique(table.patient[rows]))}
         for label, counts in class_counts(table, rows).items():
             if label == "ungradable" and "quality" in table.labels:
                 continue
             if label in table.detail_names:
-                found[f"{label} defect"] = counts["defect"]
+                tallied[f"{label} defect"] = counts["defect"]
             else:
-                found |= {name: count for name, count in counts.items() if name != "absent"}
-        out[split or "all"] = found
+                tallied |= {name: count for name, count in counts.items() if name != "absent"}
+        out[split or "all"] = tallied
     return out
 
 

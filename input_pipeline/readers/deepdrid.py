@@ -15,7 +15,8 @@ from input_pipeline.readers.dataset import DR_GRADES, Dataset, Labels, Listed, e
 from input_pipeline.readers.tree import Tree, label_file
 from input_pipeline.tables import codes as words
 from input_pipeline.tables.columns import Sheet, read_sheet
-from input_pipeline.tables.examples import GRADABLE, Table, TableError, strings
+from input_pipeline.tables.examples import GRADABLE, Table, strings
+from input_pipeline.tables.table_error import TableError
 
 FOLDERS = {
     "train": "regular-fundus-training",
@@ -48,8 +49,8 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
     sheets = {}
     for split in ("train", "val"):
         sheets[split] = read_sheet(label_file(files, f"{FOLDERS[split]}.csv"))
-        own = (*_SHARED, *_LEVEL.values(), "patient_id", "image_path", "patient_dr_level")
-        expect_columns(sheets[split], own)
+        taken = (*_SHARED, *_LEVEL.values(), "patient_id", "image_path", "patient_dr_level")
+        expect_columns(sheets[split], taken)
     sheets["test"] = workbook.read(label_file(files, "Challenge2_labels.xlsx"))
     expect_columns(sheets["test"], _SHARED)
     grades = workbook.read(label_file(files, "Challenge1_labels.xlsx"))
@@ -58,11 +59,11 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
     parts, notes = [], []
     for split, sheet in sheets.items():
         try:
-            part, found = _part(sheet, split, of_test)
+            part, part_notes = _part(sheet, split, of_test)
         except TableError as error:
-            raise TableError(f"{sheet.file}: {error}") from None
+            raise error.within(f"{sheet.file}: ") from None
         parts.append(part)
-        notes += [f"{split}: {note}" for note in found]
+        notes += [f"{split}: {note}" for note in part_notes]
     notes.append("overall quality is in effect a label of the eye, not of the photograph")
     table = Table(
         id=np.concatenate([part["id"] for part in parts]),
@@ -91,8 +92,8 @@ def _part(
     for k, (name, column) in enumerate(_SCORES.items()):
         raw = [_score(cell, name, line) for cell, line in zip(cells[column], lines, strict=True)]
         details[:, k] = [score in DEFECTS[name] for score in raw]
-        found = ", ".join(f"{score} {raw.count(score)} times" for score in sorted({*raw}))
-        notes.append(f"{name} {found}; a defect: {sorted(DEFECTS[name])}")
+        counted = ", ".join(f"{score} {raw.count(score)} times" for score in sorted({*raw}))
+        notes.append(f"{name} {counted}; a defect: {sorted(DEFECTS[name])}")
     patients, levels = [], []
     for i, (name, line) in enumerate(zip(names, lines, strict=True)):
         patient, eye = _patient_and_eye(name, line)
@@ -121,10 +122,10 @@ def _part(
 
 
 def _patient_and_eye(name: str, line: int) -> tuple[str, str]:
-    found = _NAME.fullmatch(name)
-    if not found:
+    match = _NAME.fullmatch(name)
+    if not match:
         raise TableError(f"line {line}: image_id {name!r}; expected names such as 265_l1")
-    return found[1], found[2]
+    return match[1], match[2]
 
 
 def _score(cell: str, name: str, line: int) -> int:
@@ -148,8 +149,8 @@ def _grade(cell: str, line: int) -> int:
 
 
 def _published(n: int, patients: int, bad: int, grades: tuple[int, ...]) -> dict[str, int]:
-    own = {"photographs": n, "patients": patients, "gradable": n - bad, "ungradable": bad}
-    return own | dict(zip(DR_GRADES, grades, strict=True))
+    counts = {"photographs": n, "patients": patients, "gradable": n - bad, "ungradable": bad}
+    return counts | dict(zip(DR_GRADES, grades, strict=True))
 
 
 DATASET = Dataset(

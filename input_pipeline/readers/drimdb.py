@@ -11,7 +11,8 @@ from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree
 from input_pipeline.tables import codes as words
-from input_pipeline.tables.examples import GRADABLE, Table, TableError, strings
+from input_pipeline.tables.examples import GRADABLE, Table, strings
+from input_pipeline.tables.table_error import TableError
 
 VARIANTS = {
     "all": "good against bad and outlier, 216 photographs",
@@ -29,9 +30,9 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
       TableError: no folder with Good and Bad in it, or several.
     """
     del lists
-    found = [(path, path.split("/")) for path in files.files if path.lower().endswith(SUFFIXES)]
-    found = [(path, parts) for path, parts in found if parts[-2:-1] and parts[-2] in CODES]
-    above = sorted({posixpath.dirname(posixpath.dirname(path)) for path, _ in found})
+    pictures = [(path, path.split("/")) for path in files.files if path.lower().endswith(SUFFIXES)]
+    pictures = [(path, parts) for path, parts in pictures if parts[-2:-1] and parts[-2] in CODES]
+    above = sorted({posixpath.dirname(posixpath.dirname(path)) for path, _ in pictures})
     if len(above) != 1:
         several = f"there are {len(above)}: {', '.join(above[:3])}; give one" if above else ""
         raise TableError(
@@ -39,10 +40,10 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
             + (several or "there is none")
         )
     if variant == "good_bad":
-        found = [(path, parts) for path, parts in found if parts[-2] != "Outlier"]
-    folder = [parts[-2] for _, parts in found]
+        pictures = [(path, parts) for path, parts in pictures if parts[-2] != "Outlier"]
+    folder = [parts[-2] for _, parts in pictures]
     _, bad, _, note = words.quality(folder, range(len(folder)), "folder", CODES)
-    ids = strings([parts[-1].rpartition(".")[0] for _, parts in found])
+    ids = strings([parts[-1].rpartition(".")[0] for _, parts in pictures])
     table = Table(
         id=ids,
         patient=ids,
@@ -51,7 +52,7 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
         quality_names=GRADABLE,
         detail_names=(),
         diagnosis_names=(),
-        path=strings([path for path, _ in found]),
+        path=strings([path for path, _ in pictures]),
         notes=(note, "patients are not published", f"box {STAMP} holds a time stamp"),
     )
     counts = tally(table)

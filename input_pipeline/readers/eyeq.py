@@ -13,7 +13,8 @@ from input_pipeline.readers.dataset import DR_GRADES, Dataset, Labels, Listed, e
 from input_pipeline.readers.tree import Tree, label_file
 from input_pipeline.tables import codes as words
 from input_pipeline.tables.columns import read_sheet
-from input_pipeline.tables.examples import QUALITY, Table, TableError, strings
+from input_pipeline.tables.examples import QUALITY, Table, strings
+from input_pipeline.tables.table_error import TableError
 
 CODES = {"0": "good", "1": "usable", "2": "reject"}
 NAME = re.compile(r"(\d+)_(left|right)")  # EyePACS: patient and eye
@@ -50,7 +51,7 @@ def read_labels(parts: dict[str, Path]) -> Table:
             level, _ = words.diagnosis(cells["dr_grade"], lines, "DR_grade", DR_GRADES)
             ids += [_id(name, line) for name, line in zip(cells["image"], lines, strict=True)]
         except TableError as error:
-            raise TableError(f"{file}: {error}") from None
+            raise error.within(f"{file}: ") from None
         splits += [split] * len(lines)
         quality.append(grade)
         ungradable.append(bad)

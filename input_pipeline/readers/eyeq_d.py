@@ -13,7 +13,8 @@ from input_pipeline.readers.dataset import Dataset, Labels, Listed, expect_colum
 from input_pipeline.readers.tree import Tree, ends_with, label_file
 from input_pipeline.tables import codes as words
 from input_pipeline.tables.columns import read_sheet
-from input_pipeline.tables.examples import QUALITY, Table, TableError, strings
+from input_pipeline.tables.examples import QUALITY, Table, strings
+from input_pipeline.tables.table_error import TableError
 
 FILE = "EyeQ-D-Quality-Details.csv"
 CODES = {"0": "reject", "1": "usable", "2": "good"}
@@ -41,7 +42,7 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
             details[:, k], note = words.detail(cells[name], lines, name, "good")
             notes.append(note)
     except TableError as error:
-        raise TableError(f"{sheet.file}: {error}") from None
+        raise error.within(f"{sheet.file}: ") from None
     wrong = [name for name in ids if not re.fullmatch(eyeq.NAME, name)]
     if wrong:
         raise TableError(f"{sheet.file}: file_name {wrong[0]!r}; expected names such as 871_right")

@@ -8,7 +8,8 @@ import re
 
 from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree
-from input_pipeline.tables.examples import Table, TableError, strings
+from input_pipeline.tables.examples import Table, strings
+from input_pipeline.tables.table_error import TableError
 
 FOLDER = "annotations"
 # Name -> where the photograph is from, and the part of the name that is the patient.
@@ -25,8 +26,8 @@ def origin(name: str) -> tuple[str, str]:
     Where the name does not tell the patient, it is the name itself.
     """
     for source, pattern in _ORIGINS:
-        if found := pattern.fullmatch(name):
-            return source, f"{source}:{found[1]}"
+        if match := pattern.fullmatch(name):
+            return source, f"{source}:{match[1]}"
     return "BRSET" if _BRSET.fullmatch(name) else "", name
 
 

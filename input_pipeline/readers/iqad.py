@@ -25,7 +25,8 @@ from input_pipeline.readers.dataset import (
 from input_pipeline.readers.tree import Tree, ends_with, label_file
 from input_pipeline.tables import codes as words
 from input_pipeline.tables.columns import read_sheet
-from input_pipeline.tables.examples import GRADABLE, QUALITY, Table, TableError, strings
+from input_pipeline.tables.examples import GRADABLE, QUALITY, Table, strings
+from input_pipeline.tables.table_error import Setting, TableError
 
 VARIANTS = {
     "EYEQ": "28,790 EyeQ photographs",
@@ -81,7 +82,7 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
             )
             level, _ = words.diagnosis(raw, lines, "DR_label", DIAGNOSES[variant])
         except TableError as error:
-            raise TableError(f"{sheet.file}: {error}") from None
+            raise error.within(f"{sheet.file}: ") from None
         notes.append(f"{name}: {note}")
         quality.append(grade if CODES[variant] is _THREE else bad)
         diagnosis.append(level)
@@ -90,12 +91,14 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
     ids = [path.rsplit("/", 1)[-1].rpartition(".")[0] for path in paths]
     label = np.concatenate(quality)
     three = CODES[variant] is _THREE
-    own = {"quality": label, "ungradable": ungradable_of(label)} if three else {"ungradable": label}
+    labels = (
+        {"quality": label, "ungradable": ungradable_of(label)} if three else {"ungradable": label}
+    )
     table = Table(
         id=strings(ids),
         patient=strings([patient(variant, name) for name in ids]),
         split=strings(split),
-        labels={**own, "diagnosis": np.concatenate(diagnosis)},
+        labels={**labels, "diagnosis": np.concatenate(diagnosis)},
         quality_names=QUALITY if three else GRADABLE,
         detail_names=(),
         diagnosis_names=DIAGNOSES[variant],
@@ -128,8 +131,8 @@ def _official(files: Tree, variant: str, table: Table) -> Table:
     if missing:
         raise TableError(
             f"{files.root}: no {' and no '.join(missing)}, which hold the official split of EYEQ's "
-            "photographs; add them (see eyeq), or set --config.data.lists=mkcnet for MKCNet's own, "
-            "which share patients"
+            "photographs; add them (see eyeq), or set "
+            f"{Setting('data.lists')}=mkcnet for MKCNet's own, which share patients"
         )
     theirs = eyeq.read_labels({s: label_file(files, name) for s, name in eyeq.FILES.items()})
     split = dict(zip(theirs.id.tolist(), theirs.split.tolist(), strict=True))
@@ -160,17 +163,17 @@ def patient(variant: str, name: str) -> str:
 
 def _paper(name: str) -> str:
     """The paper that a COVID-CT slice is from; the figure of slices without COVID; else itself."""
-    if found := re.fullmatch(r"(\d+)(%\d+)?", name):
-        return f"figure {found[1]}"
-    if found := re.fullmatch(r"(PIIS\d+X?)(_\d+)?(%\d+)?", name):
-        return found[1]
+    if match := re.fullmatch(r"(\d+)(%\d+)?", name):
+        return f"figure {match[1]}"
+    if match := re.fullmatch(r"(PIIS\d+X?)(_\d+)?(%\d+)?", name):
+        return match[1]
     return re.sub(r"-p\d+-.*", "", name)
 
 
 def _child(name: str) -> str:
     """The patient of a radiograph: NIH's number, or Kermany's person or study."""
-    found = re.match(r"(\d{8})_\d{3}$|(person\d+)_|((?:NORMAL2-)?IM-\d+)-", name)
-    return next(filter(None, found.groups())) if found else name
+    match = re.match(r"(\d{8})_\d{3}$|(person\d+)_|((?:NORMAL2-)?IM-\d+)-", name)
+    return next(filter(None, match.groups())) if match else name
 
 
 _PATIENTS: dict[str, Callable[[str], str]] = {
@@ -186,8 +189,8 @@ def _published(variant: str) -> dict[str, dict[str, int]]:
     names = (QUALITY if CODES[variant] is _THREE else GRADABLE) + DIAGNOSES[variant]
     out = {}
     for split, counts in _COUNTS[variant].items():
-        own = {"photographs": sum(counts[-len(DIAGNOSES[variant]) :])}
-        out[split] = own | dict(zip(names, counts, strict=True))
+        tallied = {"photographs": sum(counts[-len(DIAGNOSES[variant]) :])}
+        out[split] = tallied | dict(zip(names, counts, strict=True))
     return out
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from input_pipeline.readers import workbook
 from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree, label_file
-from input_pipeline.tables.examples import GRADABLE, Table, TableError, strings, take
+from input_pipeline.tables.examples import GRADABLE, Table, strings, take
+from input_pipeline.tables.table_error import TableError
 
 FILE = "Individual_scores.xlsx.xlsx"
 DETAILS = ("illumination", "clarity", "contrast")
@@ -50,7 +51,7 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
     try:
         names, votes = _votes(workbook.rows(file))
     except TableError as error:
-        raise TableError(f"{file}: {error}") from None
+        raise error.within(f"{file}: ") from None
     groups = [next((g for g in GROUPS if name.startswith(f"{g}-")), "") for name in names]
     if "" in groups:
         raise TableError(
@@ -84,7 +85,7 @@ def read(files: Tree, variant: str, lists: str) -> Listed:
     )
     counts = {"groups": dict(collections.Counter(groups)), "all": {"photographs": len(names)}}
     official = dataclasses.replace(table, split=strings(counted))
-    counts |= {f"AI-use {name}": found for name, found in tally(official).items() if name != "all"}
+    counts |= {f"AI-use {name}": count for name, count in tally(official).items() if name != "all"}
     kept = [variant == "all" or GROUPS[group] in variant.split("_") for group in groups]
     return Listed(take(table, np.array(kept)), counts)
 
@@ -93,7 +94,7 @@ def _votes(cells: list[list[str]]) -> tuple[list[str], np.ndarray]:
     """Names without endings, and votes [N, 3 readers, 4] bool, True = good."""
     head = [cell.lower() for cell in cells[1]] if len(cells) > 2 else []
     places = {what: [i for i, cell in enumerate(head) if cell == what] for what in _BLOCK}
-    if any(len(found) != 3 for found in places.values()):
+    if any(len(columns) != 3 for columns in places.values()):
         raise TableError(
             f"second row {head}; expected three blocks of {', '.join(_BLOCK)} below a first row "
             "that names the readers"
@@ -111,20 +112,20 @@ def _votes(cells: list[list[str]]) -> tuple[list[str], np.ndarray]:
 
 def _split(files: Tree, names: list[str]) -> tuple[list[str], str]:
     """The authors' split, from the copies in AI-use; endings differ from those in Original."""
-    found = {}
+    places = {}
     for path in files.files:
         parts = path.split("/")
         if len(parts) > 2 and parts[-3].lower() == "ai-use" and parts[-2] in ("train", "test"):
-            found[parts[-1].rpartition(".")[0]] = parts[-2]
-    if not found:
+            places[parts[-1].rpartition(".")[0]] = parts[-2]
+    if not places:
         return [""] * len(names), "the folder AI-use is not there: no split of the authors"
-    missing = [name for name in names if name not in found]
+    missing = [name for name in names if name not in places]
     if missing:
         raise TableError(
             f"{files.root}: AI-use/train and AI-use/test lack {len(missing)} photographs, the "
             f"first {missing[0]}; unpack the archive again, or leave AI-use out"
         )
-    return [found[name] for name in names], "split: the authors' AI-use/train and AI-use/test"
+    return [places[name] for name in names], "split: the authors' AI-use/train and AI-use/test"
 
 
 _PUBLISHED = {

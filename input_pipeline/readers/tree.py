@@ -13,8 +13,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from input_pipeline.photo.file_type import SUFFIXES
-from input_pipeline.tables.examples import TableError
 from input_pipeline.tables.file_paths import expanded
+from input_pipeline.tables.table_error import PATH, TableError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +33,10 @@ def tree(root: str | os.PathLike) -> Tree:
     """
     folder = expanded(root)
     if not str(root):
-        raise TableError("no folder of the data set is given; set --config.data.path to it")
+        raise TableError(f"no folder of the data set is given; {PATH} it")
     if not folder.is_dir():
-        raise TableError(
-            f"{folder}: there is no such folder; set --config.data.path to the data set's folder"
-        )
-    found = []
+        raise TableError(f"{folder}: there is no such folder; {PATH} the data set's folder")
+    paths = []
     seen = set()
     for at, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(at)
@@ -49,8 +47,8 @@ def tree(root: str | os.PathLike) -> Tree:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         inside = os.path.relpath(at, folder).replace(os.sep, "/")
         prefix = "" if inside == "." else f"{inside}/"
-        found += [prefix + name for name in files if not name.startswith(".")]
-    return Tree(folder, tuple(sorted(found)))
+        paths += [prefix + name for name in files if not name.startswith(".")]
+    return Tree(folder, tuple(sorted(paths)))
 
 
 def ends_with(files: Tree, name: str) -> list[str]:
@@ -65,15 +63,15 @@ def label_file(files: Tree, name: str) -> Path:
     Raises:
       TableError: there is none, or there are several.
     """
-    found = ends_with(files, name)
-    if not found:
+    matches = ends_with(files, name)
+    if not matches:
         raise TableError(f"{files.root}: no {name!r} in this folder or below")
-    if len(found) > 1:
+    if len(matches) > 1:
         raise TableError(
-            f"{files.root}: {len(found)} files {name!r}: {', '.join(found[:3])}; give a folder "
+            f"{files.root}: {len(matches)} files {name!r}: {', '.join(matches[:3])}; give a folder "
             "that holds one of them"
         )
-    return files.root / found[0]
+    return files.root / matches[0]
 
 
 def photographs(
@@ -114,8 +112,8 @@ def photographs(
 def _agree(path: str, want: str) -> int:
     """How many last parts of two paths are the same."""
     count = 0
-    for one, other in zip(reversed(_parts(path)), reversed(_parts(want)), strict=False):
-        if one != other:
+    for part, other in zip(reversed(_parts(path)), reversed(_parts(want)), strict=False):
+        if part != other:
             break
         count += 1
     return count

@@ -12,7 +12,8 @@ from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.readers.dataset import Dataset, Labels, Listed, tally
 from input_pipeline.readers.tree import Tree, ends_with
 from input_pipeline.tables import mask_files
-from input_pipeline.tables.examples import Table, TableError, strings
+from input_pipeline.tables.examples import Table, strings
+from input_pipeline.tables.table_error import TableError
 
 VARIANTS = {
     "hrf": "HRF: 45 photographs (Budai et al. 2013)",
@@ -69,24 +70,24 @@ def _folder(files: Tree) -> Listed:
     if not paths:
         raise TableError(f"{files.root}: no photographs in a folder images")
     inside = [path.removeprefix("images/") for path in paths]
-    found = mask_files.in_folder(inside, files.root / "vessels")
-    if "" in found:
+    masks = mask_files.in_folder(inside, files.root / "vessels")
+    if "" in masks:
         raise TableError(
-            f"{files.root}: {found.count('')} photographs have no mask in vessels, the first: "
-            f"{paths[found.index('')]}"
+            f"{files.root}: {masks.count('')} photographs have no mask in vessels, the first: "
+            f"{paths[masks.index('')]}"
         )
     notes = ["each photograph is taken for a patient of its own"]
     table = _table(inside, inside, paths, notes, [])
-    return Listed(table, tally(table), tuple(found))
+    return Listed(table, tally(table), tuple(masks))
 
 
 def _mask(files: Tree, name: str, places: Sequence[str]) -> str:
     for place in places:
-        found = ends_with(files, place.format(name))
-        if len(found) > 1:
-            raise TableError(f"{files.root}: {found[0]} and {found[1]}; leave one of them")
-        if found:
-            return found[0]
+        matches = ends_with(files, place.format(name))
+        if len(matches) > 1:
+            raise TableError(f"{files.root}: {matches[0]} and {matches[1]}; leave one of them")
+        if matches:
+            return matches[0]
     raise TableError(
         f"{files.root}: no annotation of {name}; looked for "
         f"{', '.join(place.format(name) for place in places)}"

@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 from input_pipeline.tables.columns import Sheet, header
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 
 def rows(path: str | os.PathLike, tab: str = "") -> list[list[str]]:
@@ -34,8 +34,8 @@ def rows(path: str | os.PathLike, tab: str = "") -> list[list[str]]:
     try:
         if tab and tab not in book.sheetnames:
             raise TableError(f"{path}: no tab {tab!r}; there are {book.sheetnames}")
-        found = book[tab or book.sheetnames[0]].iter_rows(values_only=True)
-        out = [["" if cell is None else str(cell).strip() for cell in row] for row in found]
+        cells = book[tab or book.sheetnames[0]].iter_rows(values_only=True)
+        out = [["" if cell is None else str(cell).strip() for cell in row] for row in cells]
     finally:
         book.close()
     while out and not any(out[-1]):

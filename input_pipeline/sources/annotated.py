@@ -76,8 +76,8 @@ class AnnotatedReader:
 
     def settings(self) -> str:
         """See `table.Reader`."""
-        own = f" {self.annotation} {_VERSION}" if self.annotation else ""
-        return self.photo.settings() + own + (" field" if self.no_field == "error" else "")
+        annotation = f" {self.annotation} {_VERSION}" if self.annotation else ""
+        return self.photo.settings() + annotation + (" field" if self.no_field == "error" else "")
 
     def key(self, item: Any) -> str:
         """See `table.Reader`. Raises: PhotoError."""

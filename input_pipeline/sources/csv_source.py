@@ -13,15 +13,9 @@ from input_pipeline.tables import codes as words
 from input_pipeline.tables import columns as sheets
 from input_pipeline.tables import eyes
 from input_pipeline.tables.columns import COLUMNS, SPLIT_WORDS
-from input_pipeline.tables.examples import (
-    GRADABLE,
-    QUALITY,
-    Source,
-    Table,
-    TableError,
-    strings,
-)
+from input_pipeline.tables.examples import GRADABLE, QUALITY, Source, Table, strings
 from input_pipeline.tables.file_paths import check_files, expanded, local_path
+from input_pipeline.tables.table_error import Setting, TableError
 
 
 def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
@@ -29,7 +23,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
     return csv_source(
         data["path"],
         root=data["root"],
-        reader=PhotoReader.of(data),
+        reader=PhotoReader.from_config(data),
         classes=data["classes"],
         details=tuple(data["details"]),
         diagnosis=tuple(data["diagnosis"]),
@@ -97,7 +91,7 @@ def csv_source(
         raise TableError(
             f"{sheet.file}: data.diagnosis names {tuple(diagnosis)}, but there is no column "
             f"'diagnosis'; the columns are {[*sheet.columns]}. Say which it is by "
-            "--config.data.columns=\"(('diagnosis','...'),)\""
+            f"{Setting('data.columns')}=\"(('diagnosis','...'),)\""
         )
     try:
         labels, keep, notes = _labels(
@@ -113,7 +107,8 @@ def csv_source(
         if require_labels and not any((values >= 0).any() for values in labels.values()):
             raise TableError(
                 f"no labels; expected one or more of the columns {[*wanted, *details]} with "
-                f"entries, the columns are {[*sheet.columns]}. Say which is which by data.columns"
+                f"entries, the columns are {[*sheet.columns]}. Say which is which by "
+                f"{Setting('data.columns', '{name}')}"
             )
         if not keep.any():
             raise TableError("data.quality_codes drops every row; nothing is left")
@@ -127,7 +122,7 @@ def csv_source(
         if require_files:
             check_files(items.tolist(), lines, base)
     except TableError as error:
-        raise TableError(f"{sheet.file}: {error}") from None
+        raise error.within(f"{sheet.file}: ") from None
     return Source(sheet.file.name, table, items, reader)
 
 
@@ -153,17 +148,17 @@ def _labels(
         notes.append(note)
     for purpose in ("ungradable", "gradable"):
         if purpose in cells:
-            found, note = words.binary(
+            codes, note = words.binary(
                 cells[purpose], lines, names[purpose], invert=purpose == "gradable"
             )
-            clash = np.flatnonzero((found >= 0) & (ungradable >= 0) & (found != ungradable) & keep)
+            clash = np.flatnonzero((codes >= 0) & (ungradable >= 0) & (codes != ungradable) & keep)
             if len(clash):
                 raise TableError(
                     f"line {lines[clash[0]]}: {names[purpose]!r} contradicts the other grade of "
                     f"the row, as in {len(clash)} rows; correct them, or leave a column out by "
-                    f"--config.data.columns=\"(('{purpose}',''),)\""
+                    f"{Setting('data.columns')}=\"(('{purpose}',''),)\""
                 )
-            ungradable = np.where(found >= 0, found, ungradable)
+            ungradable = np.where(codes >= 0, codes, ungradable)
             notes.append(note)
     if classes == len(QUALITY) and (grade >= 0).any():
         labels["quality"] = grade
@@ -213,8 +208,8 @@ def _table(
     given = cells.get("patient") or [_patient(patient, name) for name in ids]
     patients = [p or i for p, i in zip(given, ids, strict=True)]
     if "patient" not in cells and not patient and not any(cells.get("split", ())):
-        patients, told = eyes.patients(ids)
-        notes = (*notes, told) if told else notes
+        patients, note = eyes.patients(ids)
+        notes = (*notes, note) if note else notes
     split = []
     for cell, line in zip(cells.get("split", [""] * len(ids)), lines, strict=True):
         if cell and cell.lower() not in SPLIT_WORDS:
@@ -241,5 +236,5 @@ def _table(
 
 
 def _patient(pattern: str, name: str) -> str:
-    found = re.search(pattern, name) if pattern else None
-    return "".join(filter(None, found.groups())) if found else ""
+    match = re.search(pattern, name) if pattern else None
+    return "".join(filter(None, match.groups())) if match else ""

@@ -11,7 +11,8 @@ from input_pipeline import readers
 from input_pipeline.readers.tree import Tree, photographs, tree
 from input_pipeline.sources.annotated import AnnotatedReader
 from input_pipeline.sources.photo_files import PhotoReader
-from input_pipeline.tables.examples import GRADABLE, QUALITY, Source, Table, TableError, take
+from input_pipeline.tables.examples import GRADABLE, QUALITY, Source, Table, take
+from input_pipeline.tables.table_error import Setting, TableError
 
 NO_FIELD = ("frame", "error")
 
@@ -83,29 +84,29 @@ def dataset_source(
     wanted = readers.modality(name)
     if modality != wanted:
         raise TableError(
-            f"{name} holds {wanted} pictures; set --config.data.modality={wanted} (it is "
-            f"{modality!r})"
+            f"{name} holds {wanted} pictures; set "
+            f"{Setting('data.modality')}={wanted} (it is {modality!r})"
         )
     if no_field not in NO_FIELD:
         raise TableError(f"data.no_field is {no_field!r}, expected one of {NO_FIELD}")
     files = tree(path)
-    found = readers.listed(name, files, lists, counts)
-    table = asked_for(name, found.table, classes, details, diagnosis)
+    listed = readers.listed(name, files, lists, counts)
+    table = asked_for(name, listed.table, classes, details, diagnosis)
     if require_labels and not any((labels >= 0).any() for labels in table.labels.values()):
         raise TableError(
-            f"{name}: none of the labels asked for is there; it has {', '.join(_has(found.table))}"
+            f"{name}: none of the labels asked for is there; it has {', '.join(_has(listed.table))}"
         )
-    items = photographs(files, table.path.tolist(), found.annotations)
+    items = photographs(files, table.path.tolist(), listed.annotations)
     missing = [i for i, item in enumerate(items) if not item]
     if missing and require_files and (not dataset.in_parts or len(missing) == len(items)):
-        raise TableError(_missing(name, files, table, missing))
+        raise _missing(name, files, table, missing)
     if missing and require_files:
         table, items = _part(table, items)
     items = [
         item or os.path.abspath(files.root / place)
         for item, place in zip(items, table.path.tolist(), strict=True)
     ]
-    annotations = [os.path.abspath(files.root / mask) for mask in found.annotations]
+    annotations = [os.path.abspath(files.root / mask) for mask in listed.annotations]
     rows = zip(items, table.id.tolist(), strict=True)
     reader = AnnotatedReader(
         PhotoReader(side, wanted, erase or dataset.erase, crop, resample),
@@ -149,12 +150,14 @@ def asked_for(
         notes.append("no three-class grades: gradable / ungradable only")
     names = table.detail_names
     if details is not None and "details" in labels:
-        own = labels.pop("details")
+        details_of_set = labels.pop("details")
         there = [d for d in details if d in names]
         names = tuple(details) if there else ()
         if there:
             columns = [
-                own[:, table.detail_names.index(d)] if d in there else np.full(len(own), -1)
+                details_of_set[:, table.detail_names.index(d)]
+                if d in there
+                else np.full(len(details_of_set), -1)
                 for d in details
             ]
             labels["details"] = np.stack(columns, axis=1).astype(np.int8)
@@ -181,8 +184,8 @@ def asked_for(
 
 
 def _has(table: Table) -> list[str]:
-    own = [label for label in table.labels if label != "details"]
-    return [*own, *table.detail_names] or ["no labels"]
+    names = [label for label in table.labels if label != "details"]
+    return [*names, *table.detail_names] or ["no labels"]
 
 
 def _part(table: Table, items: Sequence[str]) -> tuple[Table, list[str]]:
@@ -200,9 +203,9 @@ def _part(table: Table, items: Sequence[str]) -> tuple[Table, list[str]]:
     return kept, [item for item in items if item]
 
 
-def _missing(name: str, files: Tree, table: Table, missing: Sequence[int]) -> str:
+def _missing(name: str, files: Tree, table: Table, missing: Sequence[int]) -> TableError:
     here, some = files.root, ", ".join(table.path[i] for i in missing[:3])
-    return (
+    return TableError(
         f"{name}: {len(missing)} of {len(table)} photographs are not below {here}, the first: "
-        f"{some}; {readers.how_to_get(name)}, or set --config.data.on_bad=skip to go on without"
+        f"{some}; {readers.how_to_get(name)}, or set {Setting('data.on_bad')}=skip to go on without"
     )

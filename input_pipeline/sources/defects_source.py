@@ -16,7 +16,8 @@ from input_pipeline.sources.defects_reader import CELLS, Copy, DefectsReader
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables import codes as words
 from input_pipeline.tables import mask_files
-from input_pipeline.tables.examples import QUALITY, Source, TableError, strings
+from input_pipeline.tables.examples import QUALITY, Source, strings
+from input_pipeline.tables.table_error import TableError
 
 
 def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
@@ -37,8 +38,10 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
             f"'fundus', a multiple of {CELLS} from {4 * CELLS} on, and at least 1"
         )
     columns = words.as_pairs(data["columns"], "data.columns")
-    own = {purpose: name for purpose, name in columns.items() if purpose != "vessels"}
-    base = csv_source.make({**data, "classes": 0, "details": (), "columns": own}, "", False)
+    kept_columns = {purpose: name for purpose, name in columns.items() if purpose != "vessels"}
+    base = csv_source.make(
+        {**data, "classes": 0, "details": (), "columns": kept_columns}, "", False
+    )
     masks = mask_files.in_column(
         base.table.path.tolist(),
         data["path"],

@@ -94,8 +94,10 @@ class DegradedReader:
 
     def settings(self) -> str:
         """See `table.Reader`."""
-        own = (self.seed, self.lq_ratio, self.severity_mix, self.kinds, self.masks, self.cells)
-        return f"{self.photo.settings()} degraded {_VERSION}: {own} by {prerendered.code_version()}"
+        values = (self.seed, self.lq_ratio, self.severity_mix, self.kinds, self.masks, self.cells)
+        return (
+            f"{self.photo.settings()} degraded {_VERSION}: {values} by {prerendered.code_version()}"
+        )
 
     def key(self, item: Copy) -> str:
         """See `table.Reader`. Raises: PhotoError."""

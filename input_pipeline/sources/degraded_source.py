@@ -21,15 +21,8 @@ from input_pipeline.sources.opening import subset
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables import codes as words
 from input_pipeline.tables import mask_files
-from input_pipeline.tables.examples import (
-    GRADABLE,
-    QUALITY,
-    Source,
-    Table,
-    TableError,
-    main_label,
-    strings,
-)
+from input_pipeline.tables.examples import GRADABLE, QUALITY, Source, Table, main_label, strings
+from input_pipeline.tables.table_error import TableError
 
 BASES = {"csv": csv_source.make, "folder": folder_source.make}
 
@@ -46,14 +39,14 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
     if data["base"] not in BASES:
         raise TableError(f"data.base is {data['base']!r}, expected one of {sorted(BASES)}")
     columns = words.as_pairs(data["columns"], "data.columns")
-    own = {purpose: name for purpose, name in columns.items() if purpose != "vessels"}
+    kept_columns = {purpose: name for purpose, name in columns.items() if purpose != "vessels"}
     base = BASES[data["base"]](
-        {**data, "classes": len(QUALITY), "details": (), "columns": own}, "", False
+        {**data, "classes": len(QUALITY), "details": (), "columns": kept_columns}, "", False
     )
     if data["vessels"]:
-        found = mask_files.in_folder(base.table.path.tolist(), data["vessels"])
+        masks = mask_files.in_folder(base.table.path.tolist(), data["vessels"])
     elif data["base"] == "csv":
-        found = mask_files.in_column(
+        masks = mask_files.in_column(
             base.table.path.tolist(),
             data["path"],
             root=data["root"],
@@ -61,15 +54,15 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
             require_files=data["on_bad"] == "error",
         )
     else:
-        found = [""] * len(base.table)
-    if data["modality"] != "fundus" and any(found):
+        masks = [""] * len(base.table)
+    if data["modality"] != "fundus" and any(masks):
         raise TableError(
             f"data.modality is {data['modality']!r}, and there are masks of vessels; only 'fundus' "
             "photographs have such: leave data.vessels and the column vessels out"
         )
     return degraded_source(
         base,
-        found,
+        masks,
         copies=data["copies"],
         seed=data["seed"],
         lq_ratio=data["lq_ratio"],
@@ -189,7 +182,7 @@ def _good(table: Table) -> np.ndarray:
 
 def _copied(base: Table, copies: int) -> Table:
     """A table of copies without labels but the diagnosis, in the order of the photographs."""
-    of = np.repeat(np.arange(len(base)), copies)
+    original = np.repeat(np.arange(len(base)), copies)
     label = main_label(base)
     stratum = np.zeros(len(base), np.int32) if label is None else label
     ids = []
@@ -198,15 +191,15 @@ def _copied(base: Table, copies: int) -> Table:
         if ending.lower() not in SUFFIXES:  # an id that is no file name
             stem, ending = name, ""
         ids += [f"{stem}~{number}{ending}" for number in range(copies)]
-    kept = {name: x[of] for name, x in base.labels.items() if name == "diagnosis"}
+    kept = {name: x[original] for name, x in base.labels.items() if name == "diagnosis"}
     return dataclasses.replace(
         base,
         id=strings(ids),
-        patient=base.patient[of],
-        split=base.split[of],
+        patient=base.patient[original],
+        split=base.split[original],
         labels=kept,
         detail_names=(),
         diagnosis_names=base.diagnosis_names if kept else (),
-        path=strings([""] * len(of)),  # no file shows a copy
-        stratum=stratum[of],
+        path=strings([""] * len(original)),  # no file shows a copy
+        stratum=stratum[original],
     )

@@ -12,22 +12,16 @@ from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables import codes as words
 from input_pipeline.tables import eyes, folders
 from input_pipeline.tables.columns import SPLIT_WORDS
-from input_pipeline.tables.examples import (
-    GRADABLE,
-    QUALITY,
-    Source,
-    Table,
-    TableError,
-    strings,
-)
+from input_pipeline.tables.examples import GRADABLE, QUALITY, Source, Table, strings
 from input_pipeline.tables.file_paths import expanded
+from input_pipeline.tables.table_error import PATH, Setting, TableError
 
 
 def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
     """See `sources.SOURCES` and `folder_source`."""
     return folder_source(
         data["path"],
-        reader=PhotoReader.of(data),
+        reader=PhotoReader.from_config(data),
         classes=data["classes"],
         quality_codes=words.as_pairs(data["quality_codes"], "data.quality_codes"),
         require_labels=require_labels,
@@ -65,26 +59,26 @@ def folder_source(
     """
     root = expanded(path)
     if not str(path):
-        raise TableError("data.path is empty; set --config.data.path to the folder")
+        raise TableError(f"data.path is empty; {PATH} the folder")
     if not root.is_dir():
-        raise TableError(f"{root}: there is no such folder; set --config.data.path to a folder")
+        raise TableError(f"{root}: there is no such folder; {PATH} a folder")
     here = folders.walk(root)
-    found = sorted(path.relative_to(root).as_posix() for path in here.photographs)
-    if not found:
+    paths = sorted(path.relative_to(root).as_posix() for path in here.photographs)
+    if not paths:
         raise TableError(
             f"{root}: no photographs in this folder or below ({len(here.files)} other files); "
-            f"set --config.data.path to a folder with files that end in {', '.join(SUFFIXES)}"
+            f"{PATH} a folder with files that end in {', '.join(SUFFIXES)}"
         )
     codes = quality_codes or {}
     known = {*words.QUALITY_WORDS, *(raw.casefold() for raw in codes)}
-    parts = [name.split("/") for name in found]
+    parts = [name.split("/") for name in paths]
     classed = [next((p for p in reversed(above[:-1]) if p.casefold() in known), "")
                for above in parts]  # fmt: skip
     notes = _passed(here, root)
     labels: dict[str, np.ndarray] = {}
-    keep = np.ones(len(found), bool)
+    keep = np.ones(len(paths), bool)
     if classes and any(classed):
-        rows = range(len(found))
+        rows = range(len(paths))
         grade, ungradable, keep, note = words.quality(classed, rows, "folder", codes)
         if classes == len(QUALITY) and (grade >= 0).any():
             labels["quality"] = grade
@@ -97,17 +91,18 @@ def folder_source(
     if require_labels and not any((values >= 0).any() for values in labels.values()):
         raise TableError(
             f"{root}: no labels; put the photographs into folders named {', '.join(QUALITY)} or "
-            f"{', '.join(GRADABLE)}, name yours by data.quality_codes, or give a CSV"
+            f"{', '.join(GRADABLE)}, name yours by "
+            f"{Setting('data.quality_codes', '{name}')}, or give a CSV"
         )
     if not keep.any():
         raise TableError(f"{root}: data.quality_codes drops every photograph; nothing is left")
-    split = _splits(root, found)
+    split = _splits(root, paths)
     kept = np.flatnonzero(keep)
-    ids = strings(found)[kept]
-    patients, told = ids.tolist(), ""
+    ids = strings(paths)[kept]
+    patients, note_on_eyes = ids.tolist(), ""
     if not any(split):
-        patients, told = eyes.patients(ids.tolist())
-    notes += [told] if told else []
+        patients, note_on_eyes = eyes.patients(ids.tolist())
+    notes += [note_on_eyes] if note_on_eyes else []
     table = Table(
         id=ids,
         patient=strings(patients),
@@ -123,7 +118,7 @@ def folder_source(
         path=ids,
         notes=tuple(notes),
     )
-    items = strings([os.path.abspath(root / name) for name in found])[kept]
+    items = strings([os.path.abspath(root / name) for name in paths])[kept]
     return Source(root.name or str(root), table, items, reader)
 
 
@@ -132,29 +127,29 @@ def _passed(here: folders.Found, root: Path) -> list[str]:
     out = []
     if here.files:
         some = ", ".join(
-            f"{one.path.relative_to(root).as_posix()} ({one.what})" for one in here.files[:3]
+            f"{other.path.relative_to(root).as_posix()} ({other.what})" for other in here.files[:3]
         )
         more = ", ..." if len(here.files) > 3 else ""
         out.append(f"{len(here.files)} files passed over, no photographs: {some}{more}")
-    for one in here.folders:
-        out.append(f"{one.path.relative_to(root).as_posix()}/ passed over: {one.what}")
+    for other in here.folders:
+        out.append(f"{other.path.relative_to(root).as_posix()}/ passed over: {other.what}")
     return out
 
 
-def _splits(root: Path, found: Sequence[str]) -> list[str]:
+def _splits(root: Path, paths: Sequence[str]) -> list[str]:
     """The split of each photograph by a folder above it, '' throughout where no folder is a split.
 
     Raises:
       TableError: folders of splits beside photographs that lie in none.
     """
     named = [
-        next((p for p in name.split("/")[:-1] if p.casefold() in SPLIT_WORDS), "") for name in found
+        next((p for p in name.split("/")[:-1] if p.casefold() in SPLIT_WORDS), "") for name in paths
     ]
     if any(named) and not all(named):
-        outside = [name for name, split in zip(found, named, strict=True) if not split]
+        outside = [name for name, split in zip(paths, named, strict=True) if not split]
         raise TableError(
             f"{root}: folders {sorted({*named} - {''})} are splits, but {len(outside)} of "
-            f"{len(found)} photographs lie in none, the first: {outside[0]}; put every photograph "
+            f"{len(paths)} photographs lie in none, the first: {outside[0]}; put every photograph "
             "into a folder train, val or test, rename the folders, or give a CSV"
         )
     return [SPLIT_WORDS[name.casefold()] if name else "" for name in named]

@@ -71,28 +71,28 @@ def signatures(source: Source, workers: int) -> Signatures:
     small = np.zeros((len(rows), SMALL * SMALL), np.float16)
     failed: dict[int, str] = {}
     work = functools.partial(_signatures, source)
-    found = chunks.run_chunks(work, rows.tolist(), workers, f"comparing {source.name}")
-    for row, (own, picture, reason) in found:
+    done = chunks.run_chunks(work, rows.tolist(), workers, f"comparing {source.name}")
+    for row, (digest, picture, reason) in done:
         if reason:
             failed[row] = reason
         else:
-            bits[row], small[row] = own, picture
+            bits[row], small[row] = digest, picture
     return Signatures(bits, small, dict(sorted(failed.items())))
 
 
 def pairs(
-    found: Signatures, max_bits: int = MAX_BITS, min_correlation: float = MIN_CORRELATION
+    signs: Signatures, max_bits: int = MAX_BITS, min_correlation: float = MIN_CORRELATION
 ) -> list[tuple[int, int, float]]:
     """Pairs of rows (i < j) that show the same photograph, with their correlation, closest first.
 
     Args:
-      found: N photographs.
+      signs: N photographs.
       max_bits: of the hash that may differ.
       min_correlation: of the small pictures.
     """
     out = []
-    for i, j in _candidates(found.bits, max_bits):
-        close = float(found.small[i].astype(np.float32) @ found.small[j].astype(np.float32))
+    for i, j in _candidates(signs.bits, max_bits):
+        close = float(signs.small[i].astype(np.float32) @ signs.small[j].astype(np.float32))
         if close >= min_correlation:
             out.append((i, j, close))
     return sorted(out, key=lambda pair: (-round(pair[2], 4), pair[0], pair[1]))

@@ -13,7 +13,8 @@ from input_pipeline.readers import READERS
 from input_pipeline.sources import scan
 from input_pipeline.storage import cache
 from input_pipeline.tables import exclude
-from input_pipeline.tables.examples import Reader, Source, Table, TableError, summary, take
+from input_pipeline.tables.examples import Reader, Source, Table, summary, take
+from input_pipeline.tables.table_error import TableError
 
 __all__ = [
     "Reader",

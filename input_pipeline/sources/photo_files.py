@@ -36,7 +36,7 @@ class PhotoReader:
     no_field: str = "frame"
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> "PhotoReader":
+    def from_config(cls, data: Mapping[str, Any]) -> "PhotoReader":
         """The reader that a config's `data` section describes.
 
         Raises:
@@ -91,11 +91,11 @@ class PhotoReader:
     def stamp(self, item: Any) -> str:
         """See `table.Reader`. Raises: PhotoError."""
         try:
-            found = os.stat(item)
+            status = os.stat(item)
         except OSError:
             self.read(item)
             raise
-        text = f"{self.settings()}\n{item}\n{found.st_size} {found.st_mtime_ns}"
+        text = f"{self.settings()}\n{item}\n{status.st_size} {status.st_mtime_ns}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def fingerprint(self, item: Any) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 from input_pipeline import chunks, synthetic
 from input_pipeline.photo.errors import PhotoError
 from input_pipeline.storage import store as stores
-from input_pipeline.tables.examples import QUALITY, Arrays, Reader, Source, TableError
+from input_pipeline.tables.examples import QUALITY, Arrays, Reader, Source
+from input_pipeline.tables.table_error import TableError
 
 LABELS = ("quality", "ungradable", "details", "diagnosis")
 

@@ -19,7 +19,8 @@ from input_pipeline.photo import decode
 from input_pipeline.photo.reader import read_photo
 from input_pipeline.sources import csv_source, folder_source, recompression, splits
 from input_pipeline.sources.photo_files import PhotoReader
-from input_pipeline.tables.examples import Arrays, Source, Table, TableError, strings
+from input_pipeline.tables.examples import Arrays, Source, Table, strings
+from input_pipeline.tables.table_error import TableError
 
 SMALLEST = 170  # pixels of the longer side that a copy has at least, if the photograph has them
 SHRINK = 0.85  # at least so far can any photograph shrink

@@ -61,9 +61,9 @@ def _reason(source: Source, row: int) -> str:
 
 def _load(cache_file: str | os.PathLike, scanned: str) -> dict[int, str] | None:
     try:
-        found = json.loads(Path(cache_file).read_text()) if cache_file else {}
+        content = json.loads(Path(cache_file).read_text()) if cache_file else {}
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    if found.get("scanned") != scanned:
+    if content.get("scanned") != scanned:
         return None
-    return {int(row): reason for row, reason in found["bad"].items()}
+    return {int(row): reason for row, reason in content["bad"].items()}

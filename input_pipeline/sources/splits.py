@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from input_pipeline.tables.examples import SPLITS, Table, TableError, main_label
+from input_pipeline.tables.examples import SPLITS, Table, main_label
+from input_pipeline.tables.table_error import TableError
 
 _STREAM = 2  # keeps this stream apart from other uses of the same seed
 
@@ -89,8 +90,10 @@ def check(patient: np.ndarray, split: np.ndarray, lines: Sequence[int] | None = 
     names, counts = np.unique(pairs[:, 0], return_counts=True)
     shared = names[counts > 1]
     if len(shared):
-        own = (patient == shared[0]) & (split != "")
-        rows = [int(np.flatnonzero(own & (split == s))[0]) for s in np.unique(split[own])]
+        concerned = (patient == shared[0]) & (split != "")
+        rows = [
+            int(np.flatnonzero(concerned & (split == s))[0]) for s in np.unique(split[concerned])
+        ]
         place = "row" if lines is None else "line"
         where = ", ".join(f"{split[r]} ({place} {r if lines is None else lines[r]})" for r in rows)
         raise TableError(
@@ -101,13 +104,13 @@ def check(patient: np.ndarray, split: np.ndarray, lines: Sequence[int] | None = 
 
 def _deal(table: Table, rows: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
     """Number of the share that each of `rows` falls to: [len(rows)] int64, whole patients."""
-    patients, of = np.unique(table.patient[rows], return_inverse=True)
+    patients, patient = np.unique(table.patient[rows], return_inverse=True)
     label = main_label(table)
     codes = np.zeros(len(rows), np.int64) if label is None else label[rows].astype(np.int64)
     _, column = np.unique(codes, return_inverse=True)
     counts = np.zeros((len(patients), column.max() + 1))
-    np.add.at(counts, (of, column), 1)
-    return _greedy(counts, shares, seed)[of]
+    np.add.at(counts, (patient, column), 1)
+    return _greedy(counts, shares, seed)[patient]
 
 
 def _greedy(counts: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:

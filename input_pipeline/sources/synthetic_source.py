@@ -9,15 +9,8 @@ import numpy as np
 
 from input_pipeline import synthetic
 from input_pipeline.sources import prerendered
-from input_pipeline.tables.examples import (
-    GRADABLE,
-    QUALITY,
-    Arrays,
-    Source,
-    Table,
-    TableError,
-    strings,
-)
+from input_pipeline.tables.examples import GRADABLE, QUALITY, Arrays, Source, Table, strings
+from input_pipeline.tables.table_error import TableError
 
 _GRADES = 5  # ICDR 0-4
 

@@ -17,8 +17,9 @@ import tensorflow_datasets as tfds
 
 from input_pipeline import atomic
 from input_pipeline.readers import Labels
-from input_pipeline.tables.examples import Arrays, TableError
+from input_pipeline.tables.examples import Arrays
 from input_pipeline.tables.file_paths import expanded
+from input_pipeline.tables.table_error import PATH, TableError
 
 TABLE = "table.json"
 UNSPLIT = "unsplit"  # TFDS's name for photographs that the set puts into no split
@@ -66,9 +67,10 @@ def read_table(directory: str | os.PathLike) -> dict[str, Any]:
     path = expanded(directory) / TABLE
     if not path.is_file():
         raise TableError(
-            f"{path}: there is no such file; set --config.data.path to one version of a prepared "
+            f"{path}: there is no such file; "
+            f"{PATH} one version of a prepared "
             "builder, such as ~/tensorflow_datasets/eyeq/512/1.0.0, which "
-            "`python -m input_pipeline.prepare eyeq --tfds ...` makes"
+            "`python -m input_pipeline.prepare eyeq --tfds ...` makes",
         )
     content = json.loads(path.read_text(encoding="utf-8"))
     if content.get("schema") != _SCHEMA:

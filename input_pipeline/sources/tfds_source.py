@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from input_pipeline.sources.dataset_source import asked_for
-from input_pipeline.tables.examples import Arrays, Source, Table, TableError, strings
+from input_pipeline.tables.examples import Arrays, Source, Table, strings
 from input_pipeline.tables.file_paths import expanded
+from input_pipeline.tables.table_error import TableError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 
 from input_pipeline.photo.reader import PhotoError
 from input_pipeline.storage import store
-from input_pipeline.tables.examples import Source, TableError
+from input_pipeline.tables.examples import Source
+from input_pipeline.tables.table_error import TableError
 
 MODES = ("none", "memory", "disk", "auto")
 MEMORY_LIMIT = 1 << 30  # bytes that 'auto' keeps in memory at most

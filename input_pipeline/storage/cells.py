@@ -44,7 +44,7 @@ class CellReader:
         return self.key(item)
 
 
-def of(source: Source, rows: np.ndarray) -> Source:
+def split(source: Source, rows: np.ndarray) -> Source:
     """Every cell of some rows as a row of its own, without labels.
 
     Args:

@@ -100,14 +100,14 @@ def opened(directory: str | os.PathLike[str]) -> Shards:
         raise ShardError(f"{directory}: no finished arrays are there ({LIST} is missing)")
     try:
         sums.check_folder(Path(directory), [LIST], _AGAIN)
-        found = json.loads(path.read_bytes())
-        if "folder" in found:
-            return opened(Path(directory) / found["folder"])
-        ids, made = np.array(found["id"], np.str_), tuple(found["shards"])
-        if found["digest"] != _digest(found["id"], found["shards"]):
+        record = json.loads(path.read_bytes())
+        if "folder" in record:
+            return opened(Path(directory) / record["folder"])
+        ids, made = np.array(record["id"], np.str_), tuple(record["shards"])
+        if record["digest"] != _digest(record["id"], record["shards"]):
             raise ValueError("its digest is not that of what it lists")
         return Shards(
-            Path(directory), ids, tuple(found["names"]), found["rows"], found["digest"], made
+            Path(directory), ids, tuple(record["names"]), record["rows"], record["digest"], made
         )
     except ShardError:
         raise
@@ -193,7 +193,9 @@ def fill(
     _note(directory / LIST, ids, rows, made)
     (directory / _PARTIAL).unlink(missing_ok=True)
     _mapped.cache_clear()
-    known = {_file(name, k): digest for k, one in enumerate(made) for name, digest in one.items()}
+    known = {
+        _file(name, k): digest for k, files in enumerate(made) for name, digest in files.items()
+    }
     sums.write(directory, [LIST, *known], known)
     return opened(directory)
 
@@ -202,9 +204,9 @@ def _finished(directory: Path, ids: Sequence[str], rows: int) -> list[dict[str, 
     """Digests of the whole shards that an earlier call left for the same rows, undamaged."""
     for name in (LIST, _PARTIAL):
         try:
-            found = json.loads((directory / name).read_bytes())
-            if found.get("id") == list(ids) and found.get("rows") == rows:
-                return _sound(directory, found["shards"])
+            record = json.loads((directory / name).read_bytes())
+            if record.get("id") == list(ids) and record.get("rows") == rows:
+                return _sound(directory, record["shards"])
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             continue  # what is not there or damaged is made again
     return []

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from input_pipeline.tables.examples import GRADABLE, QUALITY, TableError
+from input_pipeline.tables.examples import GRADABLE, QUALITY
+from input_pipeline.tables.table_error import Setting, TableError
 
 DROP = "drop"  # rows of a code mapped to this are left out
 
@@ -79,13 +80,15 @@ def quality(
         raise TableError(
             f"{_first(plain, lines, unknown, column)}: numbers have no meaning of their own here. "
             "EyeQ's 0 is good, but EyeQ-D's and MKCNet's 0 is reject. Say what they mean, for "
-            "instance --config.data.quality_codes=\"(('0','good'),('1','usable'),('2','reject'))\""
+            "instance "
+            f"{Setting('data.quality_codes')}=\"(('0','good'),('1','usable'),('2','reject'))\""
         )
     if unknown:
         raise TableError(
             f"{_first(plain, lines, unknown, column)}: expected {', '.join(QUALITY_WORDS)} or an "
-            "empty cell. Map other words by data.quality_codes; a code mapped to 'drop' leaves "
-            "its rows out"
+            "empty cell. Map other words by "
+            f"{Setting('data.quality_codes', '{name}')}; a code mapped to 'drop' leaves its rows "
+            "out"
         )
     words = [known[value] for value in plain]
     grade = {word: code for code, word in enumerate(QUALITY)}
@@ -146,7 +149,8 @@ def detail(
     if unknown and not code and any(value in ("0", "1") for value in unknown):
         raise TableError(
             f"{_first(plain, lines, unknown, column)}: some sets write 1 for good, some for the "
-            "defect. Set --config.data.detail_code=good or =defect: what 1 means"
+            "defect. Set "
+            f"{Setting('data.detail_code')}=good or =defect: what 1 means"
         )
     if unknown:
         raise TableError(
@@ -190,8 +194,9 @@ def diagnosis(
     unknown = [value for value in plain if value not in known]
     if unknown:
         raise TableError(
-            f"{_first(plain, lines, unknown, column)}: expected one of {tuple(names)} "
-            f"(data.diagnosis), a number from 0 to {len(numbers) - 1}, or an empty cell"
+            f"{_first(plain, lines, unknown, column)}: expected one of {tuple(names)} ("
+            f"{Setting('data.diagnosis', '{name}')}), a number from 0 to {len(numbers) - 1}, or "
+            "an empty cell"
         )
     meant = {raw: names[known[raw]] if raw else "absent" for raw in set(plain)}
     return np.array([known[v] for v in plain], np.int32), _seen(column, plain, meant)
@@ -217,5 +222,5 @@ def _first(plain: list[str], lines: Sequence[int], unknown: list[str], column: s
 
 def _seen(column: str, plain: list[str], names: Mapping[str, str]) -> str:
     counts = sorted(collections.Counter(plain).items())
-    found = ", ".join(f"{raw or 'empty'!r} {n} times -> {names[raw]}" for raw, n in counts)
-    return f"column {column!r}: {found}"
+    counted = ", ".join(f"{raw or 'empty'!r} {n} times -> {names[raw]}" for raw, n in counts)
+    return f"column {column!r}: {counted}"

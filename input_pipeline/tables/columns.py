@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from input_pipeline.tables.examples import TableError
 from input_pipeline.tables.file_paths import expanded
+from input_pipeline.tables.table_error import PATH, Setting, TableError
 
 # What a column is for -> the names it may have; the first one found counts.
 COLUMNS = {
@@ -52,9 +52,9 @@ def read_cells(path: str | os.PathLike, *, strip: bool = True) -> tuple[list[lis
     """
     file = expanded(path)
     if not str(path):
-        raise TableError("data.path is empty; set --config.data.path to the CSV table")
+        raise TableError(f"data.path is empty; {PATH} the CSV table")
     if not file.is_file():
-        raise TableError(f"{file}: there is no such file; set --config.data.path to a CSV table")
+        raise TableError(f"{file}: there is no such file; {PATH} a CSV table")
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -62,8 +62,8 @@ def read_cells(path: str | os.PathLike, *, strip: bool = True) -> tuple[list[lis
             f"{file}: byte {error.start} is not UTF-8; save the table as 'CSV UTF-8'"
         ) from None
     skipped, delimiter = 0, ""
-    if found := re.match(r'"?sep=(.)"?[ \t]*\r?\n', text):
-        skipped, delimiter, text = 1, found[1], text[found.end() :]
+    if match := re.match(r'"?sep=(.)"?[ \t]*\r?\n', text):
+        skipped, delimiter, text = 1, match[1], text[match.end() :]
     head = next((row for row in text.splitlines() if row.strip()), "")
     if not head:
         raise TableError(f"{file}: the file is empty; expected a header and one line a photograph")
@@ -128,8 +128,8 @@ def find_columns(
             if wanted and wanted not in sheet.columns:
                 raise _missing(sheet, columns[purpose], f" (data.columns: {purpose})")
             names[purpose] = wanted
-        elif found := [name for name in choices if name in sheet.columns]:
-            names[purpose] = found[0]
+        elif present := [name for name in choices if name in sheet.columns]:
+            names[purpose] = present[0]
     if not names.get("path"):
         raise _missing(sheet, "path", " (or one of " + ", ".join(purposes["path"][1:]) + ")")
     # A misspelt column must not pass for one that is not there: labels and patients would be lost.
@@ -139,7 +139,7 @@ def find_columns(
                 sheet,
                 purpose,
                 f", but {near!r}: if that is it, rename it or set "
-                f"--config.data.columns=\"(('{purpose}','{near}'),)\"; if not, "
+                f"{Setting('data.columns')}=\"(('{purpose}','{near}'),)\"; if not, "
                 f"(('{purpose}',''),)",
             )
     return {purpose: name for purpose, name in names.items() if name}

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from input_pipeline.tables.table_error import TableError
+
 Arrays = dict[str, np.ndarray]
 
 SPLITS = ("train", "val", "test")
@@ -22,10 +24,6 @@ GRADABLE = ("gradable", "ungradable")
 
 _LABEL_DTYPES = {"quality": np.int32, "ungradable": np.int32, "details": np.int8}
 _LABEL_DTYPES["diagnosis"] = np.int32
-
-
-class TableError(ValueError):
-    """A table of photographs that cannot be used; says where, what was seen and what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,8 +155,8 @@ def _counts(classes: Sequence[str], codes: np.ndarray) -> dict[str, int]:
 def summary(name: str, table: Table) -> str:
     """What a person should check before training: rows, patients, splits, classes, raw codes."""
     patients = len(np.unique(table.patient))
-    own = "" if (table.patient != table.id).any() else " (not known: each photograph its own)"
-    lines = [f"{name}: {len(table)} photographs of {patients} patients{own}"]
+    unknown = "" if (table.patient != table.id).any() else " (not known: each photograph its own)"
+    lines = [f"{name}: {len(table)} photographs of {patients} patients{unknown}"]
     split = collections.Counter(table.split.tolist())
     if set(split) != {""}:
         words = [f"{s} {split[s]}" for s in SPLITS if split[s]]

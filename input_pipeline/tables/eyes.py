@@ -17,8 +17,8 @@ def eye(name: str) -> str:
     Args:
       name: of the file without its suffix, in any case.
     """
-    found = [side for side, pattern in _PATTERNS.items() if pattern.search(name.lower())]
-    return found[0] if len(found) == 1 else ""
+    sides = [side for side, pattern in _PATTERNS.items() if pattern.search(name.lower())]
+    return sides[0] if len(sides) == 1 else ""
 
 
 def patient(name: str) -> str:
@@ -43,20 +43,20 @@ def patients(ids: Sequence[str]) -> tuple[list[str], str]:
       The patient of each, its id where the name does not say; and what was done in a sentence, ''
       where no two names belong to the same patient.
     """
-    found: list[str] = []
+    ids_of_patients: list[str] = []
     for name in ids:
         path = PurePosixPath(name.replace("\\", "/"))
         whose = patient(path.stem)
-        found.append(f"{path.parent}/{whose}".removeprefix("./") if whose else "")
+        ids_of_patients.append(f"{path.parent}/{whose}".removeprefix("./") if whose else "")
     first: dict[str, tuple[str, str]] = {}  # patient -> a name and its eye
     pair = ""
-    for name, whose in zip(ids, found, strict=True):
+    for name, whose in zip(ids, ids_of_patients, strict=True):
         side = eye(PurePosixPath(name.replace("\\", "/")).stem)
         if whose and not pair and first.setdefault(whose, (name, side))[1] != side:
             pair = f"{first[whose][0]} and {name}"
     if not pair:
         return list(ids), ""
-    out = [whose or name for name, whose in zip(ids, found, strict=True)]
+    out = [whose or name for name, whose in zip(ids, ids_of_patients, strict=True)]
     return out, (
         f"patients by names: {pair} are one patient, {len(set(out)):,} patients in all; a column "
         "patient says otherwise"

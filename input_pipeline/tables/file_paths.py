@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import Setting, TableError
 
 
 def local_path(cell: str, line: int) -> str:
@@ -16,7 +16,8 @@ def local_path(cell: str, line: int) -> str:
     if os.name != "nt" and (re.match(r"[A-Za-z]:[\\/]", cell) or cell.startswith("\\\\")):
         raise TableError(
             f"line {line}: {cell!r} is an absolute Windows path, which leads nowhere on this "
-            "machine; write paths relative to a folder and set --config.data.root to that folder"
+            "machine; write paths relative to a folder and set "
+            f"{Setting('data.root')} to that folder"
         )
     return posixpath.normpath(cell.replace("\\", "/"))
 
@@ -28,8 +29,9 @@ def check_files(items: Sequence[str], lines: Sequence[int], base: Path) -> None:
         some = "; ".join(f"line {lines[i]}: {items[i]}" for i in absent[:3])
         raise TableError(
             f"{len(absent)} of {len(items)} files are not there, the first: {some}. Relative paths "
-            f"start from {base}; set --config.data.root to another folder, or "
-            "--config.data.on_bad=skip to go on without them"
+            f"start from {base}; set "
+            f"{Setting('data.root')} to another folder, or "
+            f"{Setting('data.on_bad')}=skip to go on without them"
         )
 
 
@@ -38,8 +40,8 @@ def expanded(path: str | os.PathLike[str]) -> Path:
 
     What is there goes by its own name; a user who is not known stays as written.
     """
-    own = Path(path)
+    given = Path(path)
     try:
-        return own if own.exists() else Path(os.path.expanduser(own))
+        return given if given.exists() else Path(os.path.expanduser(given))
     except (OSError, ValueError):  # a name too long, or with a NUL: opening it says so
-        return own
+        return given

@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.tables import columns as sheets
 from input_pipeline.tables import file_paths
-from input_pipeline.tables.examples import TableError
-
-MASKS = (*SUFFIXES, ".gif")
+from input_pipeline.tables.table_error import Setting, TableError
 
 
 def in_column(
@@ -46,18 +44,18 @@ def in_column(
     cells = zip(
         sheet.columns[names["path"]], sheet.columns[names["vessels"]], sheet.lines, strict=True
     )
-    found: dict[str, tuple[str, int]] = {}
+    masks: dict[str, tuple[str, int]] = {}
     try:
         for path, mask, line in cells:
             if mask:
                 file = base / file_paths.expanded(file_paths.local_path(mask, line))
-                found[file_paths.local_path(path, line)] = os.path.abspath(file), line
-        there = [found[path] for path in paths if path in found]
+                masks[file_paths.local_path(path, line)] = os.path.abspath(file), line
+        there = [masks[path] for path in paths if path in masks]
         if require_files:
             file_paths.check_files([file for file, _ in there], [line for _, line in there], base)
     except TableError as error:
-        raise TableError(f"{sheet.file}, column {names['vessels']!r}: {error}") from None
-    return [found[path][0] if path in found else "" for path in paths]
+        raise error.within(f"{sheet.file}, column {names['vessels']!r}: ") from None
+    return [masks[path][0] if path in masks else "" for path in paths]
 
 
 def in_folder(paths: Sequence[str], folder: str | os.PathLike) -> list[str]:
@@ -78,10 +76,12 @@ def in_folder(paths: Sequence[str], folder: str | os.PathLike) -> list[str]:
     """
     root = file_paths.expanded(folder)
     if not root.is_dir():
-        raise TableError(f"{root}: there is no such folder; set --config.data.vessels to a folder")
+        raise TableError(
+            f"{root}: there is no such folder; set {Setting('data.vessels')} to a folder"
+        )
     exact: dict[str, list[str]] = collections.defaultdict(list)
     longer: dict[str, list[str]] = collections.defaultdict(list)
-    files = [f for f in root.rglob("*") if f.suffix.lower() in MASKS and f.name[0] != "."]
+    files = [f for f in root.rglob("*") if f.suffix.lower() in SUFFIXES and f.name[0] != "."]
     for file in sorted(files):
         name = file.relative_to(root).with_suffix("").as_posix()
         exact[name].append(str(file))
@@ -93,13 +93,13 @@ def in_folder(paths: Sequence[str], folder: str | os.PathLike) -> list[str]:
     for path in paths:
         stem = posixpath.splitext(path)[0]
         names = dict.fromkeys((stem, posixpath.basename(stem)))
-        found = next((k[n] for k in (exact, longer) for n in names if n in k), [])
-        if len(found) > 1:
+        matches = next((k[n] for k in (exact, longer) for n in names if n in k), [])
+        if len(matches) > 1:
             raise TableError(
-                f"{root}: {path} has several masks, {', '.join(map(os.path.basename, found))}; "
+                f"{root}: {path} has several masks, {', '.join(map(os.path.basename, matches))}; "
                 "leave one, or name it in a column `vessels` of a table"
             )
-        mask = os.path.abspath(found[0]) if found else ""
+        mask = os.path.abspath(matches[0]) if matches else ""
         if mask and owner.setdefault(mask, path) != path:
             raise TableError(
                 f"{mask}: is it the mask of {owner[mask]} or of {path}? Put masks into the same "

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fiqa_jax.benchmark import __main__ as benchmark
 from fiqa_jax.benchmark import (
     defect_causes,
     defect_copies,
     defect_fit,
     defect_maps,
     defect_scores,
-    defects,
 )
 from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.benchmark.defect_scores import Row
@@ -156,7 +156,7 @@ def test_a_run_from_photographs_to_tables(tmp_path, capsys, monkeypatch):
         (folder / "t.csv").write_text("image,vessels\nx.png,v.png\n")
     args = ["--workdir", str(tmp_path / "run"), "--train", "1", "--every", "7", "--steps", "20"]
     args += [f"--set=a={tmp_path / 'a' / 't.csv'}", f"--set=b={tmp_path / 'b' / 't.csv'}"]
-    assert defects.main(args) == 0
+    assert benchmark.main(["defects", *args]) == 0
     assert "2 photographs of a, b" in capsys.readouterr().out
     with (tmp_path / "run" / "table.csv").open() as file:
         table = list(csv.DictReader(file))

@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from fiqa_jax import defaults
 from fiqa_jax.benchmark import __main__ as benchmark
-from fiqa_jax.benchmark import details, simple
+from fiqa_jax.benchmark import detail_floors, details, simple
 from fiqa_jax.evaluation import intervals
 from fiqa_jax.predictions import advice, schema
 from fiqa_jax.predictions import rows as judge
@@ -22,7 +22,7 @@ def test_best_cut_is_the_best_of_all():
     for _ in range(8):
         truth = rng.permutation([0, 1, *rng.integers(0, 2, 20)])
         score = np.round(rng.normal(truth * 0.8), 1)  # with ties
-        cut = details.best_cut(truth, score)
+        cut = detail_floors.best_cut(truth, score)
 
         def macro(c, truth=truth, score=score):
             return f1_score(truth, score >= c, average="macro", zero_division=0)
@@ -31,12 +31,12 @@ def test_best_cut_is_the_best_of_all():
 
 
 def test_best_cut_lies_between_what_it_parts():
-    assert details.best_cut([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
+    assert detail_floors.best_cut([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
 
 
 def test_features_take_the_logarithm_of_the_variance():
     found = {"laplacian_variance": [0.0, np.e - 1], "mean": [1, 2], "rms_contrast": [3, 4]}
-    np.testing.assert_allclose(details.features(found), [[0, 1, 3], [1, 2, 4]])
+    np.testing.assert_allclose(detail_floors.features(found), [[0, 1, 3], [1, 2, 4]])
 
 
 def test_regressions_find_what_depends_on_one_statistic_and_on_its_square():
@@ -46,7 +46,7 @@ def test_regressions_find_what_depends_on_one_statistic_and_on_its_square():
     def truth(x):
         return np.stack([x[:, 1] < -0.5, np.abs(x[:, 2]) > 1], -1).astype(np.int8)
 
-    found = details.regressions(x, truth(x), test, ("a", "b"))
+    found = detail_floors.regressions(x, truth(x), test, ("a", "b"))
     auroc = {
         name: [roc_auc_score(truth(test)[:, k], way.score[:, k]) for k in (0, 1)]
         for name, way in found.items()
@@ -72,7 +72,7 @@ def three_ways():
 
 def rows_of(three_ways, **kwargs):
     truth, patient, ways = three_ways
-    named = {name: details.Named(*way) for name, way in ways.items()}
+    named = {name: detail_floors.Named(*way) for name, way in ways.items()}
     found = details.table(truth, named, patient, ("a", "b"), seed=0, **kwargs)
     return {(row["way"], row["detail"], row["metric"]): row for row in found}
 
@@ -176,7 +176,7 @@ def test_the_statistics_are_of_the_training_rows_alone(workdir, monkeypatch):
         return real(source, rows)
 
     monkeypatch.setattr(simple, "measure", watched)
-    details.run(workdir, ("drawn", "photos"), "elsewhere", 0)
+    details.compared(workdir, ("drawn", "photos"), "elsewhere", 0)
     assert [len(names) for names in measured] == [28, 28, 40]
     for stage, names in zip(("drawn", "photos"), measured, strict=False):
         val = schema.load(workdir / stage / "predictions_val.csv").id.tolist()
@@ -200,7 +200,7 @@ def test_what_is_not_there_is_named(workdir, capsys, arguments, message):
 def test_a_defect_that_no_training_photograph_has():
     x, truth = np.zeros((4, 3)), np.array([[0, 1], [1, 1], [0, 1], [1, 1]], np.int8)
     with pytest.raises(ValueError, match="all 4 training photographs are alike in 'b'"):
-        details.regressions(x, truth, x, ("a", "b"))
+        detail_floors.regressions(x, truth, x, ("a", "b"))
 
 
 def test_no_such_stage(workdir, tmp_path):

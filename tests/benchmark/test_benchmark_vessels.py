@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fiqa_jax.benchmark import __main__ as benchmark
 from fiqa_jax.benchmark import segmentation
 
 SIDE = 48
@@ -48,7 +49,7 @@ def test_a_model_beside_the_best_of_each_filter(table, monkeypatch, capsys, tmp_
     monkeypatch.setattr(segmentation, "vessel_channel", lambda name: dark)
     output = tmp_path / "numbers.csv"
     command = ["--csv", str(table), "--side", str(SIDE), "--model", "M", "--output", str(output)]
-    assert segmentation.main(command) == 0
+    assert benchmark.main(["vessels", *command]) == 0
     out = capsys.readouterr().out
     assert "3 photographs of 2 participants" in out
     lines = {line.split(" | ")[0].strip("| "): line for line in out.splitlines() if "|" in line}
@@ -69,5 +70,7 @@ def test_a_model_beside_the_best_of_each_filter(table, monkeypatch, capsys, tmp_
 
 
 def test_what_is_missing_is_named(table, capsys):
-    assert segmentation.main(["--csv", str(table), "--vessels", "mask", "--no-filters"]) == 1
+    assert (
+        benchmark.main(["vessels", "--csv", str(table), "--vessels", "mask", "--no-filters"]) == 1
+    )
     assert "no column 'mask'" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from input_pipeline import readers
 from input_pipeline.builders import crops
 from input_pipeline.loading import batches
 from input_pipeline.sources import opening, tfds_records
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 
 @pytest.fixture(autouse=True)

@@ -166,7 +166,7 @@ def test_named_workdir(tmp_path, monkeypatch, capsys):
 
 def test_config_is_found_in_the_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = command_line.found(["x", "--config", "configs/multitask.py:tiny", "--workdir=w"])
+    found = command_line.resolved(["x", "--config", "configs/multitask.py:tiny", "--workdir=w"])
     assert found[2].endswith("configs/multitask.py:tiny")
     assert Path(found[2].partition(":")[0]).is_file()
     with pytest.raises(SystemExit, match=r"no config at nope\.py, .* multitask\.py"):
@@ -196,7 +196,7 @@ def test_a_setting_that_is_not_there(flag, says, monkeypatch):
 def test_a_folder_may_be_called_dir():
     words = ["--config.data.dir=a", "--config.stage.good.data.dir", "--config.data.dirt=a"]
     path = ["--config.data.path=a", "--config.stage.good.data.path", "--config.data.dirt=a"]
-    assert command_line.found(words) == path
+    assert command_line.resolved(words) == path
 
 
 def test_shares_of_defects_that_a_model_learned_from():

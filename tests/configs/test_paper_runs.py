@@ -21,7 +21,7 @@ from fiqa_jax.recipe.data import open_data
 from fiqa_jax.recipe.jobs import RecipeError
 from input_pipeline.readers import iqad
 from input_pipeline.storage import shards
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 pytestmark = pytest.mark.whole
 

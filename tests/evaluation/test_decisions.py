@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fiqa_jax.evaluation import decisions
 from fiqa_jax.evaluation.decisions import badness, predicted_class
 
 
@@ -20,3 +21,16 @@ def test_of_two_classes_the_second_from_a_half_on():
 def test_badness_is_the_expected_grade(array):
     p = array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.25, 0.25]])
     np.testing.assert_allclose(badness(p), [0, 0.5, 1, 0.375], atol=1e-7)
+
+
+@pytest.mark.parametrize("array", [np.asarray, jnp.asarray])
+def test_the_score_is_the_expected_grade_then_ungradable_then_the_mean_defect(array):
+    outputs = {
+        "p_quality": array([[0.5, 0.25, 0.25]]),
+        "p_ungradable": array([0.75]),
+        "p_details": array([[0.5, 0.25, 0.0, 0.25]]),
+    }
+    for first, want in (("p_quality", 0.375), ("p_ungradable", 0.75), ("p_details", 0.25)):
+        np.testing.assert_allclose(decisions.score(outputs), [want], atol=1e-7)
+        del outputs[first]
+    assert decisions.score({"map": array([[[0.5]]])}) is None

@@ -171,3 +171,10 @@ def test_mcfnets_spread_on_eyeq(shared_data):
     assert got.units == 12_048
     assert round(got.se, 3) == 0.003
     assert got.low < 0.8606 < got.high
+
+
+def test_an_interval_is_written_with_its_ends():
+    interval = intervals.Interval(0.5, 0.25, 0.75, 0.1, 0.95, "patient", 10, 100)
+    assert f"{interval:.2f}" == "0.50 [0.25, 0.75]"
+    assert f"{interval:+.1f}" == "+0.5 [+0.2, +0.8]"
+    assert f"{dataclasses.replace(interval, value=float('nan')):.2f}" == "-"

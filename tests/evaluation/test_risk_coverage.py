@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from fiqa_jax.evaluation import risk_coverage, selective_scores
+from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.metrics import Head
 
 
@@ -141,7 +142,7 @@ def test_rates_against_scikit_learn(head, rate):
     truth, prob = head.truth[rows], head.prob[rows]
     guess = (prob >= 0.5).astype(int) if prob.ndim == 1 else prob.argmax(-1)
     found = risk_coverage.cut(risk_coverage.order(score), ones(97), rate)
-    right = risk_coverage.guess(head) == head.truth
+    right = predicted_class(head.prob) == head.truth
     assert risk_coverage.accuracy(found, right)[0] == pytest.approx(accuracy_score(truth, guess))
     area = roc_auc_score(truth, prob, **({} if prob.ndim == 1 else {"multi_class": "ovr"}))
     assert risk_coverage.auroc(found, head)[0] == pytest.approx(area)
@@ -152,7 +153,7 @@ def test_rates_against_scikit_learn(head, rate):
 def test_weights_are_copies():
     head, rng = several(30), np.random.default_rng(5)
     score, weight = rng.integers(0, 6, 30), rng.integers(0, 4, 30)
-    wrong = risk_coverage.guess(head) != head.truth
+    wrong = predicted_class(head.prob) != head.truth
     rows = np.repeat(np.arange(30), weight)
     copies = Head(head.truth[rows], head.prob[rows], head.names)
     pair = []
@@ -206,7 +207,7 @@ def test_equal_scores_differ_by_nothing():
 
 def test_a_better_score_is_found_better():
     head = several(200)
-    wrong = (risk_coverage.guess(head) != head.truth).astype(float)
+    wrong = (predicted_class(head.prob) != head.truth).astype(float)
     random = np.random.default_rng(7).normal(size=200)
     found = measured(head, {"knows": wrong + 0.1 * random, "noise": random}, np.arange(200))
     area = found["noise"]["aurc", -1.0]
@@ -249,7 +250,7 @@ def test_curves_end_at_the_whole():
     found = selective_scores.curves(head, score)
     coverage, risk = found["error_rate"]
     assert coverage[-1] == 1
-    wrong = risk_coverage.guess(head) != head.truth
+    wrong = predicted_class(head.prob) != head.truth
     for c, r in zip(coverage, risk, strict=True):
         rows = np.argsort(score)[: round(c * 40)]
         assert r == pytest.approx(wrong[rows].mean())

@@ -70,4 +70,6 @@ def test_no_field_can_be_an_error_for_every_source(folder):
         strict.open(folder / "b_inside.png")
     assert strict.settings() != PhotoReader(32, "fundus").settings()
     with pytest.raises(ValueError, match=r"data\.no_field is 'maybe'"):
-        PhotoReader.of({"side": 32, "modality": "fundus", "erase": (), "no_field": "maybe"})
+        PhotoReader.from_config(
+            {"side": 32, "modality": "fundus", "erase": (), "no_field": "maybe"}
+        )

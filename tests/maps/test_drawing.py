@@ -21,7 +21,7 @@ def test_over_leaves_the_photograph_as_it_is_between_the_lines():
     fov = np.ones((side, side), np.uint8)
     fov[:, :20] = 0
     quality = np.repeat(np.array([[0.0, 0.0, 0.7, 0.7]]), 4, 0)
-    got = drawing.over(image, quality, fov, 0.5)
+    got = drawing.overlay(image, quality, fov, 0.5)
     good = got[:, 20:150]
     np.testing.assert_array_equal(good, np.broadcast_to(image[0, 0], good.shape))
     bad = got[:, 200:]
@@ -32,7 +32,7 @@ def test_over_leaves_the_photograph_as_it_is_between_the_lines():
     row = np.flatnonzero((got[100] == 255).all(-1))
     assert 174 <= row[0] <= 180
     np.testing.assert_array_equal(got[:, :20], image[:, :20])
-    np.testing.assert_array_equal(drawing.over(image, 0 * quality, fov, 0.5), image)
+    np.testing.assert_array_equal(drawing.overlay(image, 0 * quality, fov, 0.5), image)
 
 
 def test_severe_places_are_hatched_both_ways():
@@ -49,7 +49,7 @@ def test_severe_places_are_hatched_both_ways():
 def test_marks_are_drawn_where_they_are():
     image, fov = np.full((200, 200, 3), 90, np.uint8), np.ones((200, 200), np.uint8)
     marks = (("circle", 0.5, 0.25, 0.1), ("cross", 0.5, 0.75, 0.05))
-    got = drawing.over(image, np.zeros((2, 2)), fov, 0.5, marks)
+    got = drawing.overlay(image, np.zeros((2, 2)), fov, 0.5, marks)
     assert (got[100, 70] == 255).all()  # on the circle, 20 pixels right of its middle
     assert (got[100, 50] == 90).all()
     assert (got[100, 150] == 255).all()
@@ -58,7 +58,7 @@ def test_marks_are_drawn_where_they_are():
 
 def test_over_a_grey_slice_has_three_channels():
     ones = np.ones((4, 4), np.uint8)
-    got = drawing.over(np.full((4, 4, 1), 9, np.uint8), np.zeros((1, 1)), ones, 0.5)
+    got = drawing.overlay(np.full((4, 4, 1), 9, np.uint8), np.zeros((1, 1)), ones, 0.5)
     np.testing.assert_array_equal(got, np.full((4, 4, 3), 9))
 
 

@@ -83,8 +83,10 @@ def by_hand(parts, state, batch, rate, decay, eta):
     stats, axis = state.model_state["batch_stats"], Axis()
 
     def found(theta, phi):
-        y, _ = parts.labels(phi, stats["meta"], images, batch, axis)
-        primary, auxiliary, _, _ = parts.losses(theta, y, stats["task"], images, batch, axis)
+        y, _ = mkcnet.meta_labels(parts, phi, stats["meta"], images, batch, axis)
+        primary, auxiliary, _, _ = mkcnet.task_losses(
+            parts, theta, y, stats["task"], images, batch, axis
+        )
         valid = ((batch["diagnosis"] >= 0) & (batch["quality"] >= 0)).astype(y.dtype)
         mean = (y * valid[:, None]).sum(0) / valid.sum()
         return primary, auxiliary, (mean * jnp.log(mean + 1e-20)).sum()
@@ -197,10 +199,10 @@ def test_label_entropy_by_hand_and_over_devices():
     labels = jnp.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
     valid = jnp.array([1.0, 1.0, 0.0, 1.0])
     want = 2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3)
-    assert float(mkcnet_tasks.label_entropy(labels, valid, Axis())) == pytest.approx(want, rel=1e-6)
+    assert float(mkcnet.label_entropy(labels, valid, Axis())) == pytest.approx(want, rel=1e-6)
     shares = labels.reshape(4, 1, 2), valid.reshape(4, 1)
     run = jax.pmap(
-        lambda y, v: mkcnet_tasks.label_entropy(y, v, Axis("data")),
+        lambda y, v: mkcnet.label_entropy(y, v, Axis("data")),
         axis_name="data",
         devices=jax.devices()[:4],
     )
@@ -223,7 +225,9 @@ def test_logit_adjustment_and_class_weights_by_hand():
         jax.tree.map(lambda x: jnp.zeros(x.shape), variables[k]) for k in ("params", "batch_stats")
     )
     batch = {"diagnosis": jnp.array([0, 1]), "quality": jnp.array([0, 0])}
-    primary = jax.jit(lambda: parts.losses(theta, None, stats, image, batch, Axis())[0])()
+    primary = jax.jit(
+        lambda: mkcnet.task_losses(parts, theta, None, stats, image, batch, Axis())[0]
+    )()
     loss = [-((1 - p) ** 2) * np.log(p) for p in (0.6, 0.3)]
     want = (loss[0] / 0.6 + loss[1] / 0.3) / (1 / 0.6 + 1 / 0.3)
     assert float(primary) == pytest.approx(want, rel=1e-5)

@@ -12,7 +12,7 @@ from fiqa_jax.report import data_audit
 from input_pipeline import readers
 from input_pipeline.readers.tree import photographs, tree
 from input_pipeline.sources import splits
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 
 @pytest.fixture(scope="module")

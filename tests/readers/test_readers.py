@@ -12,7 +12,7 @@ from input_pipeline import prepare, readers
 from input_pipeline.readers import eyeq, iqad
 from input_pipeline.readers.tree import photographs, tree
 from input_pipeline.sources import splits
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 
 def read(name, root, lists=""):

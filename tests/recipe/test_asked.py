@@ -5,7 +5,7 @@ import pytest
 from fiqa_jax import defaults
 from fiqa_jax.recipe import asked, jobs, runner
 from fiqa_jax.recipe.jobs import RecipeError
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 
 def recipe(**data):

@@ -11,7 +11,7 @@ from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.recipe import outcomes
 from fiqa_jax.recipe.data import open_data
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 SIDE = 32
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fiqa_jax.recipe import jobs, preflight, runner
 from fiqa_jax.recipe.jobs import RecipeError
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 GRADES = ("good", "usable", "reject")
 

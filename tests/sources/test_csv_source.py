@@ -7,7 +7,8 @@ import pytest
 
 from input_pipeline.sources.csv_source import csv_source
 from input_pipeline.sources.photo_files import PhotoReader
-from input_pipeline.tables.examples import TableError, class_counts, summary
+from input_pipeline.tables.examples import class_counts, summary
+from input_pipeline.tables.table_error import TableError
 
 READER = PhotoReader(32, "fundus")
 DETAILS = ("illumination", "clarity", "contrast")

@@ -9,7 +9,7 @@ from input_pipeline import readers
 from input_pipeline.photo.reader import read_photo
 from input_pipeline.sources import opening
 from input_pipeline.sources.dataset_source import dataset_source
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 
 def settings(name, root, **changes):

@@ -9,7 +9,7 @@ from input_pipeline import synthetic
 from input_pipeline.sources import defects_reader, opening
 from input_pipeline.synthetic import truth
 from input_pipeline.synthetic.defects import CAUSES, CONTROLS, KINDS
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 
 @pytest.fixture(scope="module")

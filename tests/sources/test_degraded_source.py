@@ -12,7 +12,7 @@ from input_pipeline import synthetic
 from input_pipeline.loading import batches
 from input_pipeline.photo.reader import PhotoError, read_photo
 from input_pipeline.sources import opening, splits
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 ALL = ("illumination", "clarity", "contrast", "artefact")
 EYES = ("p1 left", "p1 right", "p2 left", "p3 left", "p4 left", "p5 left")

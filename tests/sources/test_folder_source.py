@@ -4,7 +4,7 @@ import pytest
 
 from input_pipeline.sources.folder_source import folder_source
 from input_pipeline.sources.photo_files import PhotoReader
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 READER = PhotoReader(32, "fundus")
 

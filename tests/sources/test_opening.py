@@ -18,7 +18,8 @@ from input_pipeline.sources.folder_source import folder_source
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.sources.synthetic_source import drawn_source
 from input_pipeline.storage import cache
-from input_pipeline.tables.examples import TableError, class_counts
+from input_pipeline.tables.examples import class_counts
+from input_pipeline.tables.table_error import TableError
 
 READER = PhotoReader(32, "fundus")
 

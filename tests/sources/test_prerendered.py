@@ -7,7 +7,8 @@ import pytest
 
 from input_pipeline.photo.reader import PhotoError
 from input_pipeline.sources import prerendered
-from input_pipeline.tables.examples import Source, Table, TableError, strings
+from input_pipeline.tables.examples import Source, Table, strings
+from input_pipeline.tables.table_error import TableError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from fiqa_jax import defaults
 from input_pipeline.loading import batches
 from input_pipeline.sources import opening
 from input_pipeline.sources.resaved_source import SHRINK, SMALLEST, resaved
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 # name, split, grade, frame's longer side, field's radius
 PHOTOGRAPHS = (

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from input_pipeline.sources import splits
-from input_pipeline.tables.examples import Table, TableError, strings, take
+from input_pipeline.tables.examples import Table, strings, take
+from input_pipeline.tables.table_error import TableError
 
 
 def a_table(n_patients=200, seed=0, share=(0.6, 0.3, 0.1), split=None):

@@ -27,7 +27,7 @@ def source(tmp_path):
 
 def test_every_cell_of_the_rows_in_order(source):
     rows = np.array([1, 3])
-    found = cells.of(source, rows)
+    found = cells.split(source, rows)
     assert len(found.table) == 2 * H * W
     assert found.table.id[:2].tolist() == ["p1#0", "p1#1"]
     read = [found.read(k) for k in range(len(found.table))]
@@ -39,7 +39,7 @@ def test_every_cell_of_the_rows_in_order(source):
 
 
 def test_an_epoch_takes_each_cell_once_and_a_batch_those_of_many(source):
-    found = cells.of(source, np.arange(PHOTOS))
+    found = cells.split(source, np.arange(PHOTOS))
     n = PHOTOS * H * W
     how = {"batch": 20, "seed": 3, "driver": "threads"}
     stream = batches.train_batches(found, np.arange(n), **how)
@@ -60,7 +60,7 @@ def test_grids_that_differ_and_photographs(source, tmp_path):
     )
     other = Source("stored", source.table, items, reader)
     with pytest.raises(shards.ShardError, match=r"arrays of one grid were expected"):
-        cells.of(other, np.arange(2))
+        cells.split(other, np.arange(2))
     bare = Source("photos", source.table, items, object())
     with pytest.raises(shards.ShardError, match="only be taken of stored arrays"):
-        cells.of(bare, np.arange(2))
+        cells.split(bare, np.arange(2))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from input_pipeline.tables import codes as labels
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 LINES = range(2, 20)
 

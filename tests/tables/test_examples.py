@@ -9,13 +9,13 @@ from input_pipeline.sources.opening import subset, with_columns
 from input_pipeline.tables.examples import (
     Source,
     Table,
-    TableError,
     class_counts,
     main_label,
     strings,
     summary,
     take,
 )
+from input_pipeline.tables.table_error import TableError
 
 
 def a_table(n=4, **changes):

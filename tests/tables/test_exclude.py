@@ -8,7 +8,7 @@ from PIL import Image
 from fiqa_jax import defaults
 from input_pipeline import readers
 from input_pipeline.sources import opening
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 
 @pytest.fixture

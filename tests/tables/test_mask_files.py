@@ -3,7 +3,7 @@
 import pytest
 
 from input_pipeline.tables import mask_files
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 
 @pytest.fixture

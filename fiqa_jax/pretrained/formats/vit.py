@@ -143,37 +143,37 @@ def convert(
     """
     from fiqa_jax.models.vit import ViT
 
-    found = canonical(tensors)
-    patch = _needed(found, "patch_embed.proj.weight")
+    named = canonical(tensors)
+    patch = _needed(named, "patch_embed.proj.weight")
     if patch.ndim != 4 or patch.shape[2] != patch.shape[3]:
         raise FormatError(f"patch_embed.proj.weight of shape {patch.shape} is no square patch")
-    dim, depth = len(patch), len({n.split(".")[1] for n in found if n.startswith("blocks.")})
-    if ("pos_embed" in found) != (position == "learnt"):
-        has = "has a" if "pos_embed" in found else "has no"
-        other = "dinov2, retfound_mae or timm_vit" if "pos_embed" in found else "dinov3"
+    dim, depth = len(patch), len({n.split(".")[1] for n in named if n.startswith("blocks.")})
+    if ("pos_embed" in named) != (position == "learnt"):
+        has = "has a" if "pos_embed" in named else "has no"
+        other = "dinov2, retfound_mae or timm_vit" if "pos_embed" in named else "dinov3"
         raise FormatError(f"it {has} table of positions (pos_embed): try --format {other}")
     settings: dict[str, Any] = {
         "dim": dim,
         "depth": depth,
         "heads": max(dim // HEAD_CHANNELS, 1),
         "patch": patch.shape[2],
-        "hidden": len(_needed(found, "blocks.0.mlp.fc1.weight")),
-        "registers": found["reg_token"].shape[1] if "reg_token" in found else 0,
-        "layer_scale": "blocks.0.ls1.gamma" in found,
+        "hidden": len(_needed(named, "blocks.0.mlp.fc1.weight")),
+        "registers": named["reg_token"].shape[1] if "reg_token" in named else 0,
+        "layer_scale": "blocks.0.ls1.gamma" in named,
         "position": position,
         "epsilon": epsilon,
     }
     if position == "learnt":
-        found["pos_embed"], settings["grid"] = _square(found["pos_embed"])
+        named["pos_embed"], settings["grid"] = _square(named["pos_embed"])
         settings["antialias"] = settings["registers"] > 0
-        settings["qkv_bias"] = "blocks.0.attn.q.bias" in found
+        settings["qkv_bias"] = "blocks.0.attn.q.bias" in named
     else:  # DINOv3: the key has no bias, and files without the other two mean zeros
         settings["key_bias"] = False
         for i in range(depth):
-            found.pop(f"blocks.{i}.attn.k.bias", None)
+            named.pop(f"blocks.{i}.attn.k.bias", None)
             for part in "qv":
-                found.setdefault(f"blocks.{i}.attn.{part}.bias", np.zeros(dim, np.float32))
-    out = translate(found, _RULES)
+                named.setdefault(f"blocks.{i}.attn.{part}.bias", np.zeros(dim, np.float32))
+    out = translate(named, _RULES)
     side = 2 * settings["patch"]
     words = f"a ViT of {dim} channels and {depth} blocks"
     fits.check(ViT(**settings), (1, side, side, patch.shape[1]), out, words)

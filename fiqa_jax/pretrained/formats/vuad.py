@@ -37,12 +37,12 @@ def without_aliases(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
     out: dict[str, np.ndarray] = {}
     for name, value in tensors.items():
-        own = name
+        kept = name
         for pattern, replacement in _ALIASES:
-            own = re.sub(pattern, replacement, own)
-        if own in out and not np.array_equal(out[own], value):
-            raise FormatError(f"{name} and {own} should be one tensor, but their values differ")
-        out[own] = value
+            kept = re.sub(pattern, replacement, kept)
+        if kept in out and not np.array_equal(out[kept], value):
+            raise FormatError(f"{name} and {kept} should be one tensor, but their values differ")
+        out[kept] = value
     return out
 
 

@@ -70,23 +70,23 @@ def run(job: Job, context: Context) -> dict[str, Any]:
 
 def encode(job: Job, context: Context) -> dict[str, Any]:
     """Stores an encoder's features of all photographs, or finds them where they were computed."""
-    own = job.config
-    name = str(earlier.only(job) / "model") if own.of else own.encoder
+    config = job.config
+    name = str(earlier.only(job) / "model") if config.of else config.encoder
     flag = f"--config.stage.{job.stage}.encoder"
     try:
-        encoder = encoders.load(name, precision=own.model.precision, flag=flag)
+        encoder = encoders.load(name, precision=config.model.precision, flag=flag)
     except (ValueError, FileNotFoundError) as error:
         raise RecipeError(f"stage {job.title!r}: {error}: {flag}=FOLDER or FILE") from None
     data = context.data(job)
     prepared = Path(data.section.store or context.workdir / "prepared")
-    at = (encoder, data, prepared, own.train.batch, context.devices, own.size)
-    folder = features.of(*at)
+    at = (encoder, data, prepared, config.train.batch, context.devices, config.size)
+    folder = features.store(*at)
     if jax.process_index() == 0:
         shards.point(job.directory, folder)
     return {
         "rows": len(data.split),
         "data": data.source.digest,
-        "encoder": own.of or name,
+        "encoder": config.of or name,
         "channels": encoder.channels,
-        "gigabytes": features.gigabytes(encoder, data, own.size),
+        "gigabytes": features.gigabytes(encoder, data, config.size),
     }

@@ -22,8 +22,8 @@ def run(job: Job, context: Context) -> dict[str, Any]:
         stage: [p / f"predictions_{job.config.split}.csv" for p in paths]
         for stage, paths in job.needs.items()
     }
-    found = comparison.table(files, job.config.metrics, job.config.reference)
-    comparison.write(found, job.directory)
+    compared = comparison.table(files, job.config.metrics, job.config.reference)
+    comparison.write(compared, job.directory)
     if job.config.sweep:
         page.save_section(job.directory, prior_sweep.section(files, tuple(job.config.sweep)))
-    return {"rows": len(found.rows)}
+    return {"rows": len(compared.rows)}

@@ -12,7 +12,7 @@ from fiqa_jax.recipe.data import Data, open_data
 from fiqa_jax.recipe.jobs import Job
 from fiqa_jax.report import audit_page, data_audit, page
 from fiqa_jax.training.devices import Devices
-from input_pipeline.tables.examples import TableError
+from input_pipeline.tables.table_error import TableError
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +38,10 @@ class Context:
             try:
                 data = open_data(section, self.workdir, job.fold, job.folds)
             except TableError as error:
-                said = asked.of_stage(str(error), self.recipe, job.stage)
-                raise TableError(f"stage {job.title!r}: {said}") from None
+                raise asked.of_stage(error, self.recipe, job) from None
             if jax.process_index() == 0:
-                found = data_audit.of_source(data.source, data.split, section.workers)
-                log.info("%s", data_audit.text(found))
-                page.save_section(job.directory, audit_page.section(found))
+                audit = data_audit.of_source(data.source, data.split, section.workers)
+                log.info("%s", data_audit.text(audit))
+                page.save_section(job.directory, audit_page.section(audit))
             self.opened[key] = data
         return self.opened[key]

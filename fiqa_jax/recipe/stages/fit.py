@@ -29,21 +29,21 @@ def run(job: Job, context: Context) -> dict[str, Any]:
         )
     if jax.process_index() != 0:
         return {}
-    of = earlier.only(job) if job.config.of else job.directory
-    return FITS[job.config.artefact](job, of, lambda: context.data(job))
+    stage_folder = earlier.only(job) if job.config.of else job.directory
+    return FITS[job.config.artefact](job, stage_folder, lambda: context.data(job))
 
 
-def calibrate_fit(job: Job, of: Path, data: fit_maps.Opened) -> dict[str, Any]:
+def calibrate_fit(job: Job, stage_folder: Path, data: fit_maps.Opened) -> dict[str, Any]:
     """Temperature and thresholds from the validation predictions, merged into a copy of a model."""
     del data
-    found = schema.load(of / f"predictions_{job.config.split}.csv")
-    fitted = calibration_fit.fit(found)
+    predictions = schema.load(stage_folder / f"predictions_{job.config.split}.csv")
+    fitted = calibration_fit.fit(predictions)
     if not job.config.band:
         fitted = dataclasses.replace(fitted, thresholds={}, band=None)
-    config = model_dir.read_config(of / "model")
+    config = model_dir.read_config(stage_folder / "model")
     config |= {"temperature": fitted.temperature, "thresholds": fitted.thresholds}
-    config |= {"calibrated_from": shipped.model_name(of / "model")}
-    model_dir.copy(of / "model", job.directory / "model", config)
+    config |= {"calibrated_from": shipped.model_name(stage_folder / "model")}
+    model_dir.copy(stage_folder / "model", job.directory / "model", config)
     return dataclasses.asdict(fitted)
 
 

@@ -66,12 +66,12 @@ def _parts(
     for row in progress.bar(len(rows), "photo", items=rows.tolist(), hide=hide):
         example = data.source.read(row)
         whole, fov = _whole(data, row, example)
-        found = np.rint(np.clip(segment(whole, fov), 0.0, 1.0) * 255.0).astype(np.uint8)
+        vessels = np.rint(np.clip(segment(whole, fov), 0.0, 1.0) * 255.0).astype(np.uint8)
         side = len(example["fov"])
-        if found.shape[:2] != (side, side):
-            small = Image.fromarray(found).resize((side, side), Image.Resampling.BILINEAR)
-            found = np.asarray(small)
-        kept = {**example, "vessels": found}
+        if vessels.shape[:2] != (side, side):
+            small = Image.fromarray(vessels).resize((side, side), Image.Resampling.BILINEAR)
+            vessels = np.asarray(small)
+        kept = {**example, "vessels": vessels}
         yield {name: kept[name][None] for name in names if name in kept}
 
 

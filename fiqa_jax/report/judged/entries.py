@@ -43,7 +43,7 @@ def entries(out: Path, rows: Sequence[Row], began_in: str) -> dict[str, Any]:
         whose = str(row["patient"] or "")
         if whose == str(row["id"]):  # not known: what the name tells
             whose = eyes.patient(Path(name).stem)
-        one = {
+        entry = {
             "id": str(row["id"]),
             "name": name,
             "patient": whose,
@@ -61,8 +61,8 @@ def entries(out: Path, rows: Sequence[Row], began_in: str) -> dict[str, Any]:
             "file": _link(out, str(row["path"]), began_in),
         }
         for key in _SHARED:
-            one[key] = texts.setdefault(one[key], len(texts))
-        made.append([one[key] for key in NAMES])
+            entry[key] = texts.setdefault(entry[key], len(texts))
+        made.append([entry[key] for key in NAMES])
     pictures = {}
     if len(made) <= EMBEDDED:
         wanted = {thumbnails.stem(str(row["id"])) for row in rows}

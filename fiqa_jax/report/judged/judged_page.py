@@ -92,7 +92,7 @@ def render(shown: dict[str, Any]) -> str:
         "SCRIPT": script,
         "DATA": data,
     }
-    return re.sub("@([A-Z]+)@", lambda found: parts[found[1]], _part("page.html"))
+    return re.sub("@([A-Z]+)@", lambda judged: parts[judged[1]], _part("page.html"))
 
 
 def _part(name: str) -> str:
@@ -117,6 +117,6 @@ def _run(out: Path) -> dict[str, Any]:
 
 def _title(out: Path, run: dict[str, Any]) -> str:
     """Name of what was judged."""
-    given = [Path(str(one)).name for one in run.get("inputs", [])]
+    given = [Path(str(place)).name for place in run.get("inputs", [])]
     more = f" and {len(given) - 1} more" if len(given) > 1 else ""
     return f"{given[0]}{more}" if given else out.resolve().name
