@@ -96,7 +96,8 @@ def draw(groups: dict[str, dict[str, np.ndarray]]) -> bytes:
         left.set(xticks=range(3), yticks=range(3), xlabel="the model", ylabel="the readers")
         left.set_xticklabels(GRADES)
         left.set_yticklabels(GRADES)
-        left.set_title(f"{name}: {len(d['truth']):,} photographs", fontsize=9, loc="left")
+        shown = name.removeprefix("source ").removeprefix("all ")
+        left.set_title(f"{shown}: {len(d['truth']):,} photographs", fontsize=9, loc="left")
         right.plot([0, 1], [0, 1], color="grey", lw=0.8, ls=":")
         for k, colour in ((0, figures.COLOURS[0]), (2, figures.COLOURS[1])):
             bins = equal_mass(d["p"][:, k])

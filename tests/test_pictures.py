@@ -14,6 +14,7 @@ BUILT = {".git", ".venv", "build", "dist", "runs", "node_modules", "shared"}
 SHOWN = {
     "docs/defects.png": "a table of figures",
     "docs/drawn_and_real.jpg": "synthetic eyes beside HRF and CHASE_DB1",
+    "docs/graded_photographs.png": "figures about photographs",
     "docs/maps_photographs.jpg": "HRF and CHASE_DB1",
     "docs/report.jpg": "HRF",
     "docs/serve.jpg": "synthetic eyes",
