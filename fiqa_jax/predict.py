@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     photographs.add_arguments(p, shipped.DEFAULT, "INPUT-judged, in the working directory")
     told = "also write every map in full, as npy, as 16-bit PNG and drawn, into OUTPUT/maps"
     p.add_argument("--maps", action="store_true", help=told)
+    told = "with the maps: also the photograph as it is beside the drawn one, as NAME_pair.png"
+    p.add_argument("--pairs", action="store_true", help=told)
     told = "limits fitted to your own labels: a file of fiqa calibrate"
     p.add_argument("--calibration", default="", metavar="FILE", help=told)
     told = "what runs the model: jax, or onnx (onnxruntime on the CPU; extra export)"
@@ -85,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
       lock.InUseError: another run writes into the output folder.
     """
     photographs.check(args)
+    args.maps = args.maps or args.pairs
     out = Path(args.output or default_output(args.inputs))
     out = out / run_shards.FOLDER / args.shard.name if args.shard else out
     if (out / LOG).exists() and not args.resume:
@@ -205,7 +208,7 @@ def _predicted(
             if isinstance(photo, Photo):
                 thumbnails.save(out, item.id, photo, one.map)
             if args.maps:
-                _draw(predictor, out, item, photo, one)
+                _draw(predictor, out, item, photo, one, args.pairs)
         yield [one.row for one in judged]
 
 
@@ -217,14 +220,19 @@ def _progress(batches: Iterator[list[Row]], total: int, done: int) -> Iterator[l
 
 
 def _draw(
-    predictor: Predictor, out: Path, item: Item, photo: Photo | PhotoError, judged: Judged
+    predictor: Predictor,
+    out: Path,
+    item: Item,
+    photo: Photo | PhotoError,
+    judged: Judged,
+    pair: bool,
 ) -> None:
     if judged.row["status"] != "ok" or not isinstance(photo, Photo):
         return
     if judged.map is None:
         raise RunError(f"model {judged.row['model']} draws no maps; leave --maps out")
     judged.row["map"] = photographs.draw(
-        predictor, out, item, photo, judged.map, predictor.thresholds.map
+        predictor, out, item, photo, judged.map, predictor.thresholds.map, pair
     )
 
 

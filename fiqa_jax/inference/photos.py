@@ -113,6 +113,7 @@ def draw(
     photo: Photo,
     quality: NDArray[np.float32],
     threshold: float,
+    pair: bool = False,
 ) -> str:
     """Writes the files of one map into OUT/maps, see `map_files.write`; returns MAPS/NAME.png.
 
@@ -122,6 +123,7 @@ def draw(
       item, photo: of `read_ahead`.
       quality: `[h, w]` in [0, 1], 1 = bad.
       threshold: from here on a place is bad.
+      pair: also the photograph beside its map.
     """
     # Two photographs may have the same file name: the path's digest keeps them apart.
     tag = hashlib.sha256(item.id.encode()).hexdigest()[:8]
@@ -130,5 +132,5 @@ def draw(
     name = f"{stem}_{tag}"
     fine = predictor.read(item.path, map_files.own_side(photo))
     shown = fine if isinstance(fine, Photo) else photo
-    map_files.write(out / MAPS, name, photo, shown, quality, threshold)
+    map_files.write(out / MAPS, name, photo, shown, quality, threshold, pair)
     return f"{MAPS}/{name}.png"

@@ -24,7 +24,7 @@ MAPS = (".npy", ".png")
 # A picture without losses counts before a compressed one of the same name.
 PHOTOGRAPHS = tuple(sorted(SUFFIXES, key=lambda suffix: suffix != ".png"))
 _TAG = re.compile(r"_[0-9a-f]{8}$")  # by which predict keeps photographs of one name apart
-_OVERLAY = "_overlay"
+_DRAWN = ("_overlay", "_pair")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +111,7 @@ def maps_of(folder: Path, wanted: Sequence[Annotation]) -> dict[str, Path]:
     there = files(folder, MAPS, "maps")
     plain: dict[str, list[Path]] = {}
     for name, file in there.items():
-        if not name.endswith(_OVERLAY):
+        if not name.endswith(_DRAWN):
             plain.setdefault(_TAG.sub("", name), []).append(file)
     out, missing = {}, []
     for annotation in wanted:

@@ -18,7 +18,7 @@ from PIL import Image
 from fiqa_jax import predict
 from fiqa_jax.inference import model_dir, predictor
 from fiqa_jax.predictions import schema
-from input_pipeline.photo.reader import Photo, PhotoError
+from input_pipeline.photo.reader import Photo, PhotoError, read_photo
 
 SIDE = 16
 
@@ -236,6 +236,23 @@ def test_maps_are_drawn(here):
     regions = (root / "out" / "regions.csv").read_text().splitlines()
     assert regions[0] == "map,field,upper_left,upper_right,lower_left,lower_right,disc,macula"
     assert len(regions) == 1 + 3
+
+
+def test_a_photograph_beside_its_map(here):
+    root, _ = here
+    assert run(root, "--pairs") == 3
+    row = read(root)["b.png"]
+    file = root / "out" / row["map"]
+    with (
+        Image.open(file.with_name(f"{file.stem}_overlay.png")) as drawn,
+        Image.open(file.with_name(f"{file.stem}_pair.png")) as pair,
+    ):
+        left = np.asarray(pair)[:, : drawn.height]
+        right = np.asarray(pair)[:, -drawn.width :]
+        np.testing.assert_array_equal(right, np.asarray(drawn))
+    photo = read_photo(root / "photos" / "b.png", left.shape[0])
+    np.testing.assert_array_equal(left, photo.image)
+    assert len(list((root / "out" / "maps").iterdir())) == 5 * 3
 
 
 def test_maps_of_a_model_without_any(here, monkeypatch, capsys):
