@@ -56,7 +56,7 @@ def read(predictor: Predictor, path: str) -> tuple[Photo | PhotoError, FileState
             return problem(path, f"it could be read once only ({error.strerror})", advice), None
     if _stamp(path) != before:
         return problem(path, "it changed while it was read", "wait until it is whole"), None
-    return photo, FileState(before[0], before[1], digest) if digest else None
+    return photo, FileState(*before, digest) if digest else None
 
 
 def changed_since(path: str) -> PhotoError:
@@ -64,13 +64,16 @@ def changed_since(path: str) -> PhotoError:
     return problem(path, "it changed after it was judged", "judge it again with --resume")
 
 
-def _stamp(path: str) -> tuple[int, int, int] | None:
-    """Size, time and number of a file; None where there is none to be seen."""
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Size and time of a file (its number is no help: some network drives give another each time).
+
+    None where there is none to be seen.
+    """
     try:
         now = os.stat(path)
     except (OSError, ValueError):
         return None
-    return now.st_size, now.st_mtime_ns, now.st_ino
+    return now.st_size, now.st_mtime_ns
 
 
 class FileStates:
