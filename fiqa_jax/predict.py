@@ -11,6 +11,7 @@ the run goes on. From Python: `fiqa_jax.judge`.
 
 import argparse
 import collections
+import concurrent.futures
 import functools
 import os
 import sys
@@ -204,11 +205,9 @@ def _predicted(
             [item.id for item in group],
             [item.patient for item in group],
         )
-        for item, photo, one in zip(group, photos, judged, strict=True):
-            if isinstance(photo, Photo):
-                thumbnails.save(out, item.id, photo, one.map)
-            if args.maps:
-                _draw(predictor, out, item, photo, one, args.pairs)
+        with concurrent.futures.ThreadPoolExecutor(args.workers, "drawer") as pool:
+            pictures = functools.partial(_pictures, predictor, out, args)
+            list(pool.map(pictures, group, photos, judged))
         yield [one.row for one in judged]
 
 
@@ -219,20 +218,23 @@ def _progress(batches: Iterator[list[Row]], total: int, done: int) -> Iterator[l
             bar.update(len(rows))
 
 
-def _draw(
+def _pictures(
     predictor: Predictor,
     out: Path,
+    args: argparse.Namespace,
     item: Item,
     photo: Photo | PhotoError,
     judged: Judged,
-    pair: bool,
 ) -> None:
-    if judged.row["status"] != "ok" or not isinstance(photo, Photo):
+    """Writes a photograph's thumbnail, and the files of its map where they are asked for."""
+    if isinstance(photo, Photo):
+        thumbnails.save(out, item.id, photo, judged.map)
+    if not args.maps or judged.row["status"] != "ok" or not isinstance(photo, Photo):
         return
     if judged.map is None:
         raise RunError(f"model {judged.row['model']} draws no maps; leave --maps out")
     judged.row["map"] = photographs.draw(
-        predictor, out, item, photo, judged.map, predictor.thresholds.map, pair
+        predictor, out, item, photo, judged.map, predictor.thresholds.map, args.pairs
     )
 
 

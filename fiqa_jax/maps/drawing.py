@@ -90,11 +90,11 @@ def overlay(
     level = levels(quality_map, fov, threshold)
     inside = fov > 0
     white, black = hatching(level)
-    border = contour(level > 0, inside, width_of(side))
-    edge = contour(level > 0, inside, 2 * width_of(side)) & ~border
+    border, edge = contour(level > 0, inside, width_of(side))
     for shape, y, x, radius in marks:
-        line, shade = _mark(side, shape, y, x, radius)
-        white, black = white | line, (black | shade) & ~line
+        here, line, shade = _mark(side, shape, y, x, radius)
+        white[here] |= line
+        black[here] = (black[here] | shade) & ~line
     out[black & inside] = out[black & inside] // 3
     out[edge] = 0
     out[(white & inside) | border] = LINE
@@ -106,13 +106,16 @@ def width_of(side: int) -> int:
     return max(1, round(side / 300))
 
 
-def contour(region: NDArray[np.bool_], inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """Pixels within `width` of the region's border, on its inner side, `[S, S]`."""
+def contour(
+    region: NDArray[np.bool_], inside: NDArray[np.bool_], width: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels `[S, S]` within `width` of the region's border, on its inner side; as many beyond."""
     if not region.any():
-        return np.zeros_like(region)
+        return np.zeros_like(region), np.zeros_like(region)
     # the field's rim is no border of a region: the picture ends there
     depth = ndimage.distance_transform_edt(region | ~inside)
-    return region & (depth <= width)
+    border = region & (depth <= width)
+    return border, region & (depth <= 2 * width) & ~border
 
 
 def hatching(seen: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -130,8 +133,16 @@ def hatching(seen: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.boo
 
 def _mark(
     side: int, shape: str, y: float, x: float, radius: float
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    row, column = np.indices((side, side), np.float32)
+) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The part of the picture that a mark lies in, its white lines there and their black edges."""
+    width = width_of(side)
+    reach = radius * side + 2 * width
+    rows, columns = (
+        slice(*(int(np.clip(at * side + by, 0, side)) for by in (-reach, reach + 1)))
+        for at in (y, x)
+    )
+    row, column = (np.arange(part.start, part.stop, dtype=np.float32) for part in (rows, columns))
+    row, column = row[:, None], column[None]
     dy, dx = np.abs(row + 0.5 - y * side), np.abs(column + 0.5 - x * side)
     if shape == "circle":
         off = np.abs(np.hypot(dy, dx) - radius * side)
@@ -139,5 +150,4 @@ def _mark(
         off = np.where(dashes, off, np.inf)
     else:
         off = np.where(np.maximum(dy, dx) <= radius * side, np.minimum(dy, dx), np.inf)
-    width = width_of(side)
-    return off <= 0.6 * width, off <= 1.6 * width
+    return (rows, columns), off <= 0.6 * width, off <= 1.6 * width

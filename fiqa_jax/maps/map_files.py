@@ -1,7 +1,7 @@
 """A photograph's quality map as files: for machines, and over the photograph for eyes.
 
 `name.npy` is the map as the model gives it, `name.png` the same at the side the model sees with 16
-bits, `name_overlay.png` the photograph at its own resolution with contours, hatching and a legend,
+bits, `name_overlay.jpg` the photograph at its own resolution with contours, hatching and a legend,
 `name.json` the share of every region that is bad.
 """
 
@@ -18,6 +18,7 @@ from input_pipeline import atomic, marked
 from input_pipeline.photo.reader import Photo
 
 LARGEST = 4096  # pixels of an overlay's edge
+JPEG = 92  # quality of an overlay; thin lines keep their colours (4:4:4)
 Bytes = NDArray[np.uint8]
 
 
@@ -53,7 +54,8 @@ def write(
     severe = float((drawing.levels(plain, photo.fov, threshold) == 2).sum() / photo.fov.sum())
     drawn = drawing.overlay(fine.image, plain, fine.fov, threshold, marks_of(places))
     legend = with_legend(drawn, shares, severe)
-    _save(Image.fromarray(legend), folder / f"{name}_overlay.png")
+    data = marked.jpeg(Image.fromarray(legend), quality=JPEG, subsampling=0)
+    atomic.write(folder / f"{name}_overlay.jpg", data)
     if pair:
         both = side_by_side(fine.image, legend)
         _save(Image.fromarray(both), folder / f"{name}_pair.png")
@@ -143,4 +145,5 @@ def table(folder: Path, file: Path) -> int:
 
 
 def _save(image: Image.Image, file: Path) -> None:
-    atomic.write(file, marked.png(image))
+    # Compressed least: a tenth larger, in a third of the time.
+    atomic.write(file, marked.png(image, compress_level=1))

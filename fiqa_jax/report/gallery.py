@@ -49,7 +49,7 @@ class Photographs:
           stage: name in the recipe; `row`: of its predictions; `folder`: that the row's `map` file
           is relative to.
         """
-        drawn = folder / str(row["map"] or "").replace(".png", "_overlay.png")
+        drawn = folder / str(row["map"] or "").replace(".png", "_overlay.jpg")
         if row["map"] and drawn.is_file():
             with Image.open(drawn) as image:
                 return np.asarray(image.convert("RGB"))

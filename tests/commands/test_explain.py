@@ -78,7 +78,7 @@ def test_grad_cam_of_a_folder(here, capsys):
         np.testing.assert_allclose(np.load(file.with_suffix(".npy")), want, rtol=1e-4, atol=1e-6)
         assert float(row["log_odds"]) == pytest.approx(4 * darkness.mean(), rel=1e-4)
         assert (row["head"], row["way"], row["gap"]) == ("dark", "grad_cam", "")
-        with Image.open(file) as bare, Image.open(f"{file.parent / file.stem}_overlay.png") as over:
+        with Image.open(file) as bare, Image.open(f"{file.parent / file.stem}_overlay.jpg") as over:
             assert bare.size == (SIDE, SIDE)
             assert over.height == pytest.approx(120, abs=6)  # the photograph's own resolution
         shares = json.loads(file.with_suffix(".json").read_text())

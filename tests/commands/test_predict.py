@@ -227,7 +227,7 @@ def test_maps_are_drawn(here):
     bare = np.asarray(Image.open(file))
     np.testing.assert_allclose(bare, np.full((SIDE, SIDE), 245 * 257), atol=1)  # 16 bits
     np.testing.assert_allclose(np.load(file.with_suffix(".npy")), 245 / 255, atol=1e-6)
-    with Image.open(file.with_name(f"{file.stem}_overlay.png")) as drawn:
+    with Image.open(file.with_name(f"{file.stem}_overlay.jpg")) as drawn:
         assert drawn.mode == "RGB"
         assert drawn.height >= SIDE  # the photograph's own resolution
         assert drawn.width > drawn.height  # the bar of colours

@@ -29,7 +29,7 @@ def test_files(tmp_path, eye):
     assert values.dtype == np.uint16
     want = drawing.enlarged(quality, 64) * (photo.fov > 0)  # nothing is said outside the field
     np.testing.assert_allclose(values / 65535, want, atol=1e-5)
-    with Image.open(tmp_path / "maps" / "x_overlay.png") as drawn:
+    with Image.open(tmp_path / "maps" / "x_overlay.jpg") as drawn:
         assert drawn.height == 200
         assert drawn.width > 200
         width = drawn.width
