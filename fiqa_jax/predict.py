@@ -265,7 +265,9 @@ def summary(
                 more = [f"          and {len(those) - NAMED} more, see the report"]
                 lines += more if len(those) > NAMED else []
     if closed:
-        lines.append(f"  {len(closed):6,}  folders not gone into; --recursive takes them")
+        open_to_it = any(one.what != folders.RESULTS_SAYS for one in closed)
+        hint = "; --recursive takes them" if open_to_it else ""
+        lines.append(f"  {len(closed):6,}  folders not gone into{hint}")
         lines += [f"          {one.path}: {one.what}" for one in closed[:NAMED]]
     return "\n".join(lines)
 

@@ -19,6 +19,7 @@ from fiqa_jax import predict
 from fiqa_jax.inference import model_dir, predictor
 from fiqa_jax.predictions import schema
 from input_pipeline.photo.reader import Photo, PhotoError, read_photo
+from input_pipeline.tables import folders
 
 SIDE = 16
 
@@ -244,7 +245,7 @@ def test_a_photograph_beside_its_map(here):
     row = read(root)["b.png"]
     file = root / "out" / row["map"]
     with (
-        Image.open(file.with_name(f"{file.stem}_overlay.png")) as drawn,
+        Image.open(file.with_name(f"{file.stem}_overlay.jpg")) as drawn,
         Image.open(file.with_name(f"{file.stem}_pair.png")) as pair,
     ):
         left = np.asarray(pair)[:, : drawn.height]
@@ -383,6 +384,13 @@ def test_every_file_of_a_folder_has_its_row(here, capsys):
     log = schema.read_rows(here[0] / "out" / "predictions.jsonl")
     assert len(log) == len(rows)
     assert {row["id"] for row in log} == {*rows}
+
+
+def test_results_are_not_promised_to_recursive(tmp_path):
+    ours = folders.Other(tmp_path / "judged", folders.RESULTS_SAYS)
+    other = folders.Other(tmp_path / "below", "1 file not looked at")
+    assert "--recursive" not in predict.summary([], 0, 1.0, [ours])
+    assert "--recursive takes them" in predict.summary([], 0, 1.0, [ours, other])
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "目"])
