@@ -250,7 +250,9 @@ def test_a_photograph_beside_its_map(here):
     ):
         left = np.asarray(pair)[:, : drawn.height]
         right = np.asarray(pair)[:, -drawn.width :]
-        np.testing.assert_array_equal(right, np.asarray(drawn))
+        assert right.shape == np.asarray(drawn).shape
+        off = np.abs(right.astype(int) - np.asarray(drawn))  # the drawn one alone is a JPEG
+        assert np.percentile(off, 99) < 16
     photo = read_photo(root / "photos" / "b.png", left.shape[0])
     np.testing.assert_array_equal(left, photo.image)
     assert len(list((root / "out" / "maps").iterdir())) == 5 * 3
