@@ -54,8 +54,8 @@ def write(
     severe = float((drawing.levels(plain, photo.fov, threshold) == 2).sum() / photo.fov.sum())
     drawn = drawing.overlay(fine.image, plain, fine.fov, threshold, marks_of(places))
     legend = with_legend(drawn, shares, severe)
-    data = marked.jpeg(Image.fromarray(legend), quality=JPEG, subsampling=0)
-    atomic.write(folder / f"{name}_overlay.jpg", data)
+    picture = marked.jpeg(Image.fromarray(legend), quality=JPEG, subsampling=0)
+    atomic.write(folder / f"{name}_overlay.jpg", picture)
     if pair:
         both = side_by_side(fine.image, legend)
         _save(Image.fromarray(both), folder / f"{name}_pair.png")
