@@ -193,9 +193,7 @@ def fill(
     _note(directory / LIST, ids, rows, made)
     (directory / _PARTIAL).unlink(missing_ok=True)
     _mapped.cache_clear()
-    known = {
-        _file(name, k): digest for k, files in enumerate(made) for name, digest in files.items()
-    }
+    known = {_file(name, k): sha for k, part in enumerate(made) for name, sha in part.items()}
     sums.write(directory, [LIST, *known], known)
     return opened(directory)
 
