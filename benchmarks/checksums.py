@@ -93,7 +93,7 @@ def main() -> int:
             name, _, variant = args.config.partition(":")
             config = f"configs/{name}.py{':' if variant else ''}{variant}"
             command = ["train", "--config", config, "--workdir", str(root / "work"), *rest]
-            sys.argv = command_line.found(command)  # ml_collections looks there for what is set
+            sys.argv = command_line.resolved(command)  # ml_collections looks there for what is set
             flags.FLAGS(sys.argv)
             work = functools.partial(training.main, ["train"])
         clock.seconds, clock.calls, began = 0.0, 0, time.process_time()

@@ -172,8 +172,8 @@ def expose(
 
 def shoulder(picture: np.ndarray) -> np.ndarray:
     """Film-like shoulder: grey levels above 215 are pressed towards 255."""
-    excess = np.maximum(picture - 215, 0)
-    return np.minimum(picture, 215) + 40 * (1 - np.exp(-excess / 40))
+    over = np.maximum(picture - 215, 0)
+    return np.minimum(picture, 215) + 40 * (1 - np.exp(-over / 40))
 
 
 def compress(grey: np.ndarray, quality: int, field: np.ndarray) -> np.ndarray:

@@ -180,8 +180,8 @@ def _exudates(
 def enlarged(disease: Disease, scale: float) -> Disease:
     """The same lesions in the same places, `scale` times as large; those of nature are 1."""
     larger = (
-        dataclasses.replace(lesion, length=scale * lesion.length, width=scale * lesion.width)
-        for lesion in disease.lesions
+        dataclasses.replace(one, length=scale * one.length, width=scale * one.width)
+        for one in disease.lesions
     )
     return dataclasses.replace(disease, lesions=tuple(larger))
 

@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.synthetic.anatomy import draw
 from input_pipeline.synthetic.degradation import degrade
 from input_pipeline.synthetic.plans import COVERS, KINDS, Degradation
-from input_pipeline.tables.examples import QUALITY
 
 GAP = 6
 # FunPiQ's colours of background, good, usable, bad; grey where not known
@@ -56,10 +54,12 @@ def beside(
     folder: str | os.PathLike[str], style: str, seed: int, side: int, columns: int
 ) -> Image.Image:
     """Rows of real photographs (any pictures of a folder) and of drawn ones in turn."""
-    pictures = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES)
-    if not pictures:
-        raise ValueError(f"{folder}: no picture to put beside the drawn ones")
-    picked = [pictures[k * len(pictures) // (2 * columns)] for k in range(2 * columns)]
+    found = sorted(
+        p for p in Path(folder).iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png")
+    )
+    if not found:
+        raise ValueError(f"{folder}: no .jpg, .jpeg or .png file to put beside the drawn ones")
+    picked = [found[k * len(found) // (2 * columns)] for k in range(2 * columns)]
     rows, words = [], []
     for half in range(2):
         real = picked[half * columns : (half + 1) * columns]
@@ -113,6 +113,6 @@ def degradations(style: str, seed: int, side: int) -> Image.Image:
             named = "".join(f", {n}" for n, v in done.details.items() if v)
             words[-1] += [
                 f"{name.replace('_', ' ')} {severity}",
-                f"{QUALITY[done.quality]}{named}",
+                f"{('good', 'usable', 'reject')[done.quality]}{named}",
             ]
     return mosaic(rows, words)

@@ -237,15 +237,15 @@ def _fork(
     theta, phi = fork_angles(radius, main, small)
     first = 1.0 if rng.random() < 0.5 else -1.0
     for side in (first, -first):
-        direction = angle + side * phi * rng.uniform(0.85, 1.15)
+        way = angle + side * phi * rng.uniform(0.85, 1.15)
         if any(
-            ground.taken(x + far * math.cos(direction), y + far * math.sin(direction), shoot.artery)
+            ground.taken(x + far * math.cos(way), y + far * math.sin(way), shoot.artery)
             for far in probes  # degrees ahead that must be free of its own kind
         ):
             continue
-        inward = math.cos(direction - math.atan2(-y, -x))
+        inward = math.cos(way - math.atan2(-y, -x))
         path = "macula" if inward > 0.3 and math.hypot(x, y) < 14 and x < eye.disc[0] else "out"
-        child = Shoot(x, y, direction, small, shoot.artery, path, 0.0, 0.0, 0.0, number, index)
+        child = Shoot(x, y, way, small, shoot.artery, path, 0.0, 0.0, 0.0, number, index)
         damp = 0.35 if shoot.path == "arcade" else 0.8
         return child, angle - side * theta * damp, main
     return None

@@ -57,7 +57,7 @@ def with_defect(prepared, defect, seed=0):
     seen, bare = (way.light(x[..., None], (GREEN,))[..., 0] for x in (base.seen, base.bare))
     after = visibility.measured(way, seen, bare, np.random.default_rng(seed))
     inside = pool(base.scene.fov.astype(np.float32), base.cells) > 0.9 * base.cells**2
-    values = visibility.compare(prepared.before, after, inside)[0]
+    values = visibility.of(prepared.before, after, inside)[0]
     return values[~np.isnan(values)]
 
 
@@ -204,7 +204,7 @@ def test_nothing_is_seen_behind_a_cover_and_all_beside_it(plain):
     way = render.Way(base, (cover,))
     after = visibility.measured(way, base.seen, base.bare, np.random.default_rng(0))
     inside = pool(base.scene.fov.astype(np.float32), base.cells) > 0.9 * base.cells**2
-    v = visibility.compare(plain.before, after, inside)[0]
+    v = visibility.of(plain.before, after, inside)[0]
     # cells next to the border share the ground of their neighbours
     assert np.nanmax(v[:7]) == pytest.approx(0, abs=0.03)
     assert np.nanmin(v[9:]) > 0.9

@@ -103,8 +103,8 @@ def prepare(
         cells=cells,
         disc=_disc(grey, scene),
     )
-    process = render.Way(base, ())
-    return Prepared(base, visibility.measured(process, seen, without, np.random.default_rng(0)))
+    way = render.Way(base, ())
+    return Prepared(base, visibility.measured(way, seen, without, np.random.default_rng(0)))
 
 
 def _disc(grey: np.ndarray, scene: effects.Scene) -> tuple[float, float, float]:
@@ -137,15 +137,15 @@ def apply(prepared: Prepared, plan: Sequence[Item], seed: int) -> Degraded:
     """
     base = prepared.base
     defects = [_made(base, item) for item in plan]
-    process = render.Way(base, tuple(defects))
+    way = render.Way(base, tuple(defects))
     stack = np.stack([base.still[..., GREEN], base.seen, base.bare], -1)
-    lit = process.light(np.concatenate([base.light, stack], -1), (0, 1, 2, GREEN, GREEN, GREEN))
+    lit = way.light(np.concatenate([base.light, stack], -1), (0, 1, 2, GREEN, GREEN, GREEN))
     one, two = np.random.SeedSequence(seed).spawn(2)
-    image = render.photograph(process, lit[..., :3], lit[..., 3], np.random.default_rng(one))
-    after = visibility.measured(process, lit[..., 4], lit[..., 5], np.random.default_rng(two))
+    image = render.photograph(way, lit[..., :3], lit[..., 3], np.random.default_rng(one))
+    after = visibility.measured(way, lit[..., 4], lit[..., 5], np.random.default_rng(two))
     count = truth.pool(base.scene.fov.astype(np.float32), base.cells)
     inside = count >= base.cells**2 / 2
-    seen, share = visibility.compare(prepared.before, after, inside)
+    seen, share = visibility.of(prepared.before, after, inside)
     return Degraded(image, seen, share, _causes(base, plan, defects, seen), _mask(base, defects))
 
 
@@ -196,8 +196,8 @@ def _causes(
         return out
     strength = np.stack(
         [
-            visibility.levels(base, defect.where) if name else np.full(seen.shape, -1.0)
-            for name, defect in zip(names, defects, strict=True)
+            visibility.levels(base, one.where) if name else np.full(seen.shape, -1.0)
+            for name, one in zip(names, defects, strict=True)
         ]
     )
     index = np.array([CAUSES.index(name) if name else NONE for name in names], np.int8)
@@ -207,6 +207,6 @@ def _causes(
 
 def _mask(base: Base, defects: Sequence[Defect]) -> np.ndarray:
     left = np.ones(base.scene.fov.shape, np.float32)
-    for defect in defects:
-        left = left * (1 - np.clip(defect.where, 0, 1))
+    for one in defects:
+        left = left * (1 - np.clip(one.where, 0, 1))
     return (255 * (1 - left) * base.scene.fov).round().astype(np.uint8)

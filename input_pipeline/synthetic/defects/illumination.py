@@ -92,9 +92,9 @@ def _shoulder(gain: float) -> Picture:
     strength = min(1.0, 0.15 * (gain - 1))
 
     def process(grey: np.ndarray) -> np.ndarray:
-        excess = np.maximum(grey - knee, 0)
+        over = np.maximum(grey - knee, 0)
         room = 255 - knee
-        soft = knee + room * (1 - np.exp(-excess / room * 1.6)) * 0.98
+        soft = knee + room * (1 - np.exp(-over / room * 1.6)) * 0.98
         return np.where(grey > knee, (1 - strength) * grey + strength * soft, grey)
 
     return process

@@ -91,31 +91,31 @@ def levels(base: Base, picture: np.ndarray) -> np.ndarray:
 
 
 def measured(
-    process: render.Way, seen: np.ndarray, bare: np.ndarray, rng: np.random.Generator
+    way: render.Way, seen: np.ndarray, bare: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Contrast cD, noise nD and mean grey level meanD, [h, w] each.
 
     Args:
-      process: what happens.
+      way: what happens.
       seen, bare: [S, S] linear green at the sensor with and without vessels, without noise.
       rng: of the noise.
     """
-    base = process.base
-    still, clear = render.clean(process, seen), (process.opacity() < OPAQUE).astype(np.float32)
+    base = way.base
+    still, clear = render.clean(way, seen), (way.opacity() < OPAQUE).astype(np.float32)
     contrast = np.zeros((base.at.shape[0] // base.cells,) * 2, np.float32)
     noise = np.zeros_like(contrast)
     for k in range(SHOTS):
-        grain = process.noise(rng, 1)[..., 0]
-        shot = render.noisy(process, seen, grain)
+        grain = way.noise(rng, 1)[..., 0]
+        shot = render.noisy(way, seen, grain)
         error = shot - still
         noise += levels(base, error**2) - levels(base, error) ** 2
         if k < PAIRS:
-            difference = render.noisy(process, bare, grain) - shot
+            difference = render.noisy(way, bare, grain) - shot
             contrast += contrasts(base, difference * clear) / PAIRS
     return contrast, np.sqrt(np.maximum(noise, 0) / SHOTS), levels(base, still)
 
 
-def compare(
+def of(
     before: tuple[np.ndarray, np.ndarray, np.ndarray],
     after: tuple[np.ndarray, np.ndarray, np.ndarray],
     inside: np.ndarray,
