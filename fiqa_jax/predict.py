@@ -49,6 +49,7 @@ STATUS_WORDS = {
     "skipped": "passed over, no photographs",
 }
 LONGEST = 200  # bytes of an input's name in that of the output folder
+FEW = 8  # photographs that are judged sooner by a model that is compiled quickly
 NAMED = 5  # files of a kind that the summary names
 CAUSE_WORDS = {"map": "a part cannot be seen", "overall": "no single cause"}
 
@@ -101,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     items = found.items
     began = time.monotonic()
     batch = min(args.batch, len(items))
-    predictor = photographs.predictor_of(args, batch, args.calibration)
+    predictor = photographs.predictor_of(args, batch, args.calibration, len(items) <= FEW)
     if predictor.licence:
         print(f"{predictor.name}: {predictor.licence}", file=sys.stderr)
     with lock.held(out):

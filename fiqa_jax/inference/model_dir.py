@@ -25,6 +25,7 @@ from fiqa_jax.inference.model_config import SCHEMA
 from fiqa_jax.pretrained import encoders, tensors
 from fiqa_jax.pretrained.shipped import CONFIG as CONFIG
 from fiqa_jax.pretrained.shipped import find, lacking
+from fiqa_jax.training import xla_flags
 from fiqa_jax.training.method import DataSpec, Method, Run
 from input_pipeline import atomic, sums
 
@@ -192,6 +193,7 @@ def load(
     trust: Collection[str] = (),
     encoder: str = "",
     engine: str = "jax",
+    quick: bool = False,
 ) -> Model:
     """Loads a model for use on this machine's default device; see `shipped.find`.
 
@@ -203,6 +205,7 @@ def load(
         instead of what it names; see `encoders.load`. Its digest must be that of the model's.
       engine: what runs it: jax or onnx. onnx (extra `export`) runs on the CPU and needs no
         compilation; its numbers are equal to rounding.
+      quick: compiled sooner, and slower at each photograph: for a few of them.
 
     Raises:
       ExportError: a model that has no way to ONNX, or the extra is not installed.
@@ -219,7 +222,8 @@ def load(
     like = {"params": shapes.params, **shapes.model_state}
     variables = tensors.load(like, directory / WEIGHTS)
     on_device = jax.device_put(variables)
-    compiled = jax.jit(lambda v, b: method.predict(v, b))
+    options = xla_flags.quick() if quick else None
+    compiled = jax.jit(lambda v, b: method.predict(v, b), compiler_options=options)
     front = _encoder(config, directory, encoder) if "encoder" in config else None
 
     def predict(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

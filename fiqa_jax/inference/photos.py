@@ -73,7 +73,9 @@ def check(args: argparse.Namespace) -> None:
         raise RunError(wrong)
 
 
-def predictor_of(args: argparse.Namespace, batch: int, calibration: str = "") -> Predictor:
+def predictor_of(
+    args: argparse.Namespace, batch: int, calibration: str = "", quick: bool = False
+) -> Predictor:
     """The predictor that the flags ask for. Raises: model_dir.ModelError, ValueError: see there."""
     return Predictor(
         args.model,
@@ -83,6 +85,7 @@ def predictor_of(args: argparse.Namespace, batch: int, calibration: str = "") ->
         trust=args.trust,
         encoder=args.encoder,
         engine=getattr(args, "engine", "jax"),
+        quick=quick,
     )
 
 

@@ -48,7 +48,7 @@ class Predictor:
       batch: photographs that go through the model together; a smaller group is filled up, so that
         the model is compiled once.
       calibration: a file of `fiqa calibrate`: limits of the score fitted to a clinic's own labels.
-      trust, encoder, engine: see `model_dir.load`.
+      trust, encoder, engine, quick: see `model_dir.load`.
 
     Raises:
       model_dir.ModelError: not a model directory.
@@ -65,13 +65,16 @@ class Predictor:
         trust: str | Collection[str] = (),
         encoder: str = "",
         engine: str = "jax",
+        quick: bool = False,
     ) -> None:
         if isinstance(model, (str, os.PathLike)):
             from fiqa_jax.inference import model_dir
 
             folder = shipped.find(model)
             trusted = (trust,) if isinstance(trust, str) else tuple(trust)
-            self.model = model_dir.load(folder, trust=trusted, encoder=encoder, engine=engine)
+            self.model = model_dir.load(
+                folder, trust=trusted, encoder=encoder, engine=engine, quick=quick
+            )
             self.name = shipped.model_name(folder)
         else:
             self.model = model

@@ -4,6 +4,9 @@ import os
 import subprocess
 import sys
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from fiqa_jax.training import xla_flags
@@ -19,6 +22,21 @@ def flags(monkeypatch):
         monkeypatch.setattr(xla_flags.metadata, "version", lambda package: value)
 
     return version
+
+
+def test_quickly_compiled_programs_give_the_same_numbers(flags):
+    flags("0.10.2")
+    options = xla_flags.quick()
+    assert options
+    x = jnp.linspace(-1, 1, 50).reshape(10, 5)
+
+    def program(x):
+        return jnp.sin(x @ x.T).sum(0)
+
+    got = jax.jit(program, compiler_options=options)(x)
+    np.testing.assert_allclose(got, np.sin(np.asarray(x) @ np.asarray(x).T).sum(0), atol=1e-5)
+    flags("0.0.0")
+    assert xla_flags.quick() is None
 
 
 def test_a_measured_version_gets_the_flag_once(flags):
