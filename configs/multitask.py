@@ -26,16 +26,10 @@ external test only. Each table has the columns of its set's `labels.csv`: `image
         --config.stage.single_drimdb.data.path=DRIMDB/labels.csv
 
 `eyeq`: the students learn from a table with the columns `path`, `patient`, `split` and `quality`,
-the teacher from a table with the column `path`, good photographs of other cameras, degraded. All
-controls twice, then what is compared with intervals five times; the second command goes on where
-the first ended:
+the teacher from a table with the column `path`, good photographs of other cameras, degraded:
 
-    python -m fiqa_jax.main --config configs/multitask.py:eyeq --config.repeat.seed=2 \
-        --workdir runs/telesco --config.data.path=EYEQ/labels.csv \
-        --config.stage.teacher.data.path=open.csv
-    python -m fiqa_jax.main --config configs/multitask.py:eyeq,few --config.repeat.seed=5 \
-        --workdir runs/telesco --config.data.path=EYEQ/labels.csv \
-        --config.stage.teacher.data.path=open.csv
+    python -m fiqa_jax.main --config configs/multitask.py:eyeq,few --config.repeat.seed=3 \
+        --config.data.path=EYEQ/labels.csv --config.stage.teacher.data.path=open.csv
 """
 
 from ml_collections import ConfigDict
