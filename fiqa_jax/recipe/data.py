@@ -137,12 +137,21 @@ def open_data(section: ConfigDict, directory: Path, fold: int = 0, folds: int = 
         return Data(source, split, section)
     survey = field_survey.look(source, split, section.workers, directory)
     fields = {str(source.table.id[row]): field for row, field in survey.fields.items()}
-    if lines := survey.lines(kept=section.allow_frame):
+    strict, frames = section.no_field == "error", survey.rows(field_survey.FRAME)
+    if strict and section.on_bad == "error" and len(frames):
+        first = source.table.path[frames[0]] or source.table.id[frames[0]]
+        raise TableError(
+            f"{source.name}: {len(frames)} of {len(split)} photographs have no round field of "
+            f"view, which {Setting('data.no_field')}=error asks for, the first: {first}; all are "
+            f"listed in {survey.file}. Leave them out by {Setting('data.on_bad')}=skip, or take "
+            f"them whole by {Setting('data.no_field')}=frame"
+        )
+    if lines := survey.lines(kept=section.allow_frame, whole=not strict):
         for line in lines:
             log.warning("%s: %s", source.name, line)
         table = dataclasses.replace(source.table, notes=(*source.table.notes, *lines))
         source = dataclasses.replace(source, table=table)
-    no_eye = survey.out_of_scope()
+    no_eye = survey.rows(field_survey.OUT_OF_SCOPE)
     if len(no_eye) and not section.allow_frame:
         keep = np.setdiff1d(np.arange(len(split)), no_eye)
         if not len(keep):

@@ -54,21 +54,23 @@ class Found:
     split: np.ndarray
     file: str = ""  # where they are listed
 
-    def out_of_scope(self) -> np.ndarray:
-        """Rows `[n] int64` of pictures that show no eye."""
-        found = [row for row, one in self.fields.items() if one.what == OUT_OF_SCOPE]
+    def rows(self, what: str) -> np.ndarray:
+        """Rows `[n] int64` of one kind: `FRAME`, or `OUT_OF_SCOPE`, pictures that show no eye."""
+        found = [row for row, one in self.fields.items() if one.what == what]
         return np.array(sorted(found), np.int64)
 
-    def lines(self, *, kept: bool = False) -> list[str]:
+    def lines(self, *, kept: bool = False, whole: bool = True) -> list[str]:
         """What to tell a person; nothing where every photograph has its field.
 
         Args:
           kept: pictures that show no eye are trained on.
+          whole: photographs without a round field are taken whole, else as unreadable ones.
         """
         out = []
         no_eye = "kept, and judged in use" if kept else "left out, as in use"
+        no_field = "taken whole" if whole else "taken as unreadable (data.no_field=error)"
         for what, says in (
-            (FRAME, "have no round field of view: taken whole"),
+            (FRAME, f"have no round field of view: {no_field}"),
             (OUT_OF_SCOPE, f"show no eye: {no_eye}"),
         ):
             rows = [row for row, one in sorted(self.fields.items()) if one.what == what]

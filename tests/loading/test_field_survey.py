@@ -34,13 +34,15 @@ def test_they_are_counted_by_split_and_listed(folder, tmp_path):
         2: "out_of_scope",
     }
     assert found.fields[0].across == pytest.approx(100, abs=1)
-    assert found.out_of_scope().tolist() == [2]
+    assert found.rows("out_of_scope").tolist() == [2]
+    assert found.rows("frame").tolist() == [1]
     (file,) = (tmp_path / "run").glob("fields_*.csv")
     assert found.lines() == [
         f"1 of 4 photographs have no round field of view: taken whole (train 1), listed in {file}",
         f"1 of 4 photographs show no eye: left out, as in use (test 1), listed in {file}",
     ]
     assert "kept, and judged in use" in found.lines(kept=True)[1]
+    assert "taken as unreadable" in found.lines(whole=False)[0]
     assert file.read_text().count("\n") == 4
 
 

@@ -108,3 +108,14 @@ def test_nothing_but_other_pictures(folder, tmp_path):
         (folder / "good" / f"{name}.png").unlink()
     with pytest.raises(TableError, match=r"none of 1 photographs shows .*allow_frame=True"):
         open_data(section(folder, split=(1.0, 0.0, 0.0)), tmp_path)
+
+
+def test_a_field_that_is_asked_for_is_missed_before_anything_is_read_for_training(folder, tmp_path):
+    frame = np.full((SIDE, SIDE, 3), (150, 80, 40), np.uint8)  # lies inside a field
+    Image.fromarray(frame).save(folder / "good" / "inside.png")
+    whole = open_data(section(folder), tmp_path)
+    assert any("taken whole" in note for note in whole.facts()["notes"])
+    with pytest.raises(
+        TableError, match=r"2 of 6 photographs .*no_field=error asks for"
+    ):
+        open_data(section(folder, no_field="error"), tmp_path)
