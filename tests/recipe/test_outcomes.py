@@ -115,7 +115,5 @@ def test_a_field_that_is_asked_for_is_missed_before_anything_is_read_for_trainin
     Image.fromarray(frame).save(folder / "good" / "inside.png")
     whole = open_data(section(folder), tmp_path)
     assert any("taken whole" in note for note in whole.facts()["notes"])
-    with pytest.raises(
-        TableError, match=r"2 of 6 photographs .*no_field=error asks for"
-    ):
+    with pytest.raises(TableError, match=r"2 of 6 photographs .*no_field=error asks for"):
         open_data(section(folder, no_field="error"), tmp_path)
