@@ -10,11 +10,18 @@ from jax.experimental.compilation_cache import compilation_cache
 from fiqa_jax.inference import compiled
 
 
+SETTINGS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+
+
 @pytest.fixture(autouse=True)
 def as_it_was():
-    yield
+    """No folder at first, whatever recipes in this process have set, and theirs again after."""
+    before = {name: getattr(jax.config, name) for name in SETTINGS}
     jax.config.update("jax_compilation_cache_dir", None)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+    compilation_cache.reset_cache()
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
     compilation_cache.reset_cache()
 
 
