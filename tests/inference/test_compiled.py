@@ -9,7 +9,6 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from fiqa_jax.inference import compiled
 
-
 SETTINGS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
 
 
