@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from scipy import ndimage
 from sklearn.metrics import f1_score, roc_auc_score
 
+from fiqa_jax.evaluation import metrics
 from fiqa_jax.report import figures
 from input_pipeline.photo.reader import read_photo
 
@@ -85,19 +86,9 @@ def draw(groups: dict[str, dict[str, np.ndarray]]) -> bytes:
     figure = Figure((7.4, 3.1 * len(groups)), dpi=figures.DPI, layout="constrained")
     axes = figure.subplots(len(groups), 2, squeeze=False)
     for (left, right), (name, d) in zip(axes, groups.items(), strict=True):
-        confusion = np.zeros((3, 3), int)
-        np.add.at(confusion, (d["truth"], d["p"].argmax(-1)), 1)
-        share = confusion / confusion.sum(-1, keepdims=True)
-        left.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        for (i, j), count in np.ndenumerate(confusion):
-            ink = "white" if share[i, j] > 0.55 else "black"
-            text = f"{count}\n{share[i, j]:.0%}"
-            left.text(j, i, text, ha="center", va="center", color=ink, fontsize=9)
-        left.set(xticks=range(3), yticks=range(3), xlabel="the model", ylabel="the readers")
-        left.set_xticklabels(GRADES)
-        left.set_yticklabels(GRADES)
-        shown = name.removeprefix("source ").removeprefix("all ")
-        left.set_title(f"{shown}: {len(d['truth']):,} photographs", fontsize=9, loc="left")
+        figures.draw_confusion(left, confusion(d["truth"], d["p"]), GRADES)
+        left.set(xlabel="the model", ylabel="the readers")
+        left.set_title(f"{name}: {len(d['truth']):,} photographs", fontsize=9, loc="left")
         right.plot([0, 1], [0, 1], color="grey", lw=0.8, ls=":")
         for k, colour in ((0, figures.COLOURS[0]), (2, figures.COLOURS[1])):
             bins = equal_mass(d["p"][:, k])
@@ -109,6 +100,11 @@ def draw(groups: dict[str, dict[str, np.ndarray]]) -> bytes:
         right.legend(fontsize=8, frameon=False, loc="upper left")
         figures.plain(right)
     return figures.png(figure)
+
+
+def confusion(truth: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Counts `[3, 3]`, a row for each of the readers' grades."""
+    return metrics.confusion_matrix(truth, p.argmax(-1), len(GRADES))
 
 
 def macro_auroc(truth: np.ndarray, p: np.ndarray) -> float:
@@ -143,9 +139,8 @@ def report(title: str, d: dict[str, np.ndarray]) -> None:
         print("  macro-F1", interval(f1, who))
         print("  accuracy", interval(lambda i: float((p[i].argmax(-1) == t[i]).mean()), who))
         print("  ECE", interval(lambda i: ece(t[i], p[i]), who))
-        confusion = np.zeros((3, 3), int)
-        np.add.at(confusion, (t, p.argmax(-1)), 1)
-        print(f"  confusion, a row for each of the readers' grades: {confusion.tolist()}")
+        counts = confusion(t, p).tolist()
+        print(f"  confusion, a row for each of the readers' grades: {counts}")
     worst = p[:, 2] if np.isfinite(p).all() else s
     print(
         "  reject against the rest AUROC",
@@ -192,12 +187,13 @@ def main() -> None:
     d = read(args.predictions, args.table)
     d["floors"] = floors(d["path"])
     groups = {f"source {s}": d["source"] == s for s in np.unique(d["source"]).tolist()}
-    large = ~np.isin(d["source"], ["eyeq_200"])
-    if large.any() and not large.all():
-        groups["all larger ones"] = large
+    small = d["source"] == "eyeq_200"
+    halves = {"eyeq_200": small, "the larger ones": ~small}
+    if both := small.any() and not small.all():
+        groups["all larger ones"] = ~small
     if args.figure:
-        shown = [n for n in groups if "all larger ones" not in groups or "200" in n or "all" in n]
-        parts = {n: {k: d[k][groups[n]] for k in ("truth", "p")} for n in shown}
+        shown = halves if both else {name.removeprefix("source "): r for name, r in groups.items()}
+        parts = {n: {k: d[k][rows] for k in ("truth", "p")} for n, rows in shown.items()}
         args.figure.write_bytes(draw(parts))
     for name, rows in groups.items():
         report(name, {key: value[rows] for key, value in d.items()})

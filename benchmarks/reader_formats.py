@@ -15,6 +15,7 @@ change the fine detail that is judged, as far as their quality does.
 import argparse
 import io
 import random
+import struct
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -48,10 +49,8 @@ def saved(pixels: np.ndarray, kind: str, **options: object) -> bytes:
     return data.getvalue()
 
 
-def png_16(pixels: np.ndarray, bits: int) -> bytes:
+def tiff_16(pixels: np.ndarray, bits: int) -> bytes:
     """RGB of 16-bit samples that hold `bits` bits, as cameras export them (TIFF, uncompressed)."""
-    import struct
-
     deep = np.rint(pixels / 255.0 * (2**bits - 1)).astype("<u2")
     h, w = deep.shape[:2]
     tags = [(256, 4, 1, w), (257, 4, 1, h), (258, 3, 3, 8 + 12 * 10 + 6), (259, 3, 1, 1)]
@@ -84,8 +83,8 @@ def copies(pixels: np.ndarray, photo: Photo) -> dict[str, Copy]:
         "BMP": (saved(pixels, "BMP"), ".bmp", stay),
         "WebP without loss": (saved(pixels, "WEBP", lossless=True, method=0), ".webp", stay),
         "JPEG 2000 without loss": (saved(pixels, "JPEG2000", irreversible=False), ".jp2", stay),
-        "8 bits in 16": (png_16(pixels, 16), ".tif", stay),
-        "12 bits in 16": (png_16(pixels, 12), ".tif", stay),
+        "8 bits in 16": (tiff_16(pixels, 16), ".tif", stay),
+        "12 bits in 16": (tiff_16(pixels, 12), ".tif", stay),
         "black at four sides": (
             *(saved(wide, "PNG", compress_level=1), ".png"),
             moved(w // 5, h // 10),

@@ -196,20 +196,20 @@ def _predicted(
 ) -> Iterator[list[Row]]:
     """Rows of one batch after the other; photographs are read ahead in threads."""
     one_file = functools.partial(file_states.read, predictor)
-    for group, found in photographs.read_ahead(items, predictor.batch, args.workers, one_file):
-        photos = [photo for photo, _ in found]
-        known = ((item.id, state) for item, (_, state) in zip(group, found, strict=True))
-        states.add({name: state for name, state in known if state})
-        judged = predictor.judge(
-            photos,
-            [item.shown for item in group],
-            [item.id for item in group],
-            [item.patient for item in group],
-        )
-        with concurrent.futures.ThreadPoolExecutor(args.workers, "drawer") as pool:
-            pictures = functools.partial(_pictures, predictor, out, args)
+    pictures = functools.partial(_pictures, predictor, out, args)
+    with concurrent.futures.ThreadPoolExecutor(args.workers, "drawer") as pool:
+        for group, found in photographs.read_ahead(items, predictor.batch, args.workers, one_file):
+            photos = [photo for photo, _ in found]
+            known = ((item.id, state) for item, (_, state) in zip(group, found, strict=True))
+            states.add({name: state for name, state in known if state})
+            judged = predictor.judge(
+                photos,
+                [item.shown for item in group],
+                [item.id for item in group],
+                [item.patient for item in group],
+            )
             list(pool.map(pictures, group, photos, judged))
-        yield [one.row for one in judged]
+            yield [one.row for one in judged]
 
 
 def _progress(batches: Iterator[list[Row]], total: int, done: int) -> Iterator[list[Row]]:

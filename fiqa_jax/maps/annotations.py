@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fiqa_jax.maps import map_files
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.photo.reader import read_photo
 from input_pipeline.readers import funpiq
@@ -24,7 +25,6 @@ MAPS = (".npy", ".png")
 # A picture without losses counts before a compressed one of the same name.
 PHOTOGRAPHS = tuple(sorted(SUFFIXES, key=lambda suffix: suffix != ".png"))
 _TAG = re.compile(r"_[0-9a-f]{8}$")  # by which predict keeps photographs of one name apart
-_DRAWN = ("_overlay", "_pair")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +111,7 @@ def maps_of(folder: Path, wanted: Sequence[Annotation]) -> dict[str, Path]:
     there = files(folder, MAPS, "maps")
     plain: dict[str, list[Path]] = {}
     for name, file in there.items():
-        if not name.endswith(_DRAWN):
+        if not name.endswith((map_files.OVERLAY, map_files.PAIR)):
             plain.setdefault(_TAG.sub("", name), []).append(file)
     out, missing = {}, []
     for annotation in wanted:

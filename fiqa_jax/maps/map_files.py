@@ -17,6 +17,7 @@ from fiqa_jax.maps import drawing, landmarks
 from input_pipeline import atomic, marked
 from input_pipeline.photo.reader import Photo
 
+OVERLAY, PAIR = "_overlay", "_pair"  # behind a map's name: what is drawn of it
 LARGEST = 4096  # pixels of an overlay's edge
 JPEG = 92  # quality of an overlay; thin lines keep their colours (4:4:4)
 Bytes = NDArray[np.uint8]
@@ -55,12 +56,17 @@ def write(
     drawn = drawing.overlay(fine.image, plain, fine.fov, threshold, marks_of(places))
     legend = with_legend(drawn, shares, severe)
     picture = marked.jpeg(Image.fromarray(legend), quality=JPEG, subsampling=0)
-    atomic.write(folder / f"{name}_overlay.jpg", picture)
+    atomic.write(folder / overlay_of(f"{name}.png"), picture)
     if pair:
         both = side_by_side(fine.image, legend)
-        _save(Image.fromarray(both), folder / f"{name}_pair.png")
+        _save(Image.fromarray(both), folder / f"{name}{PAIR}.png")
     known = {k: round(v, 4) if v == v else None for k, v in shares.items()}
     atomic.write(folder / f"{name}.json", (json.dumps(known) + "\n").encode())
+
+
+def overlay_of(file: str) -> str:
+    """The overlay's name beside that of the map, NAME.png or FOLDER/NAME.png."""
+    return f"{file.removesuffix('.png')}{OVERLAY}.jpg"
 
 
 def own_side(photo: Photo) -> int:

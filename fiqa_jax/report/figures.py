@@ -59,11 +59,18 @@ def curves(
 
 def confusion(matrix: NDArray[np.integer], names: Sequence[str], title: str) -> bytes:
     """A confusion matrix [C, C], rows truth: counts, and shares of the row as shade."""
-    m = np.asarray(matrix, np.float64)
-    share = np.nan_to_num(reliability.ratio(m, m.sum(-1, keepdims=True)))
     size = 0.7 * len(names)
     figure = Figure((size + 0.7, size + 0.8), dpi=DPI, layout="constrained")
     axis = figure.subplots()
+    draw_confusion(axis, matrix, names)
+    axis.set_title(title, fontsize=9, color=_INK, loc="left")
+    return png(figure)
+
+
+def draw_confusion(axis: Axes, matrix: NDArray[np.integer], names: Sequence[str]) -> None:
+    """A confusion matrix as in `confusion`, on axes of a larger figure."""
+    m = np.asarray(matrix, np.float64)
+    share = np.nan_to_num(reliability.ratio(m, m.sum(-1, keepdims=True)))
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(m):
         ink = "white" if share[i, j] > 0.55 else _INK
@@ -72,7 +79,6 @@ def confusion(matrix: NDArray[np.integer], names: Sequence[str], title: str) -> 
         if count:
             text = f"{share[i, j]:.0%}"
             axis.text(j, i + 0.22, text, ha="center", va="center", color=ink, size=7)
-    axis.set_title(title, fontsize=9, color=_INK, loc="left")
     axis.set_xticks(range(len(names)), names, fontsize=8, color=_INK)
     axis.set_yticks(range(len(names)), names, fontsize=8, color=_INK, rotation=90, va="center")
     axis.set_xlabel("predicted", color=_GREY, fontsize=8)
@@ -82,7 +88,6 @@ def confusion(matrix: NDArray[np.integer], names: Sequence[str], title: str) -> 
     axis.hlines(edges, -0.5, len(names) - 0.5, color="white", lw=1.5)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    return png(figure)
 
 
 def reliability_diagram(confidence: ArrayLike, outcome: ArrayLike, title: str) -> bytes:

@@ -15,6 +15,7 @@ from fiqa_jax import defaults
 from fiqa_jax.evaluation import metrics
 from fiqa_jax.evaluation.decisions import predicted_class
 from fiqa_jax.evaluation.metrics import Head
+from fiqa_jax.maps import map_files
 from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.schema import Predictions, Row
 from fiqa_jax.report.page import Gallery, Picture
@@ -49,7 +50,7 @@ class Photographs:
           stage: name in the recipe; `row`: of its predictions; `folder`: that the row's `map` file
           is relative to.
         """
-        drawn = folder / str(row["map"] or "").replace(".png", "_overlay.jpg")
+        drawn = folder / map_files.overlay_of(str(row["map"] or ""))
         if row["map"] and drawn.is_file():
             with Image.open(drawn) as image:
                 return np.asarray(image.convert("RGB"))
