@@ -15,13 +15,13 @@ Prints medians, ratios and rows of a Markdown table.
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import memory
 import numpy as np
 import timing
 
@@ -167,12 +167,13 @@ def one(side: str, variant: str, args: argparse.Namespace) -> dict:
         import torch
 
         torch.zeros(1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    memory.forget_peak()
+    before = memory.peak()
     step = (ours if side == "jax" else theirs)(variant, args)
     values: list[float] = []
     times = timing.interleaved({variant: lambda: values.append(step())}, args.steps, unmeasured=2)
     assert np.isfinite(values).all()
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    peak = (memory.peak() - before) / 2**20
     if side == "jax":
         where = f"{jax.devices()[0].device_kind}, jax {jax.__version__}"
         stats = jax.devices()[0].memory_stats() or {}

@@ -15,7 +15,6 @@ has read a small picture. Goal: 1,024 MiB.
 import argparse
 import functools
 import io
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import memory
 import numpy as np
 from PIL import Image
 
@@ -91,7 +91,7 @@ def largest(folder: Path) -> dict[str, Path]:
     return found
 
 
-def memory(folder: Path) -> None:
+def largest_read(folder: Path) -> None:
     """Prints the peak of each of the largest pictures."""
     print("| picture | MiB above idle | s |\n|---|---|---|")
     for what, path in largest(folder).items():
@@ -104,13 +104,14 @@ def memory(folder: Path) -> None:
 def peak(path: Path) -> None:
     """Prints the memory that reading a picture adds to reading a small one, and its seconds."""
     read_photo(np.full((300, 400, 3), 90, np.uint8), 128)
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    memory.forget_peak()
+    idle = memory.peak()
     start = time.process_time()
     try:
         read_photo(path, 128)
     except ValueError as error:
         print(error)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) / 1024
+    grown = (memory.peak() - idle) / 2**20
     print(f"{grown:.0f} | {time.process_time() - start:.1f}")
 
 
@@ -128,7 +129,7 @@ def main() -> None:
         return
     if args.memory:
         with tempfile.TemporaryDirectory() as work:
-            memory(Path(work))
+            largest_read(Path(work))
         return
     files = sorted(f for f in args.folder.iterdir() if f.suffix.lower() in file_type.SUFFIXES)
     speed([f.read_bytes() for f in files[: args.photographs]], args.side, args.rounds)

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import memory
+
 from drills import mutation, seeds
 from drills.outcomes import Counts, say
 from input_pipeline.photo.decode import decode
@@ -107,7 +109,7 @@ def _one(files: dict[str, bytes], case: int, root: Path) -> tuple[str, int]:
     if case % FROM_FILE == 0:
         source = root / "picture.dcm"
         source.write_bytes(data)
-    _forget_peak()
+    memory.forget_peak()
     began = time.process_time()
     try:
         if case % WHOLE == 0:
@@ -122,16 +124,4 @@ def _one(files: dict[str, bytes], case: int, root: Path) -> tuple[str, int]:
         say(f"uncaught: picture {case} ({_format(files, case)}): {error!r}")
     if time.process_time() - began > SLOW:
         outcome = "slow"
-    return outcome, _peak() >> 20
-
-
-def _forget_peak() -> None:
-    """Linux: the highest memory so far is forgotten."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak() -> int:
-    """Linux: bytes that the process reached at most since `_forget_peak`."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("VmHWM"))
-    return int(line.split()[1]) << 10
+    return outcome, memory.peak() >> 20
