@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.methods import visible_cells
-from fiqa_jax.models import cell_measures
-from fiqa_jax.models.cell_network import CellNetwork
+from fiqa_jax.models import cell_measures, cell_network
 from fiqa_jax.training import losses
 from fiqa_jax.training.devices import Axis
 from input_pipeline.synthetic import truth
@@ -41,6 +40,7 @@ class Settings:
     """How it is trained."""
 
     width: float = 1.0
+    blocks: int = cell_network.BLOCKS  # that look at neighbours
     dropout: float = 0.1
     steps: int = 700
     batch: int = 16
@@ -81,7 +81,9 @@ def fit(known: Known, settings: Settings) -> Fitted:
       known: see `gathered`.
       settings: how.
     """
-    net = CellNetwork(visible_cells.LOGITS, settings.width, settings.dropout)
+    net = cell_network.CellNetwork(
+        visible_cells.LOGITS, settings.width, settings.dropout, blocks=settings.blocks
+    )
     key = jax.random.key(settings.seed)
     unknown = jnp.full(settings.batch, jnp.nan)  # sizes of files: all copies have the engine's
     first = jnp.asarray(known.cells[:1], jnp.float32)

@@ -1,6 +1,6 @@
 """The maps that are compared on spoilt photographs: simple ones, fitted ones, those of models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +98,25 @@ def fitted(
     Raises:
       ValueError: one camera only.
     """
+    return held_out(
+        sets, lambda other: defect_fit.fit(defect_fit.gathered(other, without), settings)
+    )
+
+
+def held_out(
+    sets: Sequence[Copies], fit: Callable[[Sequence[Copies]], defect_fit.Fitted]
+) -> dict[str, Score]:
+    """Map and causes of every tested copy, by what `fit` makes of the other cameras' copies.
+
+    Raises:
+      ValueError: one camera only.
+    """
     cameras = sorted({one.camera for one in sets})
     if len(cameras) < 2:
         raise ValueError("one camera only: nothing to train on that is not tested; give another")
     found: dict[str, dict[tuple[Path, int], NDArray[Any]]] = {"map": {}, "causes": {}}
     for camera in cameras:
-        other = [one for one in sets if one.camera != camera]
-        mapped = defect_fit.fit(defect_fit.gathered(other, without), settings)
+        mapped = fit([one for one in sets if one.camera != camera])
         for one in (one for one in sets if one.camera == camera):
             tested = np.flatnonzero(one.test)
             made = mapped(one.cells[tested])

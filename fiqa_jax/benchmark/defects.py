@@ -6,8 +6,9 @@
 
 Copies are made by the frozen engine (`input_pipeline.synthetic.defects.protocol`) once and kept in
 the work directory. Every simple map's scale, and the fitted map, come from the other cameras.
-`--families` also fits without each family of kinds and tests on it. Written: table.csv, kinds.csv,
-kinds.png in the work directory.
+`--families` also fits without each family of kinds and tests on it, `--ablation` without each part
+of the network. Written: table.csv, kinds.csv, kinds.png, and steps.csv with `--ablation`, in the
+work directory.
 """
 
 import argparse
@@ -19,11 +20,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fiqa_jax.benchmark import (
+    defect_calibration,
     defect_causes,
     defect_copies,
     defect_fit,
     defect_maps,
     defect_scores,
+    defect_steps,
 )
 from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.methods.visible_cells import CAUSES
@@ -71,6 +74,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--model", action="append", default=[], help="NAME=DIR, also segmentors")
     p.add_argument("--steps", type=int, default=700, help="of the fit")
     p.add_argument("--families", action="store_true", help="leave families of kinds out")
+    p.add_argument("--ablation", action="store_true", help="leave parts of the network out")
     p.add_argument("--person", default="", help="CAMERA=FIRST:LAST letters, comma-separated")
     p.add_argument("--seed", type=int, default=0, help="of the fit and the bootstrap")
 
@@ -106,16 +110,12 @@ def run(args: argparse.Namespace) -> None:
     rows = {name: defect_scores.rows(sets, score) for name, score in scores.items()}
     if args.families:
         unseen = left_out(sets, settings)
-    made = defect_scores.table(rows, FITTED, args.seed)
     kinds = {name: defect_scores.by_kind(each) for name, each in rows.items()}
     if args.families:
         kinds[f"{FITTED}, family unseen"] = defect_scores.by_kind(unseen)
-    cameras = sorted({one.camera for one in sets})
-    header = ["map", "mean", "gap", "worst", "worst_kind", *cameras, "sensitivity", "alarms"]
-    body = [[defect_scores.shown(row.get(k, "")) for k in header] for row in made]
-    print(f"engine {protocol.VERSION}, {len(sets)} photographs of {', '.join(cameras)}")
-    print(f"| {' | '.join(header)} |\n|{' --- |' * len(header)}")
-    print("\n".join(f"| {' | '.join(row)} |" for row in body))
+    cameras = ", ".join(sorted({one.camera for one in sets}))
+    print(f"engine {protocol.VERSION}, {len(sets)} photographs of {cameras}")
+    _table(rows, args.seed, workdir / "table.csv")
     if args.families:
         mean = float(np.mean(list(kinds[f"{FITTED}, family unseen"].values())))
         print(f"{FITTED}, family of the kind left out of training, too: mean {mean:.3f}")
@@ -124,10 +124,34 @@ def run(args: argparse.Namespace) -> None:
     print(f"{defect_causes.balanced_accuracy(named):.3f}; a row for each true cause:")
     for name, counts in zip(CAUSES, named.tolist(), strict=True):
         print(f"  {name} {counts}")
-    atomic.write_csv(workdir / "table.csv", header, body)
+    print(
+        f"{FITTED}: what its values mean\n| read | calibration error | bad from | sensitivity",
+        end="",
+    )
+    print(" | alarms |\n| --- | --- | --- | --- | --- |")
+    for row in defect_calibration.compared(sets, network["map"]):
+        print(f"| {row.way} | {row.error:.3f} | {row.level} ", end="")
+        print(f"| {row.sensitivity:.3f} | {row.alarms:.3f} |")
+    if args.ablation:
+        steps = {
+            name: defect_scores.rows(sets, score)
+            for name, score in defect_steps.steps(sets, settings)
+        }
+        _table({FITTED: rows[FITTED]} | steps, args.seed, workdir / "steps.csv")
     table = [[kind, *(each.get(kind, float("nan")) for each in kinds.values())] for kind in KINDS]
     atomic.write_csv(workdir / "kinds.csv", ["kind", *kinds], table)
     picture(kinds, workdir / "kinds.png")
+
+
+def _table(rows: Mapping[str, Sequence[defect_scores.Row]], seed: int, file: Path) -> None:
+    """Prints and writes a row for every map; gaps are to the network of cells."""
+    made = defect_scores.table(rows, FITTED, seed)
+    cameras = sorted({row.camera for row in rows[FITTED]})
+    header = ["map", "mean", "gap", "worst", "worst_kind", *cameras, "sensitivity", "alarms"]
+    body = [[defect_scores.shown(row.get(k, "")) for k in header] for row in made]
+    print(f"| {' | '.join(header)} |\n|{' --- |' * len(header)}")
+    print("\n".join(f"| {' | '.join(row)} |" for row in body))
+    atomic.write_csv(file, header, body)
 
 
 def _pairs(values: Sequence[str]) -> list[tuple[str, str]]:

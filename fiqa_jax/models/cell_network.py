@@ -31,6 +31,7 @@ class CellNetwork(nn.Module):
         no single one decides.
       dtype: compute dtype.
       axis_name: mapped axis of batch statistics, None under jit.
+      blocks: of two convolutions each, which look at neighbours.
     """
 
     kinds: int
@@ -38,6 +39,7 @@ class CellNetwork(nn.Module):
     dropout: float = 0.1
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
+    blocks: int = BLOCKS
 
     @nn.compact
     def __call__(
@@ -70,7 +72,7 @@ class CellNetwork(nn.Module):
         x = jnp.concatenate([x, (x - whole) * mask, facts], -1).astype(self.dtype)
         mask = mask.astype(self.dtype)
         x = nn.silu(nn.Dense(channels, name="mix", **how)(x)) * mask
-        for k in range(BLOCKS):
+        for k in range(self.blocks):
             y = nn.silu(nn.Conv(channels, (3, 3), name=f"near_{k}", **how)(x)) * mask
             y = nn.Conv(channels, (3, 3), name=f"far_{k}", **how)(y)
             around = nn.Dense(channels, name=f"whole_{k}", **how)(mean_inside(x, mask))

@@ -29,7 +29,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from input_pipeline.photo import bit_depth, file_type
+from input_pipeline.photo import averaging, bit_depth, file_type
 from input_pipeline.photo.errors import PhotoError, problem
 
 Source = str | os.PathLike | bytes | np.ndarray
@@ -54,7 +54,6 @@ READERS: dict[str, type[ImageFile.ImageFile]] = {
     "PNM": PpmImagePlugin.PpmImageFile,
 }
 
-_REDUCED = ("RGB", "L", "RGBA", "LA", "CMYK")  # modes that are averaged where they are large
 _TURNS = {  # EXIF orientation -> what makes the picture upright (EXIF 2.32, tag 0x0112)
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -199,7 +198,7 @@ def _decode_file(
         image: Image.Image = opened
         width, height = image.size
         check_size(width, height, name)
-        _check_memory(opened, short_side, name)
+        _check_memory(opened, file, short_side, name)
         meta = {"format": kind, "mode": image.mode}
         if pages:
             meta["pages"] = pages
@@ -216,11 +215,8 @@ def _decode_file(
         orientation = _orientation(image)
         if scale == 1 and short_side is not None and width * height > LARGE:
             scale = _scale(width, height, short_side)
-        if scale > 1 and image.width == width and image.mode in _REDUCED:
-            clear = image.info.get("transparency")
-            image = image.reduce(scale)
-            if clear is not None:
-                image.info["transparency"] = clear
+        if scale > 1 and image.width == width and image.mode in averaging.MODES:
+            image = averaging.averaged(image, scale)
         elif image.width == width:
             scale = 1
         if isinstance(values := bit_depth.sixteen(image), np.ndarray):
@@ -250,12 +246,21 @@ def _decode_file(
     return Upright(flat, (width, height), scale, (-left, -top), meta)
 
 
-def _check_memory(image: ImageFile.ImageFile, short_side: int | None, name: str) -> None:
+def _check_memory(
+    image: ImageFile.ImageFile, file: BinaryIO, short_side: int | None, name: str
+) -> None:
     """Raises PhotoError for a picture that would take more than MEMORY to decode."""
     width, height = image.size
     large = short_side is not None and width * height > LARGE
-    averaged = large and _scale(width, height, short_side or 0) > 1 and image.mode in _REDUCED
-    if width * height * bit_depth.bytes_a_pixel(image, averaged) > MEMORY:
+    averaged = (
+        large and _scale(width, height, short_side or 0) > 1 and image.mode in averaging.MODES
+    )
+    held = 0
+    if any(tile[0] == "libtiff" for tile in image.tile):  # it maps the whole file
+        at = file.tell()
+        held = file.seek(0, os.SEEK_END)
+        file.seek(at)
+    if width * height * bit_depth.bytes_a_pixel(image, averaged) + held > MEMORY:
         seen = f"a picture of {width} x {height} pixels and mode {image.mode}, which takes more "
         seen += f"than {MEMORY >> 30} GiB to decode"
         raise problem(name, seen, "export it smaller, or as RGB of 8 bits")

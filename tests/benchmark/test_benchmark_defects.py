@@ -1,6 +1,7 @@
 """Maps against defects: scores by hand, folds that never see their camera, a run on drawn eyes."""
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,19 @@ from PIL import Image
 
 from fiqa_jax.benchmark import __main__ as benchmark
 from fiqa_jax.benchmark import (
+    defect_calibration,
     defect_causes,
     defect_copies,
     defect_fit,
     defect_maps,
     defect_scores,
+    defect_steps,
 )
 from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.benchmark.defect_scores import Row
 from fiqa_jax.models.cell_measures import NAMES
 from input_pipeline import synthetic
-from input_pipeline.synthetic.defects import KINDS
+from input_pipeline.synthetic.defects import CONTROLS, KINDS
 
 
 def row(kind, auroc, camera="a", person="a:1", bad=(), good=()):
@@ -120,6 +123,68 @@ def test_causes_of_single_defects_by_hand():
     assert (wrong[3, 0], wrong.sum()) == (2, 2)
     assert defect_causes.balanced_accuracy(right + wrong) == pytest.approx(1 / 3)
     assert defect_causes.named(np.array([[1.0, 0.4]]), np.eye(4)[[[1, 2]]]) == 1
+
+
+def test_an_isotonic_curve_of_other_cameras_mends_a_map_that_is_right_in_order_only():
+    """Values .1 / .2 / .3 stand for good, usable, bad: 0, .5 and 1 on every camera."""
+    sets = [made(camera, 0, k) for k, camera in enumerate("abc")]
+    for one in sets:
+        one.visibility[:, :, :3] = 0.4  # usable
+
+    def value(copies, k):
+        v = copies.visibility[k]
+        return np.where(v < 0.25, 0.3, np.where(v < 0.6, 0.2, 0.1))
+
+    plain, curve, level = defect_calibration.compared(sets, value)
+    truth = np.concatenate([c.truth for c in defect_calibration.gathered(sets, value).values()])
+    stated = 0.1 + 0.2 * truth  # what the map says of the same cells
+    assert plain.error == pytest.approx(np.abs(stated - truth).mean(), abs=0.02)
+    assert (plain.level, plain.sensitivity, plain.alarms) == ("0.50", 0.0, 0.0)
+    assert curve.error == pytest.approx(0, abs=1e-6)
+    assert (curve.sensitivity, curve.alarms) == (1.0, 0.0)
+    assert (level.level, level.sensitivity) == ("0.10", 1.0)  # no good cell differs from another
+
+
+def test_calibration_error_by_hand():
+    value, truth = np.repeat([0.2, 0.8], 50), np.repeat([0.0, 1.0, 1.0], [40, 10, 50])
+    truth = np.concatenate([np.tile([0, 0, 0, 0, 1], 10), truth[50:]])  # .2 of the first half
+    assert defect_calibration.calibration_error(value, truth) == pytest.approx(0.5 * 0.2)
+
+
+def test_blinded_cells_lose_what_is_named_and_nothing_else():
+    one = made("a", 1, 0)
+    one.cells[...] = 1
+    (found,) = defect_steps.blinded([one], ("noise", "over_noise"))
+    gone = {n for n, v in zip(NAMES, found.cells[0, 0, 0], strict=True) if v == 0}
+    assert gone == {n for n in NAMES if n.startswith(("noise", "over_noise"))}
+    assert {n.split("_")[0] for n in gone} == {"noise", "over"}
+    assert all(
+        any(n.startswith(b) for n in NAMES) for v in defect_steps.WITHOUT.values() for b in v
+    )
+
+
+def test_steps_of_the_ablation_differ_from_the_network_in_what_they_say(monkeypatch):
+    sets = [made(camera, k, k) for k, camera in enumerate("ab")]
+    kind = np.array(["haze", "lid", "haze", f"haze+{next(iter(CONTROLS))}", "", "haze"])
+    sets[1] = dataclasses.replace(sets[1], kind=kind)
+    fits = []
+
+    def fit(known, settings):
+        fits.append((settings, len(known.cells)))
+        return lambda x: {"map": x[..., 0] < 0, "causes": np.zeros((*x.shape[:-1], 4))}
+
+    monkeypatch.setattr(defect_fit, "fit", fit)
+    settings = defect_fit.Settings(width=0.5, steps=10)
+    found = dict(defect_steps.steps(sets, settings))
+    for name, score in found.items():  # what is bad stands in one measure: all must rank it
+        assert min(defect_scores.by_kind(defect_scores.rows(sets, score)).values()) > 0.95, name
+    assert len(found) == 9
+    changed = [s for s, _ in fits[::2]]  # two cameras, two fits each
+    assert changed[0] == dataclasses.replace(settings, blocks=0)
+    assert changed[1] == dataclasses.replace(settings, width=1.0)
+    assert changed[2] == dataclasses.replace(settings, steps=30)
+    assert changed[3:] == [settings] * 4
+    assert [n for _, n in fits] == [6] * 12 + [5, 6]  # b's copy with a harmless change is left out
 
 
 def test_scales_are_chosen_on_other_cameras():
