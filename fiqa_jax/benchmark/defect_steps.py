@@ -5,6 +5,7 @@ name says and in nothing else.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -76,11 +77,8 @@ def steps(sets: Sequence[Copies], settings: Settings) -> Iterator[tuple[str, Sco
         ("logistic regression of a cell", LogisticRegression(max_iter=300)),
         ("boosted trees of a cell", HistGradientBoostingClassifier(random_state=settings.seed)),
     ):
-        made = make_pipeline(StandardScaler(), model)
-        yield (
-            name,
-            defect_maps.held_out(sets, lambda other, made=made: classifier(other, made))["map"],
-        )
+        fit = functools.partial(classifier, model=make_pipeline(StandardScaler(), model))
+        yield name, defect_maps.held_out(sets, fit)["map"]
     for name, change in (
         ("network that sees no neighbours", {"blocks": 0}),
         ("network twice as wide", {"width": 2 * settings.width}),
