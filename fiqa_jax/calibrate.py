@@ -5,9 +5,11 @@
     fiqa predict more/ --calibration photos-judged/calibration.json
 
 Labels come from the report (Save my decisions) or from any CSV with the photograph's name and one
-of gradable, ungradable, quality; 50 to 500 are enough. With --model DIR the calibration of a model
-of your own is replaced in its directory instead. Limits do not carry over from one camera and
-population to another: fit them on photographs like those to come.
+of gradable, ungradable, quality; 50 to 500 are enough. With --annotations FOLDER also the value of
+the map from which on a place is bad is fitted, to a few photographs of a judged folder with maps in
+which somebody has brushed good and bad places. With --model DIR the calibration of a model of your
+own is replaced in its directory instead. Limits do not carry over from one camera and population to
+another: fit them on photographs like those to come.
 """
 
 import argparse
@@ -19,6 +21,10 @@ from fiqa_jax import command
 from fiqa_jax.evaluation import calibration
 from fiqa_jax.evaluation.conformal import Guarantee
 from fiqa_jax.evaluation.intervals import Interval
+from fiqa_jax.inference import run_record
+from fiqa_jax.inference.photos import MAPS
+from fiqa_jax.maps import annotations, own_cut
+from fiqa_jax.maps.own_cut import MapCut
 from fiqa_jax.predictions import assessment, label_flags, own_calibration, schema
 from fiqa_jax.predictions.calibration_fit import (
     SENSITIVITY,
@@ -29,7 +35,9 @@ from fiqa_jax.predictions.calibration_fit import (
 )
 from fiqa_jax.predictions.label_files import LabelError
 from fiqa_jax.predictions.own_calibration import Fit
+from fiqa_jax.predictions.schema import Predictions
 from input_pipeline import atomic
+from input_pipeline.tables import folders
 
 FILE, PICTURE = "calibration.json", "calibration.png"
 
@@ -42,6 +50,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--output", default="", metavar="FILE", help=text)
     text = "a model of your own: its config.json is replaced, no file is written"
     p.add_argument("--model", default="", metavar="MODEL", help=text)
+    text = "palette PNGs (1 good, 2 usable, 3 bad, 0 not brushed), called like the photographs"
+    p.add_argument("--annotations", default="", metavar="FOLDER", help=text)
     text = "share of bad photographs not accepted (%(default)s)"
     p.add_argument("--sensitivity", type=float, default=SENSITIVITY, help=text)
     text = "share of the others not taken again (%(default)s)"
@@ -69,9 +79,13 @@ def run(args: argparse.Namespace) -> None:
         raise LabelError("nothing to calibrate: give the folder that fiqa predict wrote")
     args.predictions = label_flags.table_of(args.predictions or args.folder)
     if args.model:
+        if args.annotations:
+            raise LabelError("--annotations goes into a file, not into a model: leave --model out")
         return _into_model(args)
     if not (args.output or args.folder):
         raise LabelError("--predictions alone does not say where to write: add --output FILE")
+    if args.annotations and not args.folder:
+        raise LabelError("--annotations needs the folder of `fiqa predict --maps`: give it as DIR")
     file = Path(args.output) if args.output else Path(args.folder) / FILE
     every = schema.load(args.predictions)
     names = {str(row["model"]).split("+")[0] for row in every.rows}
@@ -79,6 +93,22 @@ def run(args: argparse.Namespace) -> None:
         raise LabelError(
             f"{args.predictions} holds scores of {len(names)} models; expected those of one"
         )
+    cut = _map_cut(args, every.rows) if args.annotations else None
+    facts: dict[str, object] = {"annotations": Path(args.annotations).name} if cut else {}
+    text = [map_text(cut)] if cut else []
+    got = None
+    if args.labels or not cut:
+        got, found, told = _limits(args, every)
+        facts |= found
+        text = [told, *text]
+    own_calibration.write(file, names.pop(), got, facts, cut)
+    print("\n".join(text))
+    written = f"{file}, {file.with_suffix('.png')}" if got else str(file)
+    print(f"\nwritten  {written}\nuse it   fiqa predict PHOTOS --calibration {file}")
+
+
+def _limits(args: argparse.Namespace, every: Predictions) -> tuple[Fit, dict[str, object], str]:
+    """Limits of the score and their picture; what they were fitted to; what they reach."""
     predictions, notes = label_flags.read(
         args.predictions, args, label_flags.format_of(args), partly=True
     )
@@ -95,15 +125,39 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     counts = {"bad": int((bad == 1).sum()), "others": int((bad == 0).sum())}
-    facts = {"photographs": counts, "patients": len(set(predictions.patient[here].tolist()))}
-    own_calibration.write(file, names.pop(), got, {**facts, "labels": Path(args.labels or "").name})
+    facts: dict[str, object] = {"photographs": counts, "labels": Path(args.labels or "").name}
+    facts["patients"] = len(set(predictions.patient[here].tolist()))
     from fiqa_jax.report import calibration_figure
 
-    picture = file.with_suffix(".png")
-    atomic.write(picture, calibration_figure.draw(bad[here], got))
-    print("\n".join(f"- {note}" for note in notes))
-    print(limits_text(got, counts))
-    print(f"\nwritten  {file}, {picture}\nuse it   fiqa predict PHOTOS --calibration {file}")
+    file = Path(args.output) if args.output else Path(args.folder) / FILE
+    atomic.write(file.with_suffix(".png"), calibration_figure.draw(bad[here], got))
+    return got, facts, "\n".join([*(f"- {note}" for note in notes), limits_text(got, counts)])
+
+
+def _map_cut(args: argparse.Namespace, rows: Sequence[schema.Row]) -> MapCut:
+    """The cut of the map, from the maps of a judged folder and brushed photographs of it."""
+    folder = Path(args.folder)
+    maps = folder / MAPS
+    if not maps.is_dir():
+        raise LabelError(f"{folder} holds no maps: judge again with fiqa predict --maps")
+    listed = annotations.listed(Path(args.annotations))
+    began_in = run_record.read(folder / folders.RUN).get("began_in", "")
+    wanted = {one.name for one in listed}
+    photographs: dict[str, Path] = {}
+    for row in rows:
+        path = Path(str(began_in), str(row["path"]).replace("\\", "/"))
+        if path.stem in wanted and photographs.setdefault(path.stem, path) != path:
+            raise LabelError(f"{photographs[path.stem]} and {path}: which one was annotated?")
+    return own_cut.fit(listed, annotations.maps_of(maps, listed), photographs, args.seed)
+
+
+def map_text(cut: MapCut) -> str:
+    """What was fitted to the map, for a person."""
+    told = f"a place is bad from {cut.cut:.3f} of the map on: fitted to {cut.photographs} brushed "
+    told += f"photographs of {cut.patients} patients, {cut.bad:.0%} of what was brushed is bad"
+    if cut.dice.value == cut.dice.value:
+        return f"{told}; Dice of bad places on patients left out {cut.dice:.2f}"
+    return f"{told}; one patient alone, so nothing is left out to check it on"
 
 
 def limits_text(got: Fit, counts: Mapping[str, int]) -> str:

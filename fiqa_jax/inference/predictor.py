@@ -97,9 +97,7 @@ class Predictor:
                     f"{os.fspath(calibration)} was fitted to {own.model}, this is {self.name}: "
                     "judge with that model, or fit it again to predictions of this one"
                 )
-            self.thresholds = dataclasses.replace(
-                self.thresholds, accept=own.accept, recapture=own.recapture
-            )
+            self.thresholds = own.applied(self.thresholds)
             self._probability = own.probability
             self.name += f"+{own.digest}"
 

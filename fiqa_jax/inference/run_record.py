@@ -25,7 +25,7 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
 def check_inputs(out: Path, args: argparse.Namespace) -> None:
     """Raises: RunError: the folder that would be gone on with holds other photographs."""
     file = out / RUN
-    before = _read(file) if file.is_file() else {}
+    before = read(file) if file.is_file() else {}
     changed = [key for key, value in _asked(args).items() if before.get(key) != value]
     if changed:
         was = ", ".join(f"{key} was {before.get(key)!r}" for key in changed)
@@ -44,7 +44,7 @@ def begin(
     log = out / JUDGED
     rows = schema.resume_jsonl(log)
     if rows and (out / RUN).is_file():
-        before = _read(out / RUN)
+        before = read(out / RUN)
         changed = [key for key in now if now[key] != before.get(key)]
         if changed:
             was = ", ".join(f"{key} was {before.get(key)!r}, is {now[key]!r}" for key in changed)
@@ -58,7 +58,12 @@ def begin(
     return {row["id"]: row for row in fine}
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read(file: Path) -> dict[str, Any]:
+    """What run.json holds.
+
+    Raises:
+      RunError: it is damaged.
+    """
     try:
         found = json.loads(file.read_bytes())
     except ValueError as error:

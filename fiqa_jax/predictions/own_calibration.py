@@ -1,7 +1,7 @@
 """A model's limits fitted to a clinic's own labels, and the small file that holds them.
 
-Everything rests on the score as the model gives it, which no calibration changes: a calibration may
-be fitted again on predictions that were made with an earlier one.
+Everything rests on the score and the map as the model gives them, which no calibration changes: a
+calibration may be fitted again on predictions that were made with an earlier one.
 """
 
 import dataclasses
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from fiqa_jax.evaluation import calibration, conformal, intervals
 from fiqa_jax.evaluation.conformal import Guarantee
 from fiqa_jax.evaluation.intervals import Interval
+from fiqa_jax.maps.own_cut import MapCut
+from fiqa_jax.predictions.advice import Thresholds
 from input_pipeline import atomic
 
 SCHEMA, KIND = 1, "fiqa calibration"
@@ -168,40 +170,54 @@ def _shares(
     }
 
 
-def write(file: Path, model: str, got: Fit, made_from: Mapping[str, Any]) -> None:
+def write(
+    file: Path, model: str, got: Fit | None, made_from: Mapping[str, Any], cut: MapCut | None = None
+) -> None:
     """Writes the file that `fiqa predict --calibration` takes.
 
     Args:
       file: JSON to write.
       model: name@digest of the model that gave the scores.
-      got: of `fit`.
+      got: limits of the score, of `fit`; None leaves the model's own.
       made_from: what the labels were, for whoever reads the file.
+      cut: of the map; None leaves the model's own.
     """
-    promised = {"sensitivity": got.sensitivity, "specificity": got.specificity}
-    content = {
-        "schema": SCHEMA,
-        "kind": KIND,
-        "model": model,
-        "thresholds": {"accept": got.accept, "recapture": got.recapture},
-        "probability": got.probability,
-        "promised": {k: dataclasses.asdict(v) for k, v in promised.items() if v},
-        "held_out": {
-            k: {"value": v.value, "low": v.low, "high": v.high} for k, v in got.held_out.items()
-        },
-        "made_from": dict(made_from),
-    }
+    content: dict[str, Any] = {"schema": SCHEMA, "kind": KIND, "model": model, "thresholds": {}}
+    if got:
+        promised = {"sensitivity": got.sensitivity, "specificity": got.specificity}
+        content["thresholds"] |= {"accept": got.accept, "recapture": got.recapture}
+        content["probability"] = got.probability
+        content["promised"] = {k: dataclasses.asdict(v) for k, v in promised.items() if v}
+        content["held_out"] = {k: _ends(v) for k, v in got.held_out.items()}
+    if cut:
+        content["thresholds"]["map"] = cut.cut
+        content["map"] = dataclasses.asdict(cut) | {"dice": _ends(cut.dice)}
+    content["made_from"] = dict(made_from)
     atomic.write(file, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _ends(interval: Interval) -> dict[str, float | None]:
+    """JSON has no NaN."""
+    ends = {"value": interval.value, "low": interval.low, "high": interval.high}
+    return {k: v if np.isfinite(v) else None for k, v in ends.items()}
 
 
 @dataclasses.dataclass(frozen=True)
 class OwnCalibration:
-    """What a file that `write` wrote holds for a predictor."""
+    """What a file that `write` wrote holds for a predictor; None and {} where it holds nothing."""
 
     model: str  # name@digest
-    accept: float  # below this score
-    recapture: float  # from this score on
+    accept: float | None  # below this score
+    recapture: float | None  # from this score on
+    map: float | None  # a cell is bad from here on
     probability: dict[str, float]  # slope, offset
     digest: str  # of the file, 6 hexadecimal digits
+
+    def applied(self, thresholds: Thresholds) -> Thresholds:
+        """A model's thresholds with what was fitted in their place."""
+        given = {"accept": self.accept, "recapture": self.recapture, "map": self.map}
+        fitted: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+        return dataclasses.replace(thresholds, **fitted)
 
 
 def read(file: str | os.PathLike[str]) -> OwnCalibration:
@@ -215,18 +231,27 @@ def read(file: str | os.PathLike[str]) -> OwnCalibration:
         content = json.loads(data)
         if (content["kind"], content["schema"]) != (KIND, SCHEMA):
             raise ValueError(f"kind {content['kind']!r}, schema {content['schema']!r}")
-        accept, recapture = (float(content["thresholds"][k]) for k in ("accept", "recapture"))
-        slope, offset = (float(content["probability"][k]) for k in ("slope", "offset"))
-        if not np.isfinite([accept, recapture, slope, offset]).all() or accept > recapture:
-            raise ValueError(f"thresholds {accept}, {recapture}, probability {slope}, {offset}")
+        limits = {str(k): float(v) for k, v in content["thresholds"].items()}
+        by_score = {} if set(limits) == {"map"} else {k: limits[k] for k in ("accept", "recapture")}
+        if by_score:
+            slope, offset = (float(content["probability"][k]) for k in ("slope", "offset"))
+            if not np.isfinite([*by_score.values(), slope, offset]).all() or (
+                by_score["accept"] > by_score["recapture"]
+            ):
+                told = ", ".join(f"{v:g}" for v in by_score.values())
+                raise ValueError(f"thresholds {told}, probability {slope}, {offset}")
+        cut = limits.get("map")
+        if cut is not None and not 0 < cut < 1:
+            raise ValueError(f"a threshold of the map of {cut}")
         return OwnCalibration(
             str(content["model"]),
-            accept,
-            recapture,
-            {"slope": slope, "offset": offset},
+            by_score.get("accept"),
+            by_score.get("recapture"),
+            cut,
+            {"slope": slope, "offset": offset} if by_score else {},
             hashlib.sha256(data).hexdigest()[:6],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CalibrationError(
             f"{os.fspath(file)} is no calibration of `fiqa calibrate` ({error}); make it again"
         ) from None

@@ -5,7 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from fiqa_jax.evaluation import intervals
+from fiqa_jax.maps.own_cut import MapCut
 from fiqa_jax.predictions import own_calibration
+from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.own_calibration import CalibrationError
 
 TARGETS = {"sensitivity": 0.9, "specificity": 0.9}
@@ -84,6 +87,28 @@ def test_the_file_goes_round(tmp_path):
     told = json.loads(file.read_text())
     assert told["promised"]["sensitivity"]["promised"] >= 0.9
     assert told["made_from"] == {"photographs": 300}
+
+
+def test_a_cut_of_the_map_goes_round_alone_or_beside_limits(tmp_path):
+    nothing = intervals.mean_interval(np.array([np.nan]), ["a"], seed=0)
+    cut = MapCut(0.37, nothing, 2, 1, 0.25)
+    file = tmp_path / "c.json"
+    own_calibration.write(file, "m@1", None, {}, cut)
+    back = own_calibration.read(file)
+    assert (back.accept, back.recapture, back.map, back.probability) == (None, None, 0.37, {})
+    before = Thresholds(accept=0.2, recapture=0.4, map=0.5)
+    assert back.applied(before) == Thresholds(accept=0.2, recapture=0.4, map=0.37)
+    told = json.loads(file.read_text(), parse_constant=pytest.fail)  # NaN is no JSON
+    assert told["map"]["dice"]["value"] is None
+    got = own_calibration.fit(*labelled(), **TARGETS)
+    own_calibration.write(file, "m@1", got, {}, cut)
+    both = own_calibration.read(file).applied(before)
+    assert both == Thresholds(accept=got.accept, recapture=got.recapture, map=0.37)
+    for wrong in ('{"map": 1.5}', '{"map": NaN}', '{"accept": 0.1, "map": 0.4}', "[]"):
+        told["thresholds"] = json.loads(wrong)
+        file.write_text(json.dumps(told))
+        with pytest.raises(CalibrationError, match="is no calibration"):
+            own_calibration.read(file)
 
 
 @pytest.mark.parametrize(
