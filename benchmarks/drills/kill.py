@@ -1,35 +1,33 @@
 """Work that is killed at random moments and begun again ends as work that was left alone.
 
-The work is done by a child of this process, which has not used JAX and so may fork.
+See `killing`. What the children need is imported here, so that each of them starts at once.
 """
 
-import contextlib
-import hashlib
 import importlib.util
 import json
-import logging
-import os
 import random
-import shutil
-import signal
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
+from unittest import mock
 
+import jax
 import numpy as np
 import safetensors.numpy
 
 from drills import seeds
-from drills.outcomes import Counts, say
+from drills.killing import Note, begin, digest, digests, kill, killed
+from drills.outcomes import Counts
+from fiqa_jax import predict as command
 from fiqa_jax.inference import model_dir
 from fiqa_jax.pretrained import shipped
+from fiqa_jax.recipe import runner
+from fiqa_jax.training import tensorboard
 from input_pipeline import atomic
 from input_pipeline.sources import folder_source
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.storage import shards, store
 
-Note = Callable[[Counts], None]
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 PASSING = (".lock", ".lock.owner")  # of a folder: who writes there
 
@@ -57,10 +55,11 @@ def model(cases: int, root: Path, note: Note) -> Counts:
 
     out, rng = Counts(), random.Random("model")
     for _ in range(cases):
-        child = _begin(work, root / "log")
-        _wait_for(target / model_dir.WEIGHTS)
+        child = begin(work, root / "log")
+        while not (target / model_dir.WEIGHTS).exists():
+            time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.3))
-        out["kills"] += _kill(child)
+        out["kills"] += kill(child, root / "log")
         try:
             found = model_dir.read_config(target)
             model_dir.check_files(target, found)
@@ -81,7 +80,7 @@ def prepare(cases: int, root: Path, note: Note) -> Counts:
         source = folder_source.folder_source(str(photos), reader=reader, classes=0)
         store.prepare(source, np.arange(24), folder, 1)
 
-    return _killed(cases, root, note, work, _all_files)
+    return killed(cases, root, note, work, _all_files)
 
 
 def arrays(cases: int, root: Path, note: Note) -> Counts:
@@ -97,150 +96,59 @@ def arrays(cases: int, root: Path, note: Note) -> Counts:
         atomic.clean(folder)  # as the runner does when a stage begins
         shards.fill(folder, [f"id{k}" for k in range(256)], 8, stream)
 
-    return _killed(cases, root, note, work, _all_files)
+    return killed(cases, root, note, work, _all_files)
 
 
 def predict(cases: int, root: Path, note: Note) -> Counts:
-    """`fiqa predict --maps`, gone on with by --resume."""
+    """`fiqa predict --maps`, gone on with by --resume.
+
+    The network is `_dark`: it is the files that are drilled, and nothing is compiled at each start.
+    """
     photos = _photographs(root / "photographs", 12)
 
     def work(folder: Path) -> None:
-        from fiqa_jax import predict as command
-
-        _compiled_at(root / "compiled")
-        flags = ["--model", "efiqa", "--output", str(folder), "--batch", "2", "--maps"]
+        config = model_dir.read_config(shipped.FOLDER / shipped.DEFAULT)
+        made = model_dir.Model(config, {}, _dark, _dark)
+        flags = ["--model", shipped.DEFAULT, "--output", str(folder), "--batch", "2", "--maps"]
         flags += ["--resume"] if (folder / command.LOG).exists() else []
-        if command.main([*flags, str(photos)]):
-            raise RuntimeError("predict failed")
+        with mock.patch.object(model_dir, "load", return_value=made):
+            if status := command.main([*flags, str(photos)]):
+                raise RuntimeError(f"predict ended with status {status}")
 
-    return _killed(cases, root, note, work, _all_files)
+    return killed(cases, root, note, work, _all_files)
+
+
+def _dark(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Calls a photograph bad where it is dark: `image [B, S, S, 3] uint8` to a map and grades."""
+    light = batch["image"].astype(np.float32).mean(-1) / 255
+    size, side, _ = light.shape
+    cells = light.reshape(size, 16, side // 16, 16, side // 16).mean((2, 4))
+    bad = 1 - light.mean((1, 2))
+    return {"p_quality": np.stack([1 - bad, 0 * bad, bad], -1), "map": 1 - cells}
 
 
 def training(cases: int, root: Path, note: Note) -> Counts:
-    """A training with checkpoints, up to the model and the report."""
+    """A training with checkpoints, up to the model and the report; without TensorBoard's files."""
 
     def work(folder: Path) -> None:
-        from fiqa_jax.recipe import runner
-
-        _compiled_at(root / "compiled")
+        jax.config.update("jax_compilation_cache_dir", str(root / "compiled"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         spec = importlib.util.spec_from_file_location("multitask", CONFIGS / "multitask.py")
         assert spec
         assert spec.loader
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         config = module.get_config("tiny,single")
-        config.data.driver = "threads"
-        config.train.update({"steps": 60, "save_every": 0.05, "eval_every": 0.2})
-        runner.run(config, folder)
+        config.data.update({"driver": "threads", "side": 32, "count": 48})
+        config.train.update({"steps": 24, "save_every": 1 / 12, "eval_every": 0.25})
+        with mock.patch.object(tensorboard, "writer", return_value=None):
+            runner.run(config, folder)  # importing TensorFlow would take half the time
 
     def seen(folder: Path) -> object:
         names = ("single/metrics.jsonl", "single/predictions_test.csv", "model/model.safetensors")
-        return [_digest(folder / name) for name in names]
+        return [digest(folder / name) for name in names]
 
-    return _killed(cases, root, note, work, seen)
-
-
-def _killed(
-    cases: int,
-    root: Path,
-    note: Note,
-    work: Callable[[Path], None],
-    seen: Callable[[Path], object],
-) -> Counts:
-    """Kills `work(folder)` until there were so many kills; what it ends as is compared each time.
-
-    Args:
-      seen: of a folder that is done: what has to be that of work which was left alone.
-    """
-    out, rng = Counts(), random.Random(root.parent.name)
-    whole, folder = root / "whole", root / "killed"
-    _finished(_begin(lambda: work(whole), root / "log"))
-    began = time.monotonic()  # once more: what is compiled is kept
-    shutil.rmtree(whole)
-    _finished(_begin(lambda: work(whole), root / "log"))
-    seconds, want = time.monotonic() - began, seen(whole)
-    while True:
-        child = _begin(lambda: work(folder), root / "log")
-        if out["kills"] < cases:
-            _wait(child, rng.uniform(0, 1.2 * seconds))
-            if _kill(child):
-                out["kills"] += 1
-                note(out)
-                continue
-        else:
-            _finished(child)
-        same = seen(folder) == want
-        out["ended alike" if same else "differs"] += 1
-        if not same:
-            say(f"differs: {folder}")
-        if out["kills"] >= cases:
-            return out
-        shutil.rmtree(folder)
-
-
-def _begin(work: Callable[[], None], log: Path) -> int:
-    """Does the work in a child; returns its number."""
-    child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        logging.disable(logging.CRITICAL)
-        told = contextlib.redirect_stdout
-        with log.open("a") as file, contextlib.redirect_stderr(file), told(file):
-            work()
-        status = 0
-    except BaseException as error:
-        print(f"the work failed: {error!r}", file=sys.__stderr__, flush=True)
-    finally:
-        os._exit(status)
-
-
-_ended: dict[int, int] = {}  # children that came to their end by themselves: their status
-
-
-def _alive(child: int) -> bool:
-    if child in _ended:
-        return False
-    found, status = os.waitpid(child, os.WNOHANG)
-    if found:
-        _ended[child] = os.waitstatus_to_exitcode(status)
-    return not found
-
-
-def _wait(child: int, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and _alive(child):
-        time.sleep(0.01)
-
-
-def _wait_for(file: Path) -> None:
-    while not file.exists():
-        time.sleep(0.01)
-
-
-def _kill(child: int) -> bool:
-    """Ends a child at once; False where it had come to its end. Raises: RuntimeError: it failed."""
-    if _alive(child):
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return True
-    _finished(child)
-    return False
-
-
-def _finished(child: int) -> None:
-    while _alive(child):
-        time.sleep(0.02)
-    if _ended[child]:
-        raise RuntimeError(f"the work ended with status {_ended[child]}")
-
-
-def _compiled_at(folder: Path) -> None:
-    import jax
-
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    return killed(cases, root, note, work, seen)
 
 
 def _photographs(folder: Path, count: int) -> Path:
@@ -252,10 +160,5 @@ def _photographs(folder: Path, count: int) -> Path:
 
 
 def _all_files(folder: Path) -> object:
-    """Names and digests of all that a folder holds, but for what says who writes there and when."""
-    files = [f for f in folder.rglob("*") if f.is_file() and f.name not in PASSING]
-    return {f.relative_to(folder).as_posix(): _digest(f) for f in files if f.name != "run.json"}
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    """All that a folder holds, but for what says who writes there and when."""
+    return digests(folder, (*PASSING, "run.json"))
