@@ -108,6 +108,7 @@ def predict(cases: int, root: Path, note: Note) -> Counts:
 
     def work(folder: Path) -> None:
         config = model_dir.read_config(shipped.FOLDER / shipped.DEFAULT)
+        config["data"]["side"] = 64  # pixels
         made = model_dir.Model(config, {}, _dark, _dark)
         flags = ["--model", shipped.DEFAULT, "--output", str(folder), "--batch", "2", "--maps"]
         flags += ["--resume"] if (folder / command.LOG).exists() else []
