@@ -1,6 +1,6 @@
 """Mutated pictures of 24 formats through the reader: what is uncaught, slow, large or deadly.
 
-Every tenth goes through the whole reader, the others through decoding alone. Both happen in a
+Every eleventh goes through the whole reader, the others through decoding alone. Both happen in a
 worker process that is watched from outside: a case that hangs or kills its process is counted, and
 another process goes on with the next.
 """
@@ -26,8 +26,9 @@ SLOW = 10.0  # seconds of the processor that a picture may take
 STILL = 600.0  # seconds of the clock: of a worker that waits for something
 LARGE = 1.2 * 2**30  # bytes that a process may reach over it
 SIDE = 64
-WHOLE, FROM_FILE = 10, 7  # every so many cases: the whole reader; a file rather than bytes
-PART = 5000  # cases of one worker
+# Every so many cases: the whole reader; a file rather than bytes. Neither divides the 24 formats.
+WHOLE, FROM_FILE = 11, 7
+PART = 20_000  # cases of one worker
 LIST = "outcomes"  # a worker's lines 'outcome MiB', one a case
 
 

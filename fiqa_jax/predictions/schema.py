@@ -150,7 +150,10 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
                     try:
                         rows += [json.loads(text)] if text else []
                     except ValueError as error:
-                        raise PredictionsError(f"{path}, line {line}: no JSON ({error})") from None
+                        raise PredictionsError(
+                            f"{path}, line {line}: no JSON ({error}); delete that line, and a run "
+                            "that goes on judges its photograph again"
+                        ) from None
         else:
             cells, _ = tables.read_cells(path, strip=False)
             rows = [_plain(dict(zip(cells[0], row, strict=True))) for row in cells[1:]]

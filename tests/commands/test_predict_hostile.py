@@ -2,6 +2,7 @@
 
 import csv
 import os
+import resource
 
 import numpy as np
 import pytest
@@ -70,6 +71,40 @@ def test_a_record_of_the_run_that_is_cut_off_is_named(here, left, capsys):
     os.truncate(root / "out" / "run.json", left)
     assert run(root, "--resume") == 1
     assert f"{root / 'out' / 'run.json'} is damaged" in capsys.readouterr().err
+
+
+def test_a_damaged_row_is_named_and_its_photograph_is_judged_again(here, capsys):
+    root, _ = here
+    run(root)
+    log = root / "out" / "predictions.jsonl"
+    whole = read(root)
+    lines = log.read_bytes().split(b"\n")
+    log.write_bytes(b"\n".join([lines[0], lines[1][:40], *lines[2:]]))
+    assert run(root, "--resume") == 1
+    assert f"{log}, line 2: no JSON" in capsys.readouterr().err
+    log.write_bytes(b"\n".join([lines[0], *lines[2:]]))  # as the message says
+    run(root, "--resume")
+    assert read(root) == whole
+
+
+def test_a_disk_without_room_is_named_and_with_room_the_run_goes_on(here, capsys):
+    """A limit of the size of files stands for the disk: the writing fails in the same place."""
+    root, _ = here
+    run(root, "--maps", out="whole")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    smallest = min(f.stat().st_size for f in (root / "whole").rglob("*.png"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (smallest, hard))
+    try:
+        assert run(root, "--maps") == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    error = capsys.readouterr().err
+    assert f"{root / 'out'}/" in error
+    assert "bytes are needed there; make room, then start again to go on" in error
+    assert not list((root / "out").rglob("*.part"))
+    resumed = ["--resume"] if (root / "out" / "predictions.jsonl").exists() else []
+    run(root, "--maps", *resumed)
+    assert read(root) == read(root, out="whole")
 
 
 def test_hostile_names_and_files_in_order(here, monkeypatch):
