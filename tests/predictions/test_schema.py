@@ -152,7 +152,7 @@ def test_unreadable_files(tmp_path):
         schema.load(tmp_path / "none.csv")
     bad = tmp_path / "p.jsonl"
     bad.write_text(json.dumps(rows()[0]) + "\nnot json\n", encoding="utf-8")
-    with pytest.raises(schema.PredictionsError, match="line 2: no JSON .*delete that line"):
+    with pytest.raises(schema.PredictionsError, match=r"line 2: no JSON .*delete that line"):
         schema.load(bad)
 
 
