@@ -8,7 +8,7 @@ from PIL import Image
 
 from input_pipeline.photo.decode import Upright
 
-Box = tuple[int, int, int, int]
+Box = tuple[float, float, float, float]
 # JPEG pixels decoded at a reduced scale mix with their neighbours in a block of 8 (colour: 16);
 # erased boxes grow by so much there, so that nothing of a stamp shows beside them.
 BLOCK = 16

@@ -19,9 +19,10 @@ from input_pipeline.photo.crop import crop as cropped
 from input_pipeline.photo.errors import PhotoError as PhotoError
 from input_pipeline.photo.errors import problem
 from input_pipeline.photo.squash import FILTERS, frame_mask, squashed
+from input_pipeline.photo.trim import trimmed
 from input_pipeline.photo.view import view, whole
 
-READER_VERSION = 3  # raised whenever the same file would give other pixels
+READER_VERSION = 4  # raised whenever the same file would give other pixels
 MODALITIES = ("fundus", "slice")
 CROPS = ("field", "frame", "squash")
 
@@ -102,12 +103,18 @@ def read_photo(
     grey = modality == "slice"
     need = 2 * side  # decoded pixels across the square
     squash = crop == "squash"
-    upright = decode.decode(source, grey=grey, short_side=None if squash else need)
+    decoded = decode.decode(source, grey=grey, short_side=None if squash else need)
+    upright, corner = decoded, (0, 0)
+    if crop == "field" and not grey:
+        upright, corner = trimmed(decoded)
+        boxes = [_moved(box, corner) for box in boxes]
     seen = whole(upright.size, "not searched in a slice") if grey else view(upright, boxes)
     if crop == "field" and upright.scale > 1 and seen.across < need * upright.scale:
         # A small field in a large frame needs more pixels than the frame's size let expect.
-        short_side = math.ceil(need * min(upright.size) / seen.across)
-        upright = decode.decode(source, grey=grey, short_side=short_side)
+        short_side = math.ceil(need * min(decoded.size) / seen.across)
+        decoded = decode.decode(source, grey=grey, short_side=short_side)
+        origin = decoded.origin[0] - corner[0], decoded.origin[1] - corner[1]
+        upright = dataclasses.replace(decoded, size=upright.size, origin=origin)
     width, height = upright.size
     half = max(width, height) / 2
     square = seen.square
@@ -132,8 +139,8 @@ def read_photo(
     return Photo(
         image=_blackened(image, fov) if crop == "field" else image,
         fov=fov,
-        box=square,
-        size=upright.size,
+        box=_moved(square, (-corner[0], -corner[1])),
+        size=decoded.size,
         field="frame" if seen.circle is None else "circle",
         meta={**upright.meta, "field": seen.seen, **({"colour": one} if one else {})},
         scope=seen.scope,
@@ -171,6 +178,12 @@ def _blackened(image: np.ndarray, fov: np.ndarray) -> np.ndarray:
     for channel in range(image.shape[2]):
         out[..., channel] = fov
     return np.multiply(image, out, out=out)
+
+
+def _moved(box: Box, corner: tuple[int, int]) -> Box:
+    """A box in pixels that are counted from a corner."""
+    left, top, right, bottom = box
+    return left - corner[0], top - corner[1], right - corner[0], bottom - corner[1]
 
 
 def _checked(box: Box) -> Box:

@@ -166,6 +166,33 @@ def test_padding_changes_neither_field_nor_pixels():
     assert np.abs(got.image[inside].astype(int) - want.image[inside]).mean() < 1.5
 
 
+@pytest.mark.parametrize(
+    "sides",
+    [(13, 40, 77, 150), (0, 0, 91, 0), (60, 60, 0, 0), (7, 11, 5, 3)],
+    ids=["four sides", "left", "to a square", "little"],
+)
+def test_padding_of_a_surround_with_noise_changes_nothing_at_all(sides):
+    """A camera's surround is not exactly black: the search sees the same pixels as without."""
+    top, bottom, left, right = sides
+    photo = draw(700, 520, 352.3, 261.8, 287.4)  # a grid of other steps with padding and without
+    noise = np.random.default_rng(0).integers(1, 4, photo.shape, np.uint8)
+    photo = np.maximum(photo, noise)
+    padded = np.pad(photo, ((top, bottom), (left, right), (0, 0)))
+    want, got = read_photo(photo, 96), read_photo(padded, 96)
+    assert got.field == "circle"
+    np.testing.assert_array_equal(np.subtract(got.box, (left, top, left, top)), want.box)
+    np.testing.assert_array_equal(got.fov, want.fov)
+    np.testing.assert_array_equal(got.image, want.image)
+    assert got.size == padded.shape[1::-1]
+    assert (got.scope, got.empty, got.shown) == (want.scope, want.empty, want.shown)
+
+
+def test_exact_black_about_a_field_stays_where_its_corners_are_black_too():
+    """Nobody knows what was added: cut to the field, its edges would begin in light."""
+    photo = read_photo(draw(500, 400, 250, 200, 150), 96)
+    np.testing.assert_allclose(photo.box, (100, 50, 400, 350), atol=1)
+
+
 def test_a_crop_inside_the_field_is_taken_whole_and_a_squared_one_without_its_corners():
     inside = read_photo(draw(120, 120, 60, 60, 300), 64)
     assert inside.field == "frame"
@@ -182,3 +209,19 @@ def test_how_much_of_the_field_is_there():
     assert photo.shown == pytest.approx(0.5, abs=0.02)
     assert photo.across == pytest.approx(200, abs=2)
     assert read_photo(draw(256, 220, 128, 110, 100), 64).shown == pytest.approx(1)
+
+
+def test_a_small_field_in_a_padded_jpeg_lies_where_it_lay():
+    """Decoded at an eighth first, then anew: both readings count from the same corner."""
+    photo = draw(420, 400, 210, 200, 160)
+    photo = np.maximum(photo, np.random.default_rng(0).integers(6, 14, photo.shape, np.uint8))
+    padded = np.pad(photo, ((1500, 1700), (1907, 2001), (0, 0)))
+    data = io.BytesIO()
+    Image.fromarray(padded).save(data, "JPEG", quality=97, subsampling=0)
+    got = read_photo(data.getvalue(), 128)
+    np.testing.assert_allclose(got.box, (1957, 1540, 2277, 1860), atol=3)
+    want = read_photo(photo, 128)
+    inside = (got.fov & want.fov) == 1
+    assert inside.sum() / (got.fov | want.fov).sum() > 0.97
+    off = np.abs(got.image[inside].astype(int) - want.image[inside])
+    assert off.mean() < 4, off.mean()
