@@ -10,7 +10,7 @@ from fundus_disc import draw
 from PIL import Image
 
 from input_pipeline import synthetic
-from input_pipeline.photo import scope
+from input_pipeline.photo import decode, scope, trim
 from input_pipeline.photo.field import find_field
 from input_pipeline.photo.reader import read_photo
 
@@ -187,10 +187,28 @@ def test_padding_of_a_surround_with_noise_changes_nothing_at_all(sides):
     assert (got.scope, got.empty, got.shown) == (want.scope, want.empty, want.shown)
 
 
-def test_exact_black_about_a_field_stays_where_its_corners_are_black_too():
+@pytest.mark.parametrize("radius", [40, 150, 400])
+def test_exact_black_about_a_round_field_stays(radius):
     """Nobody knows what was added: cut to the field, its edges would begin in light."""
-    photo = read_photo(draw(500, 400, 250, 200, 150), 96)
-    np.testing.assert_allclose(photo.box, (100, 50, 400, 350), atol=1)
+    side = 2 * radius + 120
+    photo = draw(side, side, side / 2, side / 2, radius, surround=0.0)
+    assert not photo[:50].any()  # black to look at
+    upright = decode.decode(photo)
+    assert trim.trimmed(upright)[0].size == (side, side)
+    data = io.BytesIO()
+    Image.fromarray(photo).save(data, "JPEG", quality=90)
+    assert trim.trimmed(decode.decode(data.getvalue()))[0].size == (side, side)
+
+
+def test_a_field_that_its_frame_cuts_is_trimmed_where_it_is_cut():
+    """Black corners: above and below are straight edges, at the sides the field is round."""
+    photo = draw(900, 600, 450, 300, 380, surround=0.0)
+    padded = np.pad(photo, ((150, 150), (40, 60), (0, 0)))
+    found, corner = trim.trimmed(decode.decode(padded))
+    assert (found.size, corner) == ((1000, 600), (0, 150))
+    want, got = read_photo(photo, 96), read_photo(padded, 96)
+    np.testing.assert_allclose(np.subtract(got.box, (40, 150, 40, 150)), want.box, atol=0.5)
+    assert got.shown == pytest.approx(want.shown, abs=0.002)
 
 
 def test_a_crop_inside_the_field_is_taken_whole_and_a_squared_one_without_its_corners():
