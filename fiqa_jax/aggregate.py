@@ -5,8 +5,8 @@
     fiqa aggregate photos-judged --shown views.csv --views macula,disc --decisions decisions.csv
 
 Patient and eye come from a table (--shown: id, and any of patient, eye, view), else from names like
-P101_left.jpg. Photographs themselves are not asked: where a disc lies does not tell the eye surely
-enough. Writes OUT/exams.csv, a row an eye (and view).
+P101_left.jpg. Photographs themselves are not asked: where a disc lies tells the eye in seven of ten
+(RESULTS.md). Writes OUT/exams.csv, a row an eye (and view).
 """
 
 import argparse
