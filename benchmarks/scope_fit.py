@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from input_pipeline import synthetic
 from input_pipeline.photo import scope
-from input_pipeline.photo.field import SEARCH_SIDE, find_field
+from input_pipeline.photo.fields.field import SEARCH_SIDE, find_field
 
 TEMPLATE = '''"""Weights of `scope`'s logistic regression; written by benchmarks/scope_fit.py.
 

@@ -21,8 +21,8 @@ import numpy as np
 from scipy import ndimage
 
 from input_pipeline.photo import scope_weights
-from input_pipeline.photo.field import Field
-from input_pipeline.photo.surround import lit, within
+from input_pipeline.photo.fields.field import Field
+from input_pipeline.photo.fields.surround import lit, within
 
 BLOCKS = 72  # the field is averaged to about so many blocks across
 DETAIL = 7  # blocks; fine detail is a block's difference from the mean over such a square

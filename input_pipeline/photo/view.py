@@ -13,8 +13,8 @@ from input_pipeline.photo import scope
 from input_pipeline.photo.colour import as_grey
 from input_pipeline.photo.crop import Box, cover, erased
 from input_pipeline.photo.decode import Upright
-from input_pipeline.photo.field import SEARCH_SIDE, find_field
-from input_pipeline.photo.surround import Frame, lit, within
+from input_pipeline.photo.fields.field import SEARCH_SIDE, find_field
+from input_pipeline.photo.fields.surround import Frame, lit, within
 
 Circle = tuple[float, float, float]  # x, y, radius
 SQUARED = 0.02  # black share of circle and frame from which a field is no circle any more

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fundus_disc import draw
 
-from input_pipeline.photo import circle
+from input_pipeline.photo.fields import circle
 
 TRUTH = np.array([250.0, 200.0, 180.0])
 

@@ -7,8 +7,8 @@ import pytest
 from fundus_disc import draw
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from input_pipeline.photo.field import find_field
-from input_pipeline.photo.surround import lit
+from input_pipeline.photo.fields.field import find_field
+from input_pipeline.photo.fields.surround import lit
 
 # Frame width and height, centre, radius; tolerance in pixels for centre and radius.
 PLACES = {

@@ -11,7 +11,7 @@ from PIL import Image
 
 from input_pipeline import synthetic
 from input_pipeline.photo import decode, scope, trim
-from input_pipeline.photo.field import find_field
+from input_pipeline.photo.fields.field import find_field
 from input_pipeline.photo.reader import read_photo
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

@@ -13,10 +13,10 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
-from input_pipeline.photo import circle, ellipse
-from input_pipeline.photo.circle import Circle
-from input_pipeline.photo.ellipse import Ellipse
-from input_pipeline.photo.surround import (
+from input_pipeline.photo.fields import circle, ellipse
+from input_pipeline.photo.fields.circle import Circle
+from input_pipeline.photo.fields.ellipse import Ellipse
+from input_pipeline.photo.fields.surround import (
     LIT,
     Frame,
     Window,

@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from input_pipeline.photo import circle
+from input_pipeline.photo.fields import circle
 
 SAMPLES = 400  # RANSAC samples of 4 points; with half of the points wrong 25 of them are good
 MAX_ASPECT = 1.7  # of the axes; sensors are up to 1.5 times as wide as high

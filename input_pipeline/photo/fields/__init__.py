@@ -1,0 +1,1 @@
+"""Where the round field of view lies in a picture."""
