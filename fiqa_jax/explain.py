@@ -12,6 +12,7 @@ place.
 
 import argparse
 import collections
+import functools
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -89,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
     rows: list[Row] = []
     with lock.held(out), progress.bar(len(items), "photo") as bar:
         atomic.clean(out)
-        ahead = photographs.read_ahead(items, batch, args.workers, predictor.read)
+        kept = functools.partial(predictor.read, keep=True)
+        ahead = photographs.read_ahead(items, batch, args.workers, kept)
         for group, photos in ahead:
             for row in _explained(predictor, explain, group, photos, out):
                 rows.append({**row, "head": args.head, "way": args.way, "model": predictor.name})

@@ -195,7 +195,7 @@ def _predicted(
     states: FileStates,
 ) -> Iterator[list[Row]]:
     """Rows of one batch after the other; photographs are read ahead in threads."""
-    one_file = functools.partial(file_states.read, predictor)
+    one_file = functools.partial(file_states.read, predictor, keep=args.maps)
     pictures = functools.partial(_pictures, predictor, out, args)
     with concurrent.futures.ThreadPoolExecutor(args.workers, "drawer") as pool:
         for group, found in photographs.read_ahead(items, predictor.batch, args.workers, one_file):
@@ -235,7 +235,8 @@ def _pictures(
     if judged.map is None:
         raise RunError(f"model {judged.row['model']} draws no maps; leave --maps out")
     judged.row["map"] = photographs.draw(
-        predictor, out, item, photo, judged.map, predictor.thresholds.map, args.pairs
+        *(predictor, out, item, photo, judged.map, predictor.thresholds.map, args.pairs),
+        judged.places,
     )
 
 

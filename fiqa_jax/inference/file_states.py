@@ -38,13 +38,16 @@ class FileState:
             return True
 
 
-def read(predictor: Predictor, path: str) -> tuple[Photo | PhotoError, FileState | None]:
+def read(
+    predictor: Predictor, path: str, keep: bool = False
+) -> tuple[Photo | PhotoError, FileState | None]:
     """A photograph as the model sees it, and the state of its file, None where it is not read.
 
-    A file that changes meanwhile, such as one that is still being copied, is an error.
+    A file that changes meanwhile, such as one that is still being copied, is an error; `keep` is
+    `Predictor.read`'s.
     """
     before = _stamp(path)
-    photo = predictor.read(path)
+    photo = predictor.read(path, keep)
     if before is None:
         return photo, None
     digest = ""

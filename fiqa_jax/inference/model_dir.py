@@ -20,7 +20,7 @@ from fiqa_jax import methods
 from fiqa_jax.defaults import METHODS, base
 from fiqa_jax.exports import onnx_file
 from fiqa_jax.inference import compiled as programs
-from fiqa_jax.inference import model_config
+from fiqa_jax.inference import in_parts, model_config
 from fiqa_jax.inference.model_config import SCHEMA
 from fiqa_jax.pretrained import encoders, tensors
 from fiqa_jax.pretrained.shipped import CONFIG as CONFIG
@@ -48,7 +48,8 @@ class Model:
       config: config.json as a dict.
       variables: weights and running statistics, numpy.
       predict: batch of numpy arrays (`image [B, S, S, C] uint8`, `fov [B, S, S] uint8`, ...) ->
-        outputs as numpy arrays, before any temperature; compiled once per batch shape.
+        outputs as numpy arrays, before any temperature; compiled once per batch shape;
+        on CPUs once, see `in_parts`.
       program: the same for JAX to trace, with the weights in it: what an export is made from.
       trust: modules beside the package's that may be run as its method.
     """
@@ -231,7 +232,8 @@ def load(
         if front and "features" not in given:
             image = encoders.sized(jax.numpy.asarray(given.pop("image")), config["encoder"]["size"])
             given["features"] = front.features(image)
-        return {k: np.asarray(v) for k, v in compiled(on_device, given).items()}
+        part = in_parts.size(len(next(iter(given.values()))))
+        return in_parts.run(lambda one: compiled(on_device, one), given, part)
 
     def program(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         given = dict(batch)

@@ -13,17 +13,23 @@ from fiqa_jax.predictions.advice import Finding
 from input_pipeline.photo.reader import Photo
 
 
-def of(photo: Photo, quality: NDArray[np.floating] | None, threshold: float) -> list[Finding]:
+def of(
+    photo: Photo,
+    quality: NDArray[np.floating] | None,
+    threshold: float,
+    places: landmarks.Sought | None = None,
+) -> list[Finding]:
     """Findings about one photograph.
 
     Args:
       photo: as it was judged.
       quality: its map `[h, w]` in [0, 1], 1 = bad, or None.
       threshold: of the map; a place is bad from here on.
+      places: its landmarks, where others want them, too.
     """
     found = of_field(photo.across, photo.shown, photo.empty)
     if quality is not None and not photo.empty:
-        found += of_macula(photo.image, photo.fov, quality, threshold)
+        found += of_macula(photo.image, photo.fov, quality, threshold, places)
     return found
 
 
@@ -42,12 +48,13 @@ def of_macula(
     fov: NDArray[np.uint8],
     quality: NDArray[np.floating],
     threshold: float,
+    places: landmarks.Sought | None = None,
 ) -> list[Finding]:
     """A finding where too much of the macula is bad.
 
     Args:
       image: `[S, S, C]` uint8; only a photograph in colour shows where its macula is.
-      fov: `[S, S]` uint8, 1 inside; `quality`, `threshold`: see `of`.
+      fov: `[S, S]` uint8, 1 inside; `quality`, `threshold`, `places`: see `of`.
     """
     if image.shape[-1] != 3 or not (quality >= threshold).any():
         return []
@@ -55,7 +62,8 @@ def of_macula(
     large = Image.fromarray(np.asarray(quality, np.float32)).resize(
         (side, side), Image.Resampling.BILINEAR
     )
-    share = landmarks.shares(np.asarray(large), fov, landmarks.find(image, fov), threshold)
+    known = (places or landmarks.sought(image, fov))()
+    share = landmarks.shares(np.asarray(large), fov, known, threshold)
     lost = advice.macula_lost(share["macula"])
     return [lost] if lost else []
 
@@ -74,9 +82,8 @@ def worst(outputs: Mapping[str, NDArray[Any]], empty: NDArray[np.bool_]) -> dict
     for key in ("score", "map", "p_ungradable"):
         if key in out:
             out[key][empty] = 1
-    for key in ("causes", "p_details"):
-        if key in out:
-            out[key][empty] = 0  # nothing is seen: no telling what is in the way
+    if "causes" in out:
+        out["causes"][empty] = 0  # nothing is seen: no telling what is in the way
     if "p_quality" in out:
         out["p_quality"][empty] = np.eye(out["p_quality"].shape[-1])[-1]
     return out

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fiqa_jax.inference.inputs import Item
 from fiqa_jax.inference.predictor import Predictor
-from fiqa_jax.maps import map_files
+from fiqa_jax.maps import landmarks, map_files
 from fiqa_jax.pretrained import shipped
 from input_pipeline import plain_text
 from input_pipeline.photo.reader import Photo
@@ -117,23 +117,24 @@ def draw(
     quality: NDArray[np.float32],
     threshold: float,
     pair: bool = False,
+    places: landmarks.Sought | None = None,
 ) -> str:
     """Writes the files of one map into OUT/maps, see `map_files.write`; returns MAPS/NAME.png.
 
     Args:
-      predictor: reads the photograph again at its own resolution.
+      predictor: shows the photograph at its own resolution.
       out: folder of the run.
-      item, photo: of `read_ahead`.
+      item, photo: of `read_ahead`, the photograph kept.
       quality: `[h, w]` in [0, 1], 1 = bad.
       threshold: from here on a place is bad.
       pair: also the photograph beside its map.
+      places: the photograph's landmarks where they were sought before.
     """
     # Two photographs may have the same file name: the path's digest keeps them apart.
     tag = hashlib.sha256(item.id.encode()).hexdigest()[:8]
     stem = plain_text.printable(plain_text.as_text(Path(item.path).stem), keep=())
     stem = stem.encode()[:LONGEST].decode("utf-8", "ignore")
     name = f"{stem}_{tag}"
-    fine = predictor.read(item.path, map_files.own_side(photo))
-    shown = fine if isinstance(fine, Photo) else photo
-    map_files.write(out / MAPS, name, photo, shown, quality, threshold, pair)
+    shown = predictor.larger(photo, map_files.own_side(photo))
+    map_files.write(out / MAPS, name, photo, shown, quality, threshold, pair, places)
     return f"{MAPS}/{name}.png"

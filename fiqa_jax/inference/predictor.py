@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fiqa_jax.evaluation import calibration
 from fiqa_jax.inference import photo_limits
+from fiqa_jax.maps import landmarks
 from fiqa_jax.predictions import own_calibration
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions.advice import Thresholds
@@ -36,6 +37,7 @@ class Judged:
 
     row: Row
     map: NDArray[np.float32] | None  # [h, w] in [0, 1], 1 = bad
+    places: landmarks.Sought | None = None  # its disc and macula, of a photograph that was judged
 
 
 class Predictor:
@@ -111,9 +113,9 @@ class Predictor:
         return self.judge([photo], [path], [path], [""])[0].row
 
     def read(
-        self, source: str | os.PathLike[str] | bytes | np.ndarray, side: int = 0
+        self, source: str | os.PathLike[str] | bytes | np.ndarray, keep: bool = False
     ) -> Photo | PhotoError:
-        """The photograph as the model sees it, or at another side; or why it cannot be read.
+        """The photograph as the model sees it, `keep` for `larger`; or why it cannot be read.
 
         The last line of defence: whatever goes wrong with one file (a decoder's own error, no
         memory, a card that dies) is that file's error and never the run's.
@@ -123,16 +125,26 @@ class Predictor:
         try:
             return read_photo(
                 source,
-                side or data["side"],
+                data["side"],
                 modality=data["modality"],
                 erase=erase,
                 crop=data.get("crop", "field"),
                 resample=data.get("resample", "bilinear"),
+                keep=keep,
             )
         except PhotoError as error:
             return error
         except Exception as error:
             return unreadable(source, error)
+
+    def larger(self, photo: Photo, side: int) -> Photo:
+        """A photograph that was read with `keep`, at another side; as it is where that fails."""
+        if photo.larger is None or side == len(photo.fov):
+            return photo
+        try:
+            return photo.larger(side)
+        except Exception:  # it was read once: what was judged can be shown
+            return photo
 
     def judge(
         self,
@@ -158,6 +170,7 @@ class Predictor:
                 score = np.asarray(outputs["score"], np.float64)
                 outputs["p_ungradable"] = own_calibration.probability(score, self._probability)
             limit = self.thresholds.map
+            places = [landmarks.sought(photo.image, photo.fov) for photo in seen]
             made = judge.rows_from_outputs(
                 outputs,
                 path=[path[i] for i in fine],
@@ -169,16 +182,21 @@ class Predictor:
                 model=self.name,
                 fov=given["fov"][: len(fine)],
                 findings=[
-                    photo_limits.of(photo, outputs["map"][i] if "map" in outputs else None, limit)
+                    photo_limits.of(
+                        photo, outputs["map"][i] if "map" in outputs else None, limit, places[i]
+                    )
                     for i, photo in enumerate(seen)
                 ],
             )
             rows = dict(zip(fine, made, strict=True))
         out = []
         for i, photo in enumerate(photos):
-            drawn = outputs["map"][fine.index(i)] if i in rows and "map" in outputs else None
-            row = rows.get(i) or self.failed(photo, path[i], id[i], patient[i])
-            out.append(Judged(row, drawn))
+            if i not in rows:
+                out.append(Judged(self.failed(photo, path[i], id[i], patient[i]), None))
+                continue
+            at = fine.index(i)
+            drawn = outputs["map"][at] if "map" in outputs else None
+            out.append(Judged(rows[i], drawn, places[at]))
         return out
 
     def in_scope(self, photo: Photo | PhotoError) -> bool:

@@ -7,6 +7,8 @@ eyes the disc is found in 35, all within one radius.
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +48,8 @@ def find(image: NDArray[np.uint8], fov: NDArray[np.uint8]) -> Landmarks | None:
     if inside.sum() < 0.1 * side * side:
         return None
     radius = DISC * 2 * np.sqrt(inside.sum() / np.pi)
-    light = small[..., :2].astype(np.float32).mean(-1)
+    red, green = (small[..., k].astype(np.float32) for k in (0, 1))
+    light = (red + green) / 2
     wide = blurred(light, inside, 3 * radius)
     contrast = blurred(light, inside, radius / 2) - wide
     room = ndimage.binary_erosion(inside, iterations=max(1, round(0.8 * radius)))
@@ -60,6 +63,14 @@ def find(image: NDArray[np.uint8], fov: NDArray[np.uint8]) -> Landmarks | None:
     disc = ((y + 0.5) / side, (x + 0.5) / side)
     macula = _macula(light, wide, inside, (int(y), int(x)), radius)
     return Landmarks(disc, macula, radius / side)
+
+
+Sought = Callable[[], Landmarks | None]
+
+
+def sought(image: NDArray[np.uint8], fov: NDArray[np.uint8]) -> Sought:
+    """`find`, done when it is called first and once only; None of pictures without colour."""
+    return functools.cache(lambda: find(image, fov) if image.shape[-1] == 3 else None)
 
 
 def _macula(

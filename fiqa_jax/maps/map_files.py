@@ -31,6 +31,7 @@ def write(
     quality: NDArray[np.floating],
     threshold: float,
     pair: bool = False,
+    places: landmarks.Sought | None = None,
 ) -> None:
     """Writes the four files, or five.
 
@@ -40,6 +41,7 @@ def write(
       quality: `[h, w]` in [0, 1], 1 = bad.
       threshold: from here on a place is bad.
       pair: also `name_pair.png`, the photograph as it is beside the overlay.
+      places: the photograph's landmarks where they were sought before.
     """
     folder.mkdir(parents=True, exist_ok=True)
     side = photo.image.shape[0]
@@ -50,18 +52,19 @@ def write(
     large = drawing.enlarged(drawing.continued(plain, photo.fov), side) * (photo.fov > 0)
     deep = Image.fromarray(np.rint(large * 65535).astype(np.uint16))
     _save(deep, folder / f"{name}.png")
-    places = landmarks.find(photo.image, photo.fov) if photo.image.shape[-1] == 3 else None
-    shares = landmarks.shares(large, photo.fov, places, threshold)
-    severe = float((drawing.levels(plain, photo.fov, threshold) == 2).sum() / photo.fov.sum())
-    drawn = drawing.overlay(fine.image, plain, fine.fov, threshold, marks_of(places))
+    known = (places or landmarks.sought(photo.image, photo.fov))()
+    shares = landmarks.shares(large, photo.fov, known, threshold)
+    worst = (large >= drawing.severe_from(threshold)) & (photo.fov > 0)
+    severe = np.count_nonzero(worst) / np.count_nonzero(photo.fov)
+    drawn = drawing.overlay(fine.image, plain, fine.fov, threshold, marks_of(known))
     legend = with_legend(drawn, shares, severe)
     picture = marked.jpeg(Image.fromarray(legend), quality=JPEG, subsampling=0)
     atomic.write(folder / overlay_of(f"{name}.png"), picture)
     if pair:
         both = side_by_side(fine.image, legend)
         _save(Image.fromarray(both), folder / f"{name}{PAIR}.png")
-    known = {k: round(v, 4) if v == v else None for k, v in shares.items()}
-    atomic.write(folder / f"{name}.json", (json.dumps(known) + "\n").encode())
+    rounded = {k: round(v, 4) if v == v else None for k, v in shares.items()}
+    atomic.write(folder / f"{name}.json", (json.dumps(rounded) + "\n").encode())
 
 
 def overlay_of(file: str) -> str:

@@ -7,7 +7,7 @@ finds in photographs of your own.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -20,7 +20,7 @@ from input_pipeline.photo.errors import PhotoError as PhotoError
 from input_pipeline.photo.errors import problem
 from input_pipeline.photo.squash import FILTERS, frame_mask, squashed
 from input_pipeline.photo.trim import trimmed
-from input_pipeline.photo.view import view, whole
+from input_pipeline.photo.view import View, view, whole
 
 READER_VERSION = 4  # raised whenever the same file would give other pixels
 MODALITIES = ("fundus", "slice")
@@ -46,6 +46,10 @@ class Photo:
     empty: str = ""  # 'black' | 'white' | 'blurred all over': nothing of a retina can be seen
     across: float = math.inf  # original pixels across the field
     shown: float = 1.0  # share of the round field that the picture holds
+    # Another side -> the same photograph at that side, where `read_photo` was told to `keep` it
+    larger: "Callable[[int], Photo] | None" = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def width(self) -> float:
@@ -66,6 +70,7 @@ def read_photo(
     erase: Sequence[Box] = (),
     crop: str = "field",
     resample: str = "bilinear",
+    keep: bool = False,
 ) -> Photo:
     """Reads one photograph. The same bytes give the same Photo, however given, in any thread.
 
@@ -82,6 +87,8 @@ def read_photo(
         square, as many released programs do. Of the latter two, `fov` still is the field, and what
         lies outside it stays as it is.
       resample: 'bilinear' | 'bicubic', of crop='squash'; the others are always bilinear.
+      keep: the Photo can be had at another side: its decoded pixels are kept with it, unless they
+        are a reduced JPEG's, which is then decoded again; its field is not looked for again.
 
     Returns:
       The Photo; its `fov` holds at least one 1.
@@ -102,26 +109,53 @@ def read_photo(
     boxes = [_checked(box) for box in erase]
     grey = modality == "slice"
     need = 2 * side  # decoded pixels across the square
-    squash = crop == "squash"
-    decoded = decode.decode(source, grey=grey, short_side=None if squash else need)
+    decoded = decode.decode(source, grey=grey, short_side=None if crop == "squash" else need)
     upright, corner = decoded, (0, 0)
     if crop == "field" and not grey:
         upright, corner = trimmed(decoded)
         boxes = [_moved(box, corner) for box in boxes]
     seen = whole(upright.size, "not searched in a slice") if grey else view(upright, boxes)
+    size = upright.size
+
+    def again(short_side: int) -> decode.Upright:
+        more = decode.decode(source, grey=grey, short_side=short_side)
+        origin = more.origin[0] - corner[0], more.origin[1] - corner[1]
+        return dataclasses.replace(more, size=size, origin=origin)
+
     if crop == "field" and upright.scale > 1 and seen.across < need * upright.scale:
         # A small field in a large frame needs more pixels than the frame's size let expect.
-        short_side = math.ceil(need * min(decoded.size) / seen.across)
-        decoded = decode.decode(source, grey=grey, short_side=short_side)
-        origin = decoded.origin[0] - corner[0], decoded.origin[1] - corner[1]
-        upright = dataclasses.replace(decoded, size=upright.size, origin=origin)
+        upright = again(math.ceil(need * min(decoded.size) / seen.across))
+    original = decoded.size
+
+    def shown(pixels: decode.Upright, side: int) -> Photo:
+        photo = _shown(pixels, seen, side, boxes, crop, resample)
+        if not photo.fov.any():
+            raise problem(
+                decode.name_of(source),
+                f"of its {size[0]} x {size[1]} pixels nothing is left to look at",
+                "check `erase`",
+            )
+        box = _moved(photo.box, (-corner[0], -corner[1]))
+        return dataclasses.replace(photo, box=box, size=original)
+
+    photo = shown(upright, side)
+    if not keep:
+        return photo
+    held = upright if upright.scale == 1 else None
+    return dataclasses.replace(photo, larger=lambda side: shown(held or again(2 * side), side))
+
+
+def _shown(
+    upright: decode.Upright, seen: View, side: int, boxes: Sequence[Box], crop: str, resample: str
+) -> Photo:
+    """A picture, of which it is known what is seen, as a Photo in its own pixels."""
     width, height = upright.size
     half = max(width, height) / 2
     square = seen.square
     if crop != "field":
         square = (width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
     black = erased(boxes, upright)
-    if squash:
+    if crop == "squash":
         square = (0.0, 0.0, float(width), float(height))
         image = squashed(upright, side, black, resample)
         fov = frame_mask(side, upright.size, black, seen.inside)
@@ -129,18 +163,11 @@ def read_photo(
         image = cropped(upright, square, side, black)
         fov = mask(square, side, upright.size, black, seen.inside)
     one, image = as_grey(image)
-    if not fov.any():
-        name = decode.name_of(source)
-        raise problem(
-            name,
-            f"of its {width} x {height} pixels nothing is left to look at",
-            "check `erase`",
-        )
     return Photo(
         image=_blackened(image, fov) if crop == "field" else image,
         fov=fov,
-        box=_moved(square, (-corner[0], -corner[1])),
-        size=decoded.size,
+        box=square,
+        size=upright.size,
         field="frame" if seen.circle is None else "circle",
         meta={**upright.meta, "field": seen.seen, **({"colour": one} if one else {})},
         scope=seen.scope,

@@ -1,6 +1,8 @@
 """Maps drawn: values and places that can be computed by hand."""
 
 import numpy as np
+import pytest
+from scipy import ndimage
 
 from fiqa_jax.maps import drawing
 
@@ -81,3 +83,33 @@ def test_zeros_outside_the_field_leave_no_rim():
     assert drawing.enlarged(quality, 64)[fov > 0].min() < 0.6  # what the rim would be
     half = quality * (np.arange(8) < 4)
     np.testing.assert_array_equal(drawing.continued(half, fov)[share > 0], half[share > 0])
+
+
+@pytest.mark.parametrize("distance", [0, 1, 2, 3, 7, 90])
+def test_pixels_within_a_distance_are_those_of_a_distance_transform(distance):
+    region = np.random.default_rng(distance).random((70, 50)) < 0.002
+    region[0, 0] = True
+    want = ndimage.distance_transform_edt(~region) <= distance
+    np.testing.assert_array_equal(drawing.within(region, distance), want)
+
+
+def test_a_field_that_is_bad_all_over_has_no_contour():
+    inside = np.ones((40, 40), bool)
+    border, edge = drawing.contour(inside, inside, 2)
+    assert not border.any()
+    assert not edge.any()
+
+
+def test_hatching_runs_along_the_diagonals():
+    """A pixel is on a line where y + x, and at level 2 also y - x, falls on one."""
+    side, gap, width = 600, 15, 1
+    level = np.random.default_rng(0).integers(0, 3, (side, side)).astype(np.uint8)
+    white, black = drawing.hatching(level)
+    y, x = np.indices((side, side))
+    on = [((y + x) % gap, level >= 1), ((y - x) % gap, level >= 2)]
+    want = [
+        np.logical_or.reduce([here & (low <= at) & (at < low + width) for at, here in on])
+        for low in (0, width)
+    ]
+    np.testing.assert_array_equal(white, want[0])
+    np.testing.assert_array_equal(black, want[1] & ~want[0])

@@ -111,3 +111,14 @@ def test_nothing_is_found_in_a_flat_picture():
     flat = rng.integers(100, 110, (128, 128, 3), dtype=np.uint8)
     assert landmarks.find(flat, np.ones((128, 128), np.uint8)) is None
     assert landmarks.find(flat, np.zeros((128, 128), np.uint8)) is None
+
+
+def test_landmarks_are_sought_once(eye, monkeypatch):
+    calls = []
+    monkeypatch.setattr(landmarks, "find", lambda image, fov: calls.append(image.shape))
+    places = landmarks.sought(eye.image, eye.fov)
+    assert calls == []
+    assert places() is places() is None
+    assert calls == [eye.image.shape]
+    assert landmarks.sought(eye.image[..., :1], eye.fov)() is None  # grey: nothing to go by
+    assert len(calls) == 1

@@ -154,6 +154,33 @@ def test_the_box_is_in_original_pixels_after_scaled_decoding(large_jpeg):
     np.testing.assert_allclose(got.box, (360, 37, 1700, 1377), atol=1.5)
 
 
+def test_a_kept_photograph_can_be_had_larger_without_being_decoded_again(monkeypatch):
+    disc = draw(512, 342, 257.2, 170.6, 238.4)
+    want = read_photo(disc, 300)
+    kept = read_photo(disc, 96, keep=True)
+    for module, name in ((decode, "decode"), (reader, "view")):
+        monkeypatch.setattr(module, name, None)
+    got = kept.larger(300)
+    np.testing.assert_array_equal(got.image, want.image)
+    np.testing.assert_array_equal(got.fov, want.fov)
+    assert (got.box, got.scope, got.meta) == (want.box, want.scope, want.meta)
+
+
+def test_a_kept_reduced_jpeg_is_decoded_again_but_not_searched(large_jpeg, monkeypatch):
+    want = read_photo(large_jpeg, 1340)
+    assert read_photo(large_jpeg, 96).larger is None
+    kept = read_photo(large_jpeg, 96, keep=True)
+    monkeypatch.setattr(reader, "view", None)
+    got = kept.larger(1340)
+    assert got.box == kept.box  # found on the reduced picture, within a pixel of that on the whole
+    np.testing.assert_allclose(got.box, want.box, atol=2)
+    both = (got.fov & want.fov).sum() / (got.fov | want.fov).sum()
+    assert both > 0.99
+    inside = (got.fov & want.fov) > 0
+    off = np.abs(got.image.astype(int) - want.image)[inside]
+    assert off.mean() < 4  # noise of 4 grey levels, moved by less than a pixel
+
+
 def test_a_small_field_in_a_large_frame_is_decoded_again(monkeypatch):
     asked = []
     original = decode.decode
