@@ -49,7 +49,7 @@ def find(image: NDArray[np.uint8], fov: NDArray[np.uint8]) -> Landmarks | None:
         return None
     radius = DISC * 2 * np.sqrt(inside.sum() / np.pi)
     red, green = (small[..., k].astype(np.float32) for k in (0, 1))
-    light = (red + green) / 2
+    light = (red + green) / np.float32(2)
     wide = blurred(light, inside, 3 * radius)
     contrast = blurred(light, inside, radius / 2) - wide
     room = ndimage.binary_erosion(inside, iterations=max(1, round(0.8 * radius)))

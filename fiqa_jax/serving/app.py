@@ -86,12 +86,11 @@ class Judge:
             self.waiting -= 1
 
     def _row(self, name: str, data: bytes, pictures: bool) -> dict[str, Any]:
-        photo = self.predictor.read(data)
+        photo = self.predictor.read(data, keep=pictures)
         (judged,) = self.predictor.judge([photo], [""], [name], [""])
         row: dict[str, Any] = {k: v for k, v in judged.row.items() if k not in ("path", "map")}
         if pictures and isinstance(photo, Photo):
-            large = self.predictor.read(data, SIDE)
-            shown = large if isinstance(large, Photo) else photo
+            shown = self.predictor.larger(photo, SIDE)
             row["picture"] = _url("image/jpeg", thumbnails.picture(shown, SIDE))
             if judged.map is not None:
                 row["map"] = _url("image/png", thumbnails.layer(judged.map, photo.fov))
