@@ -82,8 +82,9 @@ def worst(outputs: Mapping[str, NDArray[Any]], empty: NDArray[np.bool_]) -> dict
     for key in ("score", "map", "p_ungradable"):
         if key in out:
             out[key][empty] = 1
-    if "causes" in out:
-        out["causes"][empty] = 0  # nothing is seen: no telling what is in the way
+    for key in ("causes", "p_details"):
+        if key in out:
+            out[key][empty] = 0  # nothing is seen: no telling what is in the way
     if "p_quality" in out:
         out["p_quality"][empty] = np.eye(out["p_quality"].shape[-1])[-1]
     return out

@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from input_pipeline.photo.view import TOO_SMALL, TWO_FIELDS
+
 DECISIONS = ("accept", "review", "recapture")
 NAMED_AREA = 0.05  # a bad share of the field below this is not worth a reason
 # One rule for decision, reasons and bad area: with so much of the field bad, a photograph is not
@@ -80,6 +82,11 @@ OUT_OF_SCOPE = (
     "Look at the file. If it is a photograph of the inside of an eye, predict it again with "
     "--allow-frame.",
 )
+# Beginnings of what the reader says of other pictures -> what a row says of the file, and advice.
+_OTHER_PICTURES = {
+    TWO_FIELDS: (TWO_FIELDS, "Cut the picture into one eye a file, then judge again."),
+    TOO_SMALL: (TOO_SMALL, "Judge the photograph at its full size, as the camera stored it."),
+}
 UNREADABLE = "Open the file in an image viewer; export or copy it again from the camera."
 
 
@@ -126,6 +133,12 @@ class Thresholds:
         if unknown:
             raise ValueError(f"thresholds {unknown} are not known; known: {known}")
         return cls(**values)
+
+
+def out_of_scope(reason: str) -> tuple[str, str]:
+    """What a row says of a picture that is not judged, and what to do; `reason`: of the reader."""
+    begins = (_OTHER_PICTURES[text] for text in _OTHER_PICTURES if reason.startswith(text))
+    return next(begins, OUT_OF_SCOPE)
 
 
 def decide(score: float, quality: str, thresholds: Thresholds) -> str:

@@ -126,9 +126,9 @@ def failed_row(
     if status == "skipped":
         row |= {"reasons": "file: no photograph", "decision": "", "advice": ""}
         return row | {"map": "", "model": model, "schema": SCHEMA}
-    reason_given = f"file: {advice.OUT_OF_SCOPE[0]}" if out else reasons
-    row |= {"reasons": reason_given, "decision": "review"}
-    row |= {"advice": advice.OUT_OF_SCOPE[1] if out else advice.UNREADABLE}
+    says, what_to_do = advice.out_of_scope(reason) if out else ("", advice.UNREADABLE)
+    row |= {"reasons": f"file: {says}" if out else reasons, "decision": "review"}
+    row |= {"advice": what_to_do}
     return row | {"map": "", "model": model, "schema": SCHEMA}
 
 

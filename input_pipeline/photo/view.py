@@ -13,10 +13,11 @@ from input_pipeline.photo import scope
 from input_pipeline.photo.colour import as_grey
 from input_pipeline.photo.crop import Box, cover, erased
 from input_pipeline.photo.decode import Upright
-from input_pipeline.photo.fields.field import SEARCH_SIDE, find_field
+from input_pipeline.photo.fields.field import SEARCH_SIDE, SMALLEST, find_field
 from input_pipeline.photo.fields.surround import Frame, lit, within
 
 Circle = tuple[float, float, float]  # x, y, radius
+TWO_FIELDS, TOO_SMALL = "two round fields in one picture", "too few pixels to tell what it shows"
 SQUARED = 0.02  # black share of circle and frame from which a field is no circle any more
 
 
@@ -120,9 +121,12 @@ def view(upright: Upright, boxes: Sequence[Box]) -> View:
         found = field.circle
         circle = found.x * scale + origin[0], found.y * scale + origin[1], found.radius * scale
     why = "" if shows.eye else f"not a photograph of the inside of an eye: {shows.why}"
+    if why and min(upright.size) < SMALLEST:
+        w, h = upright.size
+        why = f"{TOO_SMALL}: {w} x {h}, a shorter side of {SMALLEST} pixels or more is expected"
     if field.second is not None and field.circle is not None:
         why = (
-            "two round fields in one picture, "
+            f"{TWO_FIELDS}, "
             f"{2 * field.circle.radius * scale:.0f} and {2 * field.second.radius * scale:.0f} "
             "pixels across: cut it into one eye a file"
         )

@@ -243,3 +243,11 @@ def test_a_small_field_in_a_padded_jpeg_lies_where_it_lay():
     assert inside.sum() / (got.fov | want.fov).sum() > 0.97
     off = np.abs(got.image[inside].astype(int) - want.image[inside])
     assert off.mean() < 4, off.mean()
+
+
+def test_a_picture_too_small_to_tell_says_so():
+    noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8)
+    expected = "too few pixels to tell what it shows: 40 x 30, a shorter side of 48 pixels or more"
+    assert read_photo(noise, 32).scope.startswith(expected)
+    large = np.kron(noise, np.ones((8, 8, 1), np.uint8))
+    assert read_photo(large, 32).scope.startswith("not a photograph of the inside of an eye")

@@ -101,3 +101,7 @@ def test_failed_rows():
     assert row["error"] == "no round field"
     assert row["reasons"] == "file: not a photograph of the inside of one eye"
     assert "--allow-frame" in row["advice"]
+    two = "two round fields in one picture, 300 and 300 pixels across: cut it into one eye a file"
+    row = judge.failed_row("x.jpg", "x", "out_of_scope", two, "m")
+    assert (row["reasons"], row["error"]) == ("file: two round fields in one picture", two)
+    assert row["advice"] == "Cut the picture into one eye a file, then judge again."
