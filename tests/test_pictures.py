@@ -17,7 +17,7 @@ SHOWN = {
     "docs/graded_photographs.png": "figures about photographs",
     "docs/maps_photographs.jpg": "HRF and CHASE_DB1",
     "docs/report.jpg": "HRF",
-    "docs/serve.jpg": "synthetic eyes",
+    "docs/serve.jpg": "HRF, locally degraded",
 }
 NUMBERS = "tests/golden/"  # outputs of published networks on numbers from a generator
 

@@ -89,20 +89,39 @@ def overlay(
     """
     side = image.shape[0]
     out = np.broadcast_to(image, (side, side, 3)).copy()
-    level = levels(quality_map, fov, threshold)
+    white, shade, black = _lines(quality_map, fov, threshold, marks)
+    pixels = out.reshape(-1, 3)
+    dimmed = np.flatnonzero(shade)
+    pixels[dimmed] = pixels[dimmed] // 3
+    pixels[np.flatnonzero(black)] = 0
+    pixels[np.flatnonzero(white)] = LINE
+    return out
+
+
+def layer(quality_map: NDArray[np.floating], fov: Bytes, threshold: float) -> Bytes:
+    """What `overlay` draws, `[S, S, 4] uint8` RGBA, to be laid over the photograph by others."""
+    out = np.zeros((*fov.shape, 4), np.uint8)
+    white, shade, black = _lines(quality_map, fov, threshold, ())
+    out[shade] = (0, 0, 0, 170)  # two thirds: a third of the photograph is left
+    out[black] = (0, 0, 0, 255)
+    out[white] = (*LINE, 255)
+    return out
+
+
+def _lines(
+    quality_map: NDArray[np.floating], fov: Bytes, threshold: float, marks: Marks
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels `[S, S]` that are white, darkened to a third, and black; the first goes before all."""
     inside = fov > 0
-    white, black = hatching(level)
+    side = len(inside)
+    level = levels(quality_map, fov, threshold)
+    white, shade = hatching(level)
     border, edge = contour(level > 0, inside, width_of(side))
     for shape, y, x, radius in marks:
-        here, line, shade = _mark(side, shape, y, x, radius)
+        here, line, dark = _mark(side, shape, y, x, radius)
         white[here] |= line
-        black[here] = (black[here] | shade) & ~line
-    pixels = out.reshape(-1, 3)
-    dimmed = np.flatnonzero(black & inside)
-    pixels[dimmed] = pixels[dimmed] // 3
-    pixels[np.flatnonzero(edge)] = 0
-    pixels[np.flatnonzero((white & inside) | border)] = LINE
-    return out
+        shade[here] = (shade[here] | dark) & ~line
+    return (white & inside) | border, shade & inside, edge
 
 
 def width_of(side: int) -> int:

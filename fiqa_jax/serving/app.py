@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 from anyio import to_thread
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.middleware import Middleware
@@ -22,8 +23,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from fiqa_jax.inference.predictor import Predictor
+from fiqa_jax.maps import drawing
 from fiqa_jax.report.judged import thumbnails
-from input_pipeline import plain_text
+from input_pipeline import marked, plain_text
 from input_pipeline.photo.reader import Photo
 
 MOST_BYTES = 100 * 2**20  # of a request
@@ -93,7 +95,8 @@ class Judge:
             shown = self.predictor.larger(photo, SIDE)
             row["picture"] = _url("image/jpeg", thumbnails.picture(shown, SIDE))
             if judged.map is not None:
-                row["map"] = _url("image/png", thumbnails.layer(judged.map, photo.fov))
+                lines = drawing.layer(judged.map, shown.fov, self.predictor.thresholds.map)
+                row["map"] = _url("image/png", marked.png(Image.fromarray(lines)))
         return row
 
 

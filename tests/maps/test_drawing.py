@@ -113,3 +113,19 @@ def test_hatching_runs_along_the_diagonals():
     ]
     np.testing.assert_array_equal(white, want[0])
     np.testing.assert_array_equal(black, want[1] & ~want[0])
+
+
+def test_a_layer_laid_over_a_photograph_is_the_overlay():
+    """Alpha compositing by hand: colour over what is below, to a grey level's rounding."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (60, 60, 3)).astype(np.uint8)
+    fov = np.ones((60, 60), np.uint8)
+    fov[:, :6] = 0
+    quality = np.linspace(0, 1, 16).reshape(4, 4)
+    drawn = drawing.layer(quality, fov, 0.5)
+    alpha = drawn[..., 3:] / 255
+    laid = drawn[..., :3] * alpha + image * (1 - alpha)
+    expected = drawing.overlay(image, quality, fov, 0.5)
+    assert np.abs(laid - expected).max() < 1
+    assert len(np.unique(drawn[..., 3])) > 2  # something is drawn, something is left
+    assert not drawn[:, :6].any()
