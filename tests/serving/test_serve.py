@@ -296,5 +296,7 @@ def test_the_curl_of_the_page_gets_what_it_shows(server, tmp_path):
     (shown,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     found, expected = json.loads(done.stdout), json.loads(shown)
     assert found.keys() == expected.keys()
-    assert found["rows"][0].keys() == expected["rows"][0].keys()
+    # The page shows the shipped model, which also names defects; the one of these tests does not.
+    details = {f"p_{name}" for name in ("illumination", "clarity", "contrast", "artefact")}
+    assert found["rows"][0].keys() | details == expected["rows"][0].keys()
     assert found["rows"][0]["id"] == expected["rows"][0]["id"] == "101_right.jpg"
