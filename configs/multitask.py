@@ -28,7 +28,7 @@ external test only. Each table has the columns of its set's `labels.csv`: `image
 `eyeq`: the students learn from a table with the columns `path`, `patient`, `split` and `quality`,
 the teacher from a table with the column `path`, good photographs of other cameras, degraded:
 
-    python -m fiqa_jax.main --config configs/multitask.py:eyeq,few --config.repeat.seed=3 \
+    python -m fiqa_jax.main --config configs/multitask.py:eyeq,few --config.repeat.seed=5 \
         --config.data.path=EYEQ/labels.csv --config.stage.teacher.data.path=open.csv
 """
 
