@@ -28,7 +28,7 @@ LARGE = 1.2 * 2**30  # bytes that a process may reach over it
 SIDE = 64
 # Every so many cases: the whole reader; a file rather than bytes. Neither divides the 24 formats.
 WHOLE, FROM_FILE = 11, 7
-PART = 20_000  # cases of one worker
+PART = 10_000  # cases of one worker
 LIST = "outcomes"  # a worker's lines 'outcome MiB', one a case
 
 
