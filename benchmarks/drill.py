@@ -27,13 +27,14 @@ FULL = {  # drill -> cases of the whole
     "kill_predict": 30,
     "kill_training": 20,
 }
+PARTS = {"damage_checkpoint": 400}  # of the above, to be run alone
 
 
 def drill(name: str, cases: int, root: Path, book: Book) -> dict[str, int]:
     """Runs one drill; returns its counts.
 
     Args:
-      name: of FULL; cases: of it; root: an empty folder; book: where the counts go.
+      name: of FULL or PARTS; cases: of it; root: an empty folder; book: where the counts go.
     """
     module, _, what = name.partition("_")
     run = getattr(importlib.import_module(f"drills.{module}"), what or "run")
@@ -52,8 +53,8 @@ def main() -> int:
     args = parser.parse_args()
     book, worst, names = Book(args.output), 0, args.only.split(",")
     for name in names:
-        if name not in FULL:
-            parser.error(f"--only={name}: no such drill; there are {', '.join(FULL)}")
+        if name not in FULL | PARTS:
+            parser.error(f"--only={name}: no such drill; there are {', '.join(FULL | PARTS)}")
         if len(names) > 1:  # a process of its own: drills that fork must not have used JAX
             flags = ["--only", name, "--cases", str(args.cases)]
             flags += ["--output", str(args.output)] if args.output else []
@@ -61,7 +62,7 @@ def main() -> int:
             worst = max(worst, ended.returncode)
             continue
         with tempfile.TemporaryDirectory() as folder:
-            counts = drill(name, args.cases or FULL[name], Path(folder), book)
+            counts = drill(name, args.cases or (FULL | PARTS)[name], Path(folder), book)
         print(name, counts, flush=True)
         worst = 3 if any(counts.get(one) for one in NEVER) else worst
     return worst

@@ -23,6 +23,13 @@ def run(cases: int, root: Path, note: Callable[[Counts], None]) -> Counts:
     return out
 
 
+def checkpoint(cases: int, root: Path, note: Callable[[Counts], None]) -> Counts:
+    """Damages checkpoints alone: they take most of the time."""
+    out = _of_kind(cases, "checkpoint", kept.checkpoint(root))
+    note(out)
+    return out
+
+
 def _of_kind(cases: int, name: str, thing: kept.Thing) -> Counts:
     """The reader must refuse, or give what it gave before, or say that it fell back."""
     out: Counts = Counts()
