@@ -12,14 +12,13 @@ quartiles, the ratio and a row of a Markdown table.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import beside
 import jax
 import numpy as np
-import timing
 import torch
 from torch import nn
 from torch.nn import functional
@@ -36,6 +35,7 @@ from fiqa_jax.training import state
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "golden"))
 import efiqa_cp_reference
 
+LAYOUTS = {"plain": torch.contiguous_format, "channels_last": torch.channels_last}
 STEM, CELL = 64, 16
 RATE, DECAY, PRIOR = 1e-3, 0.01, 0.05
 MEAN, STD = 0.5, 0.25
@@ -136,34 +136,24 @@ def torch_step(
     return step
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=8, help="photographs (8)")
     parser.add_argument("--side", type=int, default=256, help="pixels, a multiple of 16 (256)")
     parser.add_argument("--width", type=int, default=128, help="channels of a block (128)")
-    parser.add_argument("--steps", type=int, default=10, help="measured steps of each (10)")
-    layouts = {"plain": torch.contiguous_format, "channels_last": torch.channels_last}
-    parser.add_argument("--layout", choices=layouts, default="channels_last", help="of PyTorch")
-    args = parser.parse_args()
-    threads = len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
+    parser.add_argument("--layout", choices=LAYOUTS, default="channels_last", help="of PyTorch")
+
+
+def make(args: argparse.Namespace) -> beside.Case:
     rng, grid = np.random.default_rng(0), args.side // CELL
     images = rng.integers(0, 256, (args.batch, args.side, args.side, 3), dtype=np.uint8)
     bad = np.zeros((args.batch, grid, grid), np.uint8)
     bad[:, 0] = 1
     network = Network(args.width)
-    steps = {"jax": jax_step(images, bad, network, args.width)}
-    steps["torch"] = torch_step(images, bad, network, layouts[args.layout])
-    times = timing.interleaved(steps, args.steps, unmeasured=2)
+    ways = {"jax": jax_step(images, bad, network, args.width)}
+    ways["torch"] = torch_step(images, bad, network, LAYOUTS[args.layout])
     sizes = f"width {args.width}, batch {args.batch}, {args.side} px"
-    timing.print_beside(
-        times,
-        {"jax": jax.__version__, "torch": f"{torch.__version__}, {args.layout}"},
-        f"EFIQA-CP's network, {sizes}, float32",
-        f"{jax.devices()[0].platform}, {threads} cores",
-    )
+    return beside.Case(f"EFIQA-CP's network, {sizes}, float32", ways, args.layout)
 
 
 if __name__ == "__main__":
-    main()
+    beside.command(__doc__, add, make)

@@ -1,7 +1,7 @@
 """A Vision Transformer's forward pass beside PyTorch's, in one run, pass about.
 
     pip install torch
-    python benchmarks/encoder_forward.py [--size vit_l] [--batch 1] [--side 224] [--passes 10]
+    python benchmarks/encoder_forward.py [--size vit_l] [--batch 1] [--side 224] [--steps 10]
 
 Both sides: float32, the same weights, the machine's threads. The network there is written out below
 in plain PyTorch with its fused attention, as timm has it. Prints medians, the ratio, the largest
@@ -9,12 +9,11 @@ difference of the two results and a row of a Markdown table.
 """
 
 import argparse
-import os
 
+import beside
 import jax
 import jax.numpy as jnp
 import numpy as np
-import timing
 import torch
 from torch import nn
 
@@ -89,17 +88,14 @@ def copied(reference: Reference, depth: int) -> dict:
     return {"params": params}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", choices=sorted(vit.SIZES), default="vit_l", help="(vit_l)")
     parser.add_argument("--batch", type=int, default=1, help="images (1)")
     parser.add_argument("--side", type=int, default=224, help="pixels (224)")
-    parser.add_argument("--passes", type=int, default=10, help="measured passes of each (10)")
-    args = parser.parse_args()
-    threads = len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
+
+
+def make(args: argparse.Namespace) -> beside.Case:
     sizes, grid = vit.SIZES[args.size], args.side // 16
-    torch.manual_seed(0)
     reference = Reference(**sizes, count=grid**2).eval()
     for parameter in (reference.cls, reference.position):
         nn.init.normal_(parameter, std=0.02)
@@ -110,22 +106,19 @@ def main() -> None:
     x, given = jnp.asarray(images), torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
     compiled = jax.jit(lambda v, x: net.apply(v, x)[0].reshape(args.batch, grid**2, -1))
 
+    def ours() -> np.ndarray:
+        return np.asarray(compiled(variables, x))
+
     def theirs() -> np.ndarray:
         with torch.inference_mode():
             return reference(given).numpy()
 
-    runs = {"jax": lambda: np.asarray(compiled(variables, x)), "torch": theirs}
-    difference = np.abs(runs["jax"]() - runs["torch"]()).max()
+    difference = np.abs(ours() - theirs()).max()
     assert difference < 1e-3, f"the networks differ by {difference}"
-    times = timing.interleaved(runs, args.passes, unmeasured=2)
     print(f"largest difference of the outputs: {difference:.1e}")
-    timing.print_beside(
-        times,
-        {"jax": jax.__version__, "torch": torch.__version__},
-        f"{args.size} forward, batch {args.batch}, {args.side} px, float32",
-        f"{jax.devices()[0].platform}, {threads} cores",
-    )
+    what = f"{args.size} forward, batch {args.batch}, {args.side} px, float32"
+    return beside.Case(what, {"jax": ours, "torch": theirs}, "plain")
 
 
 if __name__ == "__main__":
-    main()
+    beside.command(__doc__, add, make)

@@ -11,14 +11,13 @@ masks are drawn before. Prints medians, quartiles, the ratio and a row of a Mark
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import beside
 import jax
 import numpy as np
-import timing
 import torch
 
 from fiqa_jax import defaults
@@ -89,27 +88,19 @@ def torch_step(maps: np.ndarray, network: UNet) -> Callable[[], float]:
     return step
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=16, help="maps (16)")
     parser.add_argument("--side", type=int, default=128, help="pixels, a multiple of 16 (128)")
     parser.add_argument("--base", type=int, default=16, help="channels of the first level (16)")
-    parser.add_argument("--steps", type=int, default=10, help="measured steps of each (10)")
-    args = parser.parse_args()
-    threads = len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
+
+
+def make(args: argparse.Namespace) -> beside.Case:
     lines = np.random.default_rng(0).random((args.batch, args.side, args.side, 3)) < 0.1
     maps, network = (255 * lines).astype(np.uint8), UNet(3, 3, args.base)
-    steps = {"jax": jax_step(maps, network, args.base), "torch": torch_step(maps, network)}
-    times = timing.interleaved(steps, args.steps, unmeasured=2)
-    timing.print_beside(
-        times,
-        {"jax": jax.__version__, "torch": torch.__version__},
-        f"Inpainting step, base {args.base}, batch {args.batch}, {args.side} px, float32",
-        f"{jax.devices()[0].platform}, {threads} cores",
-    )
+    ways = {"jax": jax_step(maps, network, args.base), "torch": torch_step(maps, network)}
+    sizes = f"base {args.base}, batch {args.batch}, {args.side} px"
+    return beside.Case(f"Inpainting step, {sizes}, float32", ways)
 
 
 if __name__ == "__main__":
-    main()
+    beside.command(__doc__, add, make)

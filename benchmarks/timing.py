@@ -47,22 +47,3 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
         return f"{values[0]:.{digits}f}"
     low, mid, high = statistics.quantiles(values, n=4, method="inclusive")
     return f"{mid:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
-
-
-def print_beside(
-    times: Mapping[str, Sequence[float]], versions: Mapping[str, str], what: str, where: str
-) -> None:
-    """Prints seconds of `jax` and `torch`, their ratio, and both as a row of a Markdown table.
-
-    Args:
-      times: by name, from `interleaved`.
-      versions: of the two libraries.
-      what, where: was measured; the row's first two cells.
-    """
-    ours, theirs = (statistics.median(times[name]) for name in ("jax", "torch"))
-    for name, version in versions.items():
-        print(f"{name} {version}: {spread(times[name], 3)} s, median and quartiles")
-    ratios = [a / b for a, b in zip(times["jax"], times["torch"], strict=True)]
-    print(f"ratio ours / PyTorch: {ours / theirs:.2f} of medians, {spread(ratios)} by round")
-    print("\n| what | machine | ours, s | PyTorch, s | ratio |\n|---|---|---|---|---|")
-    print(f"| {what} | {where} | {ours:.3f} | {theirs:.3f} | {ours / theirs:.2f} |")

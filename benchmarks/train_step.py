@@ -10,14 +10,13 @@ row of a Markdown table.
 """
 
 import argparse
-import os
 from collections.abc import Callable
 
+import beside
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import timing
 import torch
 
 from fiqa_jax import models
@@ -117,25 +116,18 @@ def torch_step(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:
     return step
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=16, help="images (16)")
     parser.add_argument("--side", type=int, default=224, help="pixels (224)")
-    parser.add_argument("--steps", type=int, default=10, help="measured steps of each (10)")
-    args = parser.parse_args()
-    threads = len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
+
+
+def make(args: argparse.Namespace) -> beside.Case:
     rng = np.random.default_rng(0)
     images = rng.normal(size=(args.batch, args.side, args.side, 3)).astype(np.float32)
     labels = rng.integers(0, 3, args.batch)
-    steps = {"jax": jax_step(images, labels), "torch": torch_step(images, labels)}
-    timing.print_beside(
-        timing.interleaved(steps, args.steps, unmeasured=2),
-        {"jax": jax.__version__, "torch": torch.__version__},
-        f"ResNet-18 training, batch {args.batch}, {args.side} px, float32",
-        f"{jax.devices()[0].platform}, {threads} cores",
-    )
+    ways = {"jax": jax_step(images, labels), "torch": torch_step(images, labels)}
+    return beside.Case(f"ResNet-18 training, batch {args.batch}, {args.side} px, float32", ways)
 
 
 if __name__ == "__main__":
-    main()
+    beside.command(__doc__, add, make)
