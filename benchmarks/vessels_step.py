@@ -29,7 +29,7 @@ from fiqa_jax.training import state
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "golden"))
 from unet_reference import UNet
 
-RATE, DECAY = 1e-3, 0.01
+RATE, DECAY, DICE = 1e-3, 0.01, 0.5
 MEAN, STD = 0.5, 0.25
 
 
@@ -37,7 +37,8 @@ def jax_step(rows: dict[str, np.ndarray], width: int) -> Callable[[], float]:
     """One step, its loss fetched."""
     batch, side = rows["image"].shape[:2]
     c = defaults.base()
-    c.method.update({**defaults.METHODS["vessels"], "base": width, "levels": 5, "flatten": 0})
+    c.method.update({**defaults.METHODS["vessels"], "base": width, "levels": 5})
+    c.method.update({"norm": False, "dice": DICE})
     c.augment.train = ""
     c.optim.update({"lr": RATE, "schedule": "constant", "weight_decay": DECAY, "clip": 0.0})
     c.optim.decay = ((".*", 1.0),)
@@ -75,7 +76,7 @@ def torch_step(rows: dict[str, np.ndarray], width: int) -> Callable[[], float]:
         entropy = (each * seen).sum((2, 3)) / seen.sum((2, 3))
         p, y = torch.sigmoid(z) * seen, y * seen
         dice = 1 - (2 * (p * y).sum((2, 3)) + 1) / ((p + y).sum((2, 3)) + 1)
-        loss = (entropy + dice).mean()
+        loss = (entropy + DICE * dice).mean()
         loss.backward()
         optimiser.step()
         return loss.item()
