@@ -132,7 +132,7 @@ def test_a_file_whose_copy_ends_between_reading_and_digest(tmp_path, monkeypatch
     """A file that vanishes after it was decoded has no digest: an error, not a judgement."""
 
     class Reads:
-        def read(self, path):
+        def read(self, path, keep=False):
             photo = stand_in.fake_read(path, stand_in.SIDE, modality="fundus", erase=())
             os.unlink(path)
             return photo
