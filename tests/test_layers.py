@@ -32,6 +32,7 @@ LAYERS = {
             "plain_text",
             "atomic",
             "sums",
+            "records",
             "lock",
             "exit_status",
             "memory",

@@ -29,7 +29,7 @@ from fiqa_jax.defaults import base
 from fiqa_jax.evaluation import bootstrap, intervals, metrics
 from fiqa_jax.predictions import schema
 from fiqa_jax.recipe.data import Data, open_data
-from input_pipeline import atomic
+from input_pipeline import atomic, records
 
 NETWORK = "network"
 METRICS = ("auroc", "macro_f1")
@@ -119,7 +119,7 @@ def stage_data(workdir: Path, stage: str) -> Data:
     file = workdir / "recipe.json"
     if not file.is_file():
         raise ValueError(f"{workdir}: no recipe.json; give the work directory of a finished run")
-    stages = json.loads(file.read_text(encoding="utf-8"))["stage"]
+    stages = records.read(file)["stage"]
     if stage not in stages:
         raise ValueError(f"{workdir}: no stage {stage!r}; there are {', '.join(stages)}")
     section = ConfigDict({**base().data.to_dict(), **stages[stage]["data"]})

@@ -13,7 +13,6 @@ with labels. `--folder` writes every map and the truth of all photographs for `b
 """
 
 import argparse
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from fiqa_jax import defaults
 from fiqa_jax.benchmark import map_folder, map_kinds
 from fiqa_jax.maps import localisation
 from fiqa_jax.recipe.data import open_data
-from input_pipeline import atomic
+from input_pipeline import atomic, records
 
 
 def compared(
@@ -65,8 +64,7 @@ def section_of(workdir: Path) -> ConfigDict:
     Raises:
       ValueError: the folder is not that of the recipe.
     """
-    file = workdir / "recipe.json"
-    recipe = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    recipe = records.read_if_there(workdir / "recipe.json")
     if "adapter" not in recipe.get("stage", {}):
         raise ValueError(f"{workdir} is no work directory of configs/efiqa.py")
     return ConfigDict({**defaults.base().data.to_dict(), **recipe["stage"]["adapter"]["data"]})

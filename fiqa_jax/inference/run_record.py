@@ -12,7 +12,7 @@ from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import Row
-from input_pipeline import atomic
+from input_pipeline import atomic, records
 from input_pipeline.tables.folders import JUDGED, RUN
 
 
@@ -64,13 +64,5 @@ def read(file: Path) -> dict[str, Any]:
     Raises:
       RunError: it is damaged.
     """
-    try:
-        found = json.loads(file.read_bytes())
-    except ValueError as error:
-        found = error
-    if not isinstance(found, dict):
-        raise RunError(
-            f"{file} is damaged ({found if isinstance(found, ValueError) else 'no object'}): give "
-            f"another --output, or, if the model and the flags are those of before, delete {file}"
-        )
-    return found
+    what_to_do = "give another --output, or, if model and flags are those of before, delete it"
+    return records.read(file, what_to_do, RunError)

@@ -7,7 +7,6 @@ leaves a judged folder of its own, OUT/shards/i-of-n. Nothing is agreed on betwe
 import argparse
 import dataclasses
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from fiqa_jax.inference.inputs import Found
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.schema import Row
+from input_pipeline import records
 from input_pipeline.tables import folders
 
 FOLDER = "shards"
@@ -97,7 +97,9 @@ def joined(out: Path) -> Joined:
     if lacking := [f"{i}/{count}" for i in range(1, count + 1) if (i, count) not in places]:
         raise RunError(f"{out}: shards {', '.join(lacking)} have not begun: start them")
     folders_ = [places[i, count] for i in range(1, count + 1)]
-    runs = [json.loads((path / folders.RUN).read_bytes()) for path in folders_]
+    runs = [
+        records.read(path / folders.RUN, "judge this shard again", RunError) for path in folders_
+    ]
     shared = [{k: v for k, v in run.items() if k not in ("shard", "began_in")} for run in runs]
     for path, run in zip(folders_, shared, strict=True):
         if changed := [key for key in {**shared[0], **run} if run.get(key) != shared[0].get(key)]:

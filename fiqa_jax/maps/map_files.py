@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fiqa_jax.maps import drawing, landmarks
-from input_pipeline import atomic, marked
+from input_pipeline import atomic, marked, records
 from input_pipeline.photo.reader import Photo
 
 OVERLAY, PAIR = "_overlay", "_pair"  # behind a map's name: what is drawn of it
@@ -143,7 +143,7 @@ def table(folder: Path, file: Path) -> int:
         rows.append(
             {
                 "map": f"{shares_file.stem}.png",
-                **json.loads(shares_file.read_text(encoding="utf-8")),
+                **records.read(shares_file, "draw the map again"),
             }
         )
     if rows:

@@ -1,6 +1,5 @@
 """Small artefacts of quality maps: the threshold of anomaly, and the model that draws maps."""
 
-import json
 import logging
 import shutil
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from fiqa_jax.recipe import photo_selection, stored
 from fiqa_jax.recipe.data import Data
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.report import maps_page, page
-from input_pipeline import atomic
+from input_pipeline import atomic, records
 from input_pipeline.storage import shards
 from input_pipeline.tables.file_paths import expanded
 
@@ -82,7 +81,7 @@ def put_encoder(job: Job, target: Path) -> tuple[dict[str, Any], dict[str, Any]]
       What the model's config.json says as `encoder`; facts for stage.json, `side` among them.
     """
     (stage,) = {other for name, other, _ in job.config.inputs if name == "features"}
-    record = json.loads((job.needs[stage][0] / "stage.json").read_text(encoding="utf-8"))
+    record = records.read(job.needs[stage][0] / "stage.json")
     settings = record["settings"]
     trained = job.needs[stage][0].parent / settings["of"] / "model" if settings["of"] else None
     name = str(trained) if trained else settings["encoder"]

@@ -4,7 +4,6 @@ The network learned without labels. They come in here alone, for one threshold a
 of each cell, which are always found on other photographs than those that they judge.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from fiqa_jax.recipe import stored
 from fiqa_jax.recipe.data import Data
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.report import page
+from input_pipeline import records
 
 METRICS = {
     "balanced_accuracy": "balanced accuracy",
@@ -92,7 +92,7 @@ def _seen_in_training(job: Job, stage_folder: Path) -> bool:
     """Whether the network of `stage_folder` has learned from the photographs that are judged."""
     ((_, stage, _),) = job.config.inputs
     trained, judged = (
-        json.loads((path / "stage.json").read_text(encoding="utf-8"))["settings"]
+        records.read(path / "stage.json")["settings"]
         for path in (stage_folder, job.needs[stage][0])
     )
     same = all(trained[f"data.{k}"] == judged[f"data.{k}"] for k in ("source", "path", "split"))

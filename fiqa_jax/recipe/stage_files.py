@@ -5,8 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from input_pipeline import atomic, sums
-from input_pipeline.sums import DamageError
+from input_pipeline import atomic, records, sums
 
 _PASSING = ("checkpoints", "tensorboard")  # folders of a stage that are no results
 
@@ -46,18 +45,10 @@ def read(path: Path) -> dict[str, Any] | None:
       DamageError: it is damaged.
     """
     try:
-        record = json.loads(path.read_bytes())
+        what_to_do = f"give --redo={path.parent.name} to run the stage again, or restore the file"
+        return records.read(path, what_to_do)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        record = error
-    if not isinstance(record, dict):
-        why = record if isinstance(record, ValueError) else "no object"
-        raise DamageError(
-            f"{path} is damaged ({why}); give --redo={path.parent.name} to run the stage again, or "
-            "restore the file"
-        )
-    return record
 
 
 def write(path: Path, value: Any) -> None:

@@ -7,11 +7,9 @@ section.json (see `page.save_section`: how a method adds a part of its own), and
 predictions.csv of `fiqa_jax.predict`. The pictures also lie as files in WORKDIR/report.
 """
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +18,7 @@ from fiqa_jax.report import gallery, page
 from fiqa_jax.report.comparison_page import compare_section
 from fiqa_jax.report.page import Item, Picture, Section, Table
 from fiqa_jax.report.stage_page import Run, stage_sections
-from input_pipeline import atomic
+from input_pipeline import atomic, records
 from input_pipeline.tables import folders
 
 PAGE, FOLDER = "report.html", "report"
@@ -66,7 +64,7 @@ def write_report(workdir: str | os.PathLike[str], sections: Sequence[Section] = 
             "folder, or the output folder of fiqa_jax.predict"
         )
     made.sort(key=lambda section: not section.first)
-    title = _read(root / "recipe.json").get("name") or root.resolve().name
+    title = records.read_if_there(root / "recipe.json").get("name") or root.resolve().name
     _write(root, page.render(title, _lead(root, stages), made), page.pictures(made))
     return root / PAGE
 
@@ -77,24 +75,24 @@ def find(root: Path) -> dict[str, list[Run]]:
     files += sorted(root.glob("*/*/stage.json"))
     stages: dict[str, list[Run]] = {}
     for file in files:
-        record = _read(file)
+        record = records.read_if_there(file)
         stages.setdefault(record["name"], []).append(Run(file.parent, record))
     if not stages and any(root.glob("predictions_*.csv")):
         stages[root.resolve().name] = [Run(root, {})]
-    order = list(_read(root / "recipe.json").get("stages", ()))
+    order = list(records.read_if_there(root / "recipe.json").get("stages", ()))
     return dict(sorted(stages.items(), key=lambda s: order.index(s[0]) if s[0] in order else -1))
 
 
 def _delivered(root: Path) -> set[str]:
     """The stage whose model is delivered, and the one it was fitted on."""
-    recipe = _read(root / "recipe.json")
+    recipe = records.read_if_there(root / "recipe.json")
     name = recipe.get("deliver", "")
     source = recipe.get("stage", {}).get(name, {}).get("of", "")
     return {name, source} - {""} if isinstance(source, str) else {name}
 
 
 def _lead(root: Path, stages: Mapping[str, Sequence[Run]]) -> str:
-    facts = _read(root / "versions.json")
+    facts = records.read_if_there(root / "versions.json")
     parts = []
     if stages:
         runs = sum(len(runs) for runs in stages.values())
@@ -123,7 +121,7 @@ def _overview(root: Path, stages: Mapping[str, Sequence[Run]]) -> Section:
     columns = len(head) if any(row[-1] for row in rows) else len(head) - 1
     items: list[Item] = [Table(head[:columns], tuple(row[:columns] for row in rows))]
     if (root / "model").is_dir():
-        chosen = _read(root / "recipe.json").get("deliver", "")
+        chosen = records.read_if_there(root / "recipe.json").get("deliver", "")
         items.append(
             f"The model to use lies in {root.name}/model" + f" (stage {chosen})." * bool(chosen)
         )
@@ -151,10 +149,6 @@ def _time(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _read(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _write(root: Path, text: str, pictures: Sequence[Picture]) -> None:

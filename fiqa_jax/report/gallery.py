@@ -19,6 +19,7 @@ from fiqa_jax.maps import map_files
 from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.schema import Predictions, Row
 from fiqa_jax.report.page import Gallery, Picture
+from input_pipeline import records
 from input_pipeline.loading import field_survey
 from input_pipeline.photo.reader import PhotoError, read_photo
 from input_pipeline.sources import opening
@@ -35,13 +36,11 @@ class Photographs:
     def __init__(self, workdir: Path) -> None:
         recipe = workdir / "recipe.json"
         self._workdir = workdir
-        self._stages: dict[str, Any] = (
-            json.loads(recipe.read_text(encoding="utf-8"))["stage"] if recipe.is_file() else {}
-        )
+        self._stages: dict[str, Any] = records.read(recipe)["stage"] if recipe.is_file() else {}
         self._sources: dict[str, tuple[Source, dict[str, int]] | None] = {}
         files = [f for depth in ("", "*/", "*/*/") for f in workdir.glob(f"{depth}stage.json")]
-        records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-        self._digests = {record.get("facts", {}).get("data") for record in records}
+        stages = [records.read(file) for file in files]
+        self._digests = {stage.get("facts", {}).get("data") for stage in stages}
 
     def find(self, stage: str, row: Row, folder: Path) -> NDArray[np.uint8] | None:
         """[S, S, C] uint8, or None where the photograph cannot be had any more.

@@ -6,7 +6,6 @@ standard, performance with uncertainty, calibration, failures, intended and out-
 only a person can know is asked for by name instead of being guessed.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from fiqa_jax.inference import model_dir
 from fiqa_jax.predictions import assessment, schema
 from fiqa_jax.predictions.assessment import Assessed
 from fiqa_jax.predictions.schema import Predictions
-from input_pipeline import atomic
+from input_pipeline import atomic, records
 
 NAME = "model_card.md"
 SHOWN = ("accuracy", "macro_f1", "auroc", "ece", "nll")
@@ -49,7 +48,7 @@ def write(model: Path, trained: Path, seed: int = 0) -> Path:
       The card's path.
     """
     config = model_dir.read_config(model)
-    record = json.loads((trained / "stage.json").read_text(encoding="utf-8"))
+    record = records.read(trained / "stage.json")
     file = next((trained / f"predictions_{s}.csv" for s in ("test", "val")), None)
     predictions = schema.load(file) if file is not None and file.is_file() else None
     parts = [

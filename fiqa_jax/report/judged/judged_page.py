@@ -18,7 +18,7 @@ from typing import Any
 from fiqa_jax.predictions import schema
 from fiqa_jax.report.judged import thumbnails
 from fiqa_jax.report.judged.entries import entries
-from input_pipeline import atomic, progress
+from input_pipeline import atomic, progress, records
 from input_pipeline.photo.errors import PhotoError
 from input_pipeline.photo.reader import read_photo
 from input_pipeline.tables import folders
@@ -104,15 +104,7 @@ def _hash(text: str) -> str:
 
 
 def _run(out: Path) -> dict[str, Any]:
-    file = out / RUN
-    if not file.is_file():
-        return {}
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise schema.PredictionsError(
-            f"{file} is damaged ({error}); judge the photographs again"
-        ) from None
+    return records.read_if_there(out / RUN, "judge the photographs again", schema.PredictionsError)
 
 
 def _title(out: Path, run: dict[str, Any]) -> str:
