@@ -111,10 +111,13 @@ def read_photo(
     need = 2 * side  # decoded pixels across the square
     decoded = decode.decode(source, grey=grey, short_side=None if crop == "squash" else need)
     upright, corner = decoded, (0, 0)
-    if crop == "field" and not grey:
-        upright, corner = trimmed(decoded)
+    if grey:
+        seen = whole(upright.size, "not searched in a slice")
+    elif crop != "field":
+        seen = view(upright, boxes)
+    else:
+        upright, corner, seen = _searched(decoded, boxes)
         boxes = [_moved(box, corner) for box in boxes]
-    seen = whole(upright.size, "not searched in a slice") if grey else view(upright, boxes)
     size = upright.size
 
     def again(short_side: int) -> decode.Upright:
@@ -143,6 +146,23 @@ def read_photo(
         return photo
     held = upright if upright.scale == 1 else None
     return dataclasses.replace(photo, larger=lambda side: shown(held or again(2 * side), side))
+
+
+def _searched(
+    decoded: decode.Upright, boxes: Sequence[Box]
+) -> tuple[decode.Upright, tuple[int, int], View]:
+    """The picture without padding, where its corner lies, and what is seen of its field.
+
+    What looks like padding may be the half of a field that a transfer has lost: where a circle is
+    found with it alone, it stays.
+    """
+    upright, corner = trimmed(decoded)
+    seen = view(upright, [_moved(box, corner) for box in boxes])
+    if seen.circle is None and upright is not decoded:
+        with_padding = view(decoded, boxes)
+        if with_padding.circle is not None and not with_padding.scope:
+            return decoded, (0, 0), with_padding
+    return upright, corner, seen
 
 
 def _shown(

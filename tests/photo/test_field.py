@@ -291,3 +291,12 @@ def test_a_second_field_that_is_blurred_with_its_edge():
         field = find_field(picture)
         assert field.circle is not None
         assert field.second is not None
+
+
+def test_a_half_of_one_field_is_not_two_fields():
+    """The left part of a field alone: its upper and its lower half lie on one circle."""
+    half = draw(512, 512, 256, 256, 250, surround=0.0)[:, :208]
+    field = find_field(half[::2, ::2])
+    assert field.second is None
+    beside = np.concatenate([draw(240, 240, 120, 120, 110)] * 2, axis=0)
+    assert find_field(beside[::2, ::2]).second is not None

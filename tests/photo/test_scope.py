@@ -251,3 +251,15 @@ def test_a_picture_too_small_to_tell_says_so():
     assert read_photo(noise, 32).scope.startswith(expected)
     large = np.kron(noise, np.ones((8, 8, 1), np.uint8))
     assert read_photo(large, 32).scope.startswith("not a photograph of the inside of an eye")
+
+
+@pytest.mark.parametrize("surround", [0.0, 2.0])
+def test_half_of_a_field_lost_to_black_is_half_of_a_field(surround):
+    """Not a photograph of which nothing is missing."""
+    photo = draw(512, 512, 256, 256, 250, surround=surround)
+    photo[:, 256:] = 0
+    got = read_photo(photo, 96)
+    assert got.field == "circle"
+    np.testing.assert_allclose(got.box, (6, 6, 506, 506), atol=4)
+    assert got.scope == ""
+    assert got.shown == pytest.approx(0.5, abs=0.02)

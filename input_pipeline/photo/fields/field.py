@@ -83,7 +83,7 @@ def find_field(image: np.ndarray, hidden: np.ndarray | None = None) -> Field:
     best = _in_window(calm, level, surround, veil, window)
     if best is None or not best.convincing:
         halves = _halves(calm, level, surround, veil)
-        if len(halves) == 2:
+        if halves:
             return result("two round fields side by side", surround, halves[0], halves[1])
     if best is None:
         seen = "no circular edge against a dark surround"
@@ -209,8 +209,12 @@ def _beside(
         return None
     if not 0.6 < found.radius / first.radius < 1.6:
         return None
-    apart = np.hypot(found.x - first.x, found.y - first.y)
-    return found if apart > 0.8 * (found.radius + first.radius) else None
+    return found if _apart(found, first) else None
+
+
+def _apart(one: Circle, other: Circle) -> bool:
+    """Whether two circles lie beside each other, rather than being one circle seen twice."""
+    return bool(np.hypot(one.x - other.x, one.y - other.y) > 0.8 * (one.radius + other.radius))
 
 
 def _blurred(calm: np.ndarray, surround: int, window: Window) -> Circle | None:
@@ -229,7 +233,7 @@ def _blurred(calm: np.ndarray, surround: int, window: Window) -> Circle | None:
 def _halves(
     calm: np.ndarray, level: np.ndarray, surround: int, veil: np.ndarray | None
 ) -> list[circle.Circle]:
-    """Round fields in the two halves of a long picture, where each half holds one."""
+    """Round fields in the two halves of a long picture, where each half holds one of its own."""
     h, w = calm.shape
     if max(h, w) < 1.5 * min(h, w):
         return []
@@ -240,7 +244,7 @@ def _halves(
         one = _in_window(calm, level, surround, veil, window)
         if one is not None and one.convincing and one.arc >= circle.SHORT_ARC:
             found.append(one)
-    return found
+    return found if len(found) == 2 and _apart(*found) else []
 
 
 def _scan(light: np.ndarray, veil: np.ndarray | None) -> np.ndarray:
