@@ -20,7 +20,6 @@ from fiqa_jax import defaults
 from fiqa_jax.methods import efiqa_adapter
 from fiqa_jax.training import devices as parallel
 from fiqa_jax.training import method as base
-from fiqa_jax.training import state
 
 RATE, DECAY, POSITIVE = 1e-3, 0.01, 3.0
 
@@ -36,17 +35,8 @@ def jax_step(features: np.ndarray, bad: np.ndarray) -> Callable[[], float]:
     data = base.DataSpec(16, 3, (), (), (), {}, (0.5,) * 3, (0.25,) * 3, features=shape)
     method = efiqa_adapter.build(c, data, base.Run(100, batch, 8))
     devices = parallel.make("jit", jax.devices()[:1])
-    now = devices.place(jax.jit(method.init)(jax.random.key(0)))
-    run, key = devices.step(method.step), devices.place(state.stream(0, "train"))
-    index = np.arange(batch, dtype=np.int32)
-    given = devices.put({"features": features, "bad": bad, "index": index})
-
-    def step() -> float:
-        nonlocal now
-        now, scalars = run(now, given, key)
-        return float(scalars["loss"])
-
-    return step
+    rows = {"features": features, "bad": bad, "index": np.arange(batch, dtype=np.int32)}
+    return beside.ours(devices, method, jax.jit(method.init)(jax.random.key(0)), rows)
 
 
 def torch_step(features: np.ndarray, bad: np.ndarray) -> Callable[[], float]:
@@ -55,15 +45,11 @@ def torch_step(features: np.ndarray, bad: np.ndarray) -> Callable[[], float]:
     model, weight = torch.nn.Linear(x.shape[-1], 1), torch.tensor(POSITIVE)
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
 
-    def step() -> float:
-        optimiser.zero_grad()
+    def loss() -> torch.Tensor:
         z = model(x)[..., 0]
-        loss = functional.binary_cross_entropy_with_logits(z, y, pos_weight=weight)
-        loss.backward()
-        optimiser.step()
-        return loss.item()
+        return functional.binary_cross_entropy_with_logits(z, y, pos_weight=weight)
 
-    return step
+    return beside.theirs(optimiser, loss)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

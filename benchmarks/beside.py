@@ -9,13 +9,18 @@ import dataclasses
 import json
 import os
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import timing
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+
+from fiqa_jax.training import devices as parallel
+from fiqa_jax.training import method as base
+from fiqa_jax.training import state
 
 UNMEASURED = 2  # rounds before the measured ones, for compilation and caches
 
@@ -58,6 +63,36 @@ def command(
     if args.json:
         found = {"what": case.what, "where": where, "versions": versions, "seconds": times}
         args.json.write_text(json.dumps({**found, "flops": flops(case.ways["torch"])}))
+
+
+def ours(
+    devices: parallel.Devices, method: base.Method, start: state.TrainState, rows: Mapping[str, Any]
+) -> Callable[[], float]:
+    """A method's own step on the same rows again and again, its loss fetched."""
+    now, key = devices.place(start), devices.place(state.stream(0, "train"))
+    run, given = devices.step(method.step), devices.put(rows)
+
+    def step() -> float:
+        nonlocal now
+        now, scalars = run(now, given, key)
+        return float(scalars["loss"])
+
+    return step
+
+
+def theirs(
+    optimiser: torch.optim.Optimizer, loss: Callable[[], torch.Tensor]
+) -> Callable[[], float]:
+    """A step of PyTorch's optimiser down a loss, which is fetched."""
+
+    def step() -> float:
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()
+        optimiser.step()
+        return value.item()
+
+    return step
 
 
 def flops(work: Callable[[], object]) -> int:

@@ -30,7 +30,6 @@ from fiqa_jax.pretrained import tensors
 from fiqa_jax.pretrained.formats import FORMATS
 from fiqa_jax.training import devices as parallel
 from fiqa_jax.training import method as base
-from fiqa_jax.training import state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "golden"))
 import efiqa_cp_reference
@@ -101,17 +100,8 @@ def jax_step(
         want = network.eval()(torch.from_numpy(x).permute(0, 3, 1, 2)).numpy()
     difference = np.abs(np.asarray(got) - want).max()
     assert difference < 1e-3, f"the networks differ by {difference}"
-    now = devices.place(start.replace(params=variables["params"]))
-    run, key = devices.step(method.step), devices.place(state.stream(0, "train"))
     rows = {"image": images, "bad": bad, "index": np.arange(batch, dtype=np.int32)}
-    given = devices.put(rows)
-
-    def step() -> float:
-        nonlocal now
-        now, scalars = run(now, given, key)
-        return float(scalars["loss"])
-
-    return step
+    return beside.ours(devices, method, start.replace(params=variables["params"]), rows)
 
 
 def torch_step(
@@ -123,17 +113,13 @@ def torch_step(
     positive = torch.from_numpy(bad == 1)
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
 
-    def step() -> float:
-        optimiser.zero_grad()
+    def risk() -> torch.Tensor:
         z = model((pixels / 255 - MEAN) / STD)
         plus, minus = functional.softplus(-z), functional.softplus(z)
         rest = minus[~positive].mean() - PRIOR * minus[positive].mean()
-        risk = PRIOR * plus[positive].mean() + torch.clamp(rest, min=0.0)
-        risk.backward()
-        optimiser.step()
-        return risk.item()
+        return PRIOR * plus[positive].mean() + torch.clamp(rest, min=0.0)
 
-    return step
+    return beside.theirs(optimiser, risk)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -26,7 +26,6 @@ from fiqa_jax.pretrained import tensors as pretrained
 from fiqa_jax.pretrained.formats import FORMATS
 from fiqa_jax.training import devices as parallel
 from fiqa_jax.training import method as base
-from fiqa_jax.training import state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "golden"))
 from unet_reference import UNet
@@ -58,15 +57,7 @@ def jax_step(maps: np.ndarray, network: UNet, width: int) -> Callable[[], float]
         want = (x + network(x)).permute(0, 2, 3, 1).numpy()
     difference = np.abs(np.asarray(filled["inpainted"]) - want).max()
     assert difference < 1e-3, f"the networks differ by {difference}"
-    now, key = devices.place(start), devices.place(state.stream(0, "train"))
-    run, given = devices.step(method.step), devices.put(rows)
-
-    def step() -> float:
-        nonlocal now
-        now, scalars = run(now, given, key)
-        return float(scalars["loss"])
-
-    return step
+    return beside.ours(devices, method, start, rows)
 
 
 def torch_step(maps: np.ndarray, network: UNet) -> Callable[[], float]:
@@ -78,14 +69,10 @@ def torch_step(maps: np.ndarray, network: UNet) -> Callable[[], float]:
     masked = masked.contiguous(memory_format=order)
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
 
-    def step() -> float:
-        optimiser.zero_grad()
-        loss = torch.nn.functional.mse_loss(masked + model(masked), target)
-        loss.backward()
-        optimiser.step()
-        return loss.item()
+    def loss() -> torch.Tensor:
+        return torch.nn.functional.mse_loss(masked + model(masked), target)
 
-    return step
+    return beside.theirs(optimiser, loss)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

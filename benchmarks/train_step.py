@@ -106,14 +106,10 @@ def torch_step(images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:
     y = torch.from_numpy(labels)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
-    def step() -> float:
-        optimiser.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(x), y)
-        loss.backward()
-        optimiser.step()
-        return loss.item()
+    def loss() -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(model(x), y)
 
-    return step
+    return beside.theirs(optimiser, loss)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

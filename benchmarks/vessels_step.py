@@ -24,7 +24,6 @@ from fiqa_jax import defaults
 from fiqa_jax.methods import vessels
 from fiqa_jax.training import devices as parallel
 from fiqa_jax.training import method as base
-from fiqa_jax.training import state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "golden"))
 from unet_reference import UNet
@@ -45,16 +44,8 @@ def jax_step(rows: dict[str, np.ndarray], width: int) -> Callable[[], float]:
     data = base.DataSpec(side, 3, (), (), (), {}, (MEAN,) * 3, (STD,) * 3)
     method = vessels.build(c, data, base.Run(100, batch, 8))
     devices = parallel.make("jit", jax.devices()[:1])
-    now = devices.place(jax.jit(method.init)(jax.random.key(0)))
-    run, key = devices.step(method.step), devices.place(state.stream(0, "train"))
-    given = devices.put({**rows, "index": np.arange(batch, dtype=np.int32)})
-
-    def step() -> float:
-        nonlocal now
-        now, scalars = run(now, given, key)
-        return float(scalars["loss"])
-
-    return step
+    numbered = {**rows, "index": np.arange(batch, dtype=np.int32)}
+    return beside.ours(devices, method, jax.jit(method.init)(jax.random.key(0)), numbered)
 
 
 def torch_step(rows: dict[str, np.ndarray], width: int) -> Callable[[], float]:
@@ -69,19 +60,15 @@ def torch_step(rows: dict[str, np.ndarray], width: int) -> Callable[[], float]:
     seen = torch.from_numpy(rows["fov"]).float()[:, None]
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
 
-    def step() -> float:
-        optimiser.zero_grad()
+    def loss() -> torch.Tensor:
         z, y = model((image / 255 - MEAN) / STD), truth / 255
         each = functional.binary_cross_entropy_with_logits(z, y, reduction="none")
         entropy = (each * seen).sum((2, 3)) / seen.sum((2, 3))
         p, y = torch.sigmoid(z) * seen, y * seen
         dice = 1 - (2 * (p * y).sum((2, 3)) + 1) / ((p + y).sum((2, 3)) + 1)
-        loss = (entropy + DICE * dice).mean()
-        loss.backward()
-        optimiser.step()
-        return loss.item()
+        return (entropy + DICE * dice).mean()
 
-    return step
+    return beside.theirs(optimiser, loss)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

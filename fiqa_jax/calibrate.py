@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
     text = [map_text(cut)] if cut else []
     got = None
     if args.labels or not cut:
-        got, found, told = _limits(args, every)
+        got, found, told = _limits(args, every, file.with_suffix(".png"))
         facts |= found
         text = [told, *text]
     own_calibration.write(file, names.pop(), got, facts, cut)
@@ -107,8 +107,10 @@ def run(args: argparse.Namespace) -> None:
     print(f"\nwritten  {written}\nuse it   fiqa predict PHOTOS --calibration {file}")
 
 
-def _limits(args: argparse.Namespace, every: Predictions) -> tuple[Fit, dict[str, object], str]:
-    """Limits of the score and their picture; what they were fitted to; what they reach."""
+def _limits(
+    args: argparse.Namespace, every: Predictions, picture: Path
+) -> tuple[Fit, dict[str, object], str]:
+    """Limits of the score, drawn into `picture`; what they were fitted to; what they reach."""
     predictions, notes = label_flags.read(
         args.predictions, args, label_flags.format_of(args), partly=True
     )
@@ -129,8 +131,7 @@ def _limits(args: argparse.Namespace, every: Predictions) -> tuple[Fit, dict[str
     facts["patients"] = len(set(predictions.patient[here].tolist()))
     from fiqa_jax.report import calibration_figure
 
-    file = Path(args.output) if args.output else Path(args.folder) / FILE
-    atomic.write(file.with_suffix(".png"), calibration_figure.draw(bad[here], got))
+    atomic.write(picture, calibration_figure.draw(bad[here], got))
     return got, facts, "\n".join([*(f"- {note}" for note in notes), limits_text(got, counts)])
 
 

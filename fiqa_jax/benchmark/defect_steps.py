@@ -9,6 +9,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -20,7 +21,7 @@ from fiqa_jax.benchmark import defect_maps
 from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.benchmark.defect_fit import Fitted, Settings
 from fiqa_jax.benchmark.defect_scores import Score
-from fiqa_jax.models import cell_measures
+from fiqa_jax.models import cell_measures, cell_network
 from input_pipeline.synthetic.defects import CONTROLS
 from input_pipeline.synthetic.truth import BAD, USABLE
 
@@ -34,12 +35,9 @@ WITHOUT = {
 
 def alone(x: NDArray[Any]) -> NDArray[np.float32]:
     """Cells `[n, h, w, F]` beside their difference to the photograph's mean `[n, h, w, 2 F]`."""
-    x = x.astype(np.float32)
-    within = (x[..., cell_measures.NAMES.index("inside")] >= 0.5)[..., None]
-    mean = (x * within).sum((1, 2), keepdims=True) / np.maximum(within.sum((1, 2)), 1)[
-        :, None, None
-    ]
-    return np.concatenate([x, x - mean], -1)
+    cells = jnp.asarray(x, jnp.float32)
+    mask = cell_measures.inside(cells)[..., None].astype(cells.dtype)
+    return np.asarray(jnp.concatenate([cells, cells - cell_network.mean_inside(cells, mask)], -1))
 
 
 def classifier(sets: Sequence[Copies], model: Any) -> Fitted:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fiqa_jax.report import figures
-from input_pipeline import atomic
+from input_pipeline import atomic, records
 
 SECTION = "section.json"
 # Nothing runs and nothing is loaded: a page has pictures and one style of its own.
@@ -123,7 +123,7 @@ def save_section(directory: Path, section: Section) -> None:
 
 def load_section(directory: Path) -> Section:
     """A section that `save_section` wrote."""
-    content = json.loads((directory / SECTION).read_text(encoding="utf-8"))
+    content = records.read(directory / SECTION)
     items = tuple(_from_json(item, directory) for item in content["items"])
     return Section(content["title"], items, content["opened"], content.get("first", False))
 

@@ -35,6 +35,8 @@ def trimmed(upright: Upright) -> tuple[Upright, tuple[int, int]]:
         right if _straight(image, (right - 1, top, right, bottom)) else w,
         bottom if _straight(image, (left, bottom - 1, right, bottom)) else h,
     )
+    if kept == (0, 0, w, h):
+        return upright, (0, 0)
     size, origin, corner = [], [], []
     for axis in (0, 1):
         start = upright.origin[axis] + kept[axis] * scale

@@ -1,5 +1,6 @@
 """Averaging strip by strip: the same means as of the whole, without its memory."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from PIL import Image
 
 from input_pipeline.photo import averaging, decode
 from input_pipeline.photo.errors import PhotoError
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def picture(mode, width, height):
@@ -36,24 +39,21 @@ def test_a_mean_by_hand_and_what_is_known_of_the_picture_stays():
     assert found.info["transparency"] == 7
 
 
-def peak():
-    (line,) = (v for v in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in v)
-    return int(line.split()[1]) << 10
-
-
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory as Linux counts it")
-def test_alpha_takes_no_second_copy_of_the_pixels():
+def test_alpha_takes_no_second_copy_of_the_pixels(monkeypatch):
     """40 million pixels of four bytes, 160 MB: by Pillow alone a copy of 160 MB more."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    memory = importlib.import_module("memory")
     image = Image.new("RGBA", (8000, 5000), (10, 20, 30, 255))
 
     def taken(work):
         try:
-            Path("/proc/self/clear_refs").write_text("5")
+            memory.forget_peak()
         except OSError as error:
             pytest.skip(f"the peak of memory cannot be reset here ({error})")
-        before = peak()
+        before = memory.peak()
         work(image, 8)
-        return peak() - before
+        return memory.peak() - before
 
     assert taken(averaging.averaged) < 40e6
     assert taken(Image.Image.reduce) > 120e6  # what is measured can be seen
