@@ -62,7 +62,7 @@ $(VENV)/.train: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,test,dicom,export,app,docs]'
+	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,test,dicom,export,app,docs,cluster]'
 	@touch $@ $(VENV)/.train
 
 clean:

@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 
 from fiqa_jax import command
-from fiqa_jax.inference import photos, run_shards
+from fiqa_jax.inference import photos, run_record, run_shards
 from fiqa_jax.inference.file_states import FileStates
 from fiqa_jax.maps import map_files
 from fiqa_jax.predictions import schema
 from fiqa_jax.report.judged import judged_page, thumbnails
 from input_pipeline import atomic, lock
-from input_pipeline.tables import folders
+from input_pipeline.tables import folders, parquet_file
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser("fiqa merge", description=__doc__.split("\n", 1)[0])
     text = "output of the shares: the folder that holds shards/"
     p.add_argument("folder", metavar="DIR", help=text)
+    p.add_argument("--parquet", action="store_true", help=run_record.PARQUET_HELP)
     return p
 
 
@@ -43,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
       lock.InUseError: a share is being judged.
     """
     out = Path(args.folder)
+    if args.parquet:
+        parquet_file.needed()
     merged = run_shards.joined(out)
     with lock.held(out):
         for folder in merged.folders:
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         if (out / photos.MAPS).is_dir():
             map_files.table(out / photos.MAPS, out / photos.REGIONS)
         schema.write_jsonl(out / folders.JUDGED, merged.rows)
-        schema.write_csv(out / folders.TABLE, merged.rows, merged.columns)
+        run_record.write_tables(out, merged.rows, merged.columns, args.parquet)
         states = [FileStates(folder) for folder in merged.folders]
         FileStates(out).finish([row["id"] for row in merged.rows], states)
         text = json.dumps(merged.run, indent=1) + "\n"

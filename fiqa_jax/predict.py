@@ -10,7 +10,6 @@ the run goes on. From Python: `fiqa_jax.judge`.
 """
 
 import argparse
-import collections
 import concurrent.futures
 import functools
 import os
@@ -29,29 +28,17 @@ from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Judged, Predictor
 from fiqa_jax.inference.run_shards import Shard
 from fiqa_jax.maps import map_files
-from fiqa_jax.predictions import schema
+from fiqa_jax.predictions import run_summary, schema
 from fiqa_jax.predictions.schema import Row
 from fiqa_jax.pretrained import shipped
 from fiqa_jax.report.judged import judged_page, thumbnails
 from input_pipeline import atomic, lock, plain_text, progress
 from input_pipeline.photo.reader import Photo, PhotoError
-from input_pipeline.tables import folders
+from input_pipeline.tables import folders, parquet_file
 
 LOG, TABLE, RUN = folders.JUDGED, folders.TABLE, folders.RUN
-DECISION_WORDS = {
-    "accept": "good enough to read",
-    "review": "to be looked at by a person",
-    "recapture": "to be taken again",
-}
-STATUS_WORDS = {
-    "out_of_scope": "not judged: no photograph of the inside of one eye",
-    "error": "could not be read",
-    "skipped": "passed over, no photographs",
-}
 LONGEST = 200  # bytes of an input's name in that of the output folder
 FEW = 8  # photographs that are judged sooner by a model that is compiled quickly
-NAMED = 5  # files of a kind that the summary names
-CAUSE_WORDS = {"map": "a part cannot be seen", "overall": "no single cause"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--calibration", default="", metavar="FILE", help=told)
     told = "what runs the model: jax, or onnx (onnxruntime on the CPU; extra export)"
     p.add_argument("--engine", choices=("jax", "onnx"), default="jax", help=told)
+    p.add_argument("--parquet", action="store_true", help=run_record.PARQUET_HELP)
     told = "judge share I of N, as on one of N machines; fiqa merge makes one run of them"
     p.add_argument("--shard", type=Shard.parse, default=None, metavar="I/N", help=told)
     p.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT")
@@ -89,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
       lock.InUseError: another run writes into the output folder.
     """
     photographs.check(args)
+    if args.parquet:
+        parquet_file.needed()
     args.maps = args.maps or args.pairs
     out = Path(args.output or default_output(args.inputs))
     out = out / run_shards.FOLDER / args.shard.name if args.shard else out
@@ -109,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         atomic.clean(out)
         rows, new = _rows(out, predictor, found, args, share)
         page = judged_page.write(out)
-    text = summary(rows, new, time.monotonic() - began, found.folders)
+    text = run_summary.summary(rows, new, time.monotonic() - began, found.folders)
     print(plain_text.printable(text))
     print(f"\nreport  {page}\ntable   {out / TABLE}")
     asked = {item.id for item in items}
@@ -158,7 +148,7 @@ def _rows(
     rows = [done[name] for name in asked]
     rows += [row for name, row in done.items() if name not in asked]
     columns = schema.columns(predictor.details, predictor.diagnosis)
-    schema.write_csv(out / TABLE, rows, columns)
+    run_record.write_tables(out, rows, columns, args.parquet)
     states.finish(row["id"] for row in rows)
     if args.maps:
         map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
@@ -172,8 +162,9 @@ def _forget_changed(out: Path, done: dict[str, Row], changed: Sequence[Item]) ->
     for item in changed:
         del done[item.id]
     schema.write_jsonl(out / LOG, done.values())
-    names = ", ".join(item.shown for item in changed[:NAMED])
-    more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+    names = ", ".join(item.shown for item in changed[: run_summary.NAMED])
+    left = len(changed) - run_summary.NAMED
+    more = f" and {left} more" if left > 0 else ""
     text = f"{out}: {len(changed)} changed since they were judged, judged again: {names}{more}"
     print(plain_text.printable(text), flush=True)
 
@@ -238,53 +229,6 @@ def _pictures(
         *(predictor, out, item, photo, judged.map, predictor.thresholds.map, args.pairs),
         judged.places,
     )
-
-
-def summary(
-    rows: Sequence[Row], new: int, seconds: float, closed: Sequence[folders.Other] = ()
-) -> str:
-    """What the run found, for the end of the command: what is to be done, and why.
-
-    Args:
-      rows: every row of the run; `new`: how many were judged now, in `seconds`.
-      closed: folders that were not gone into.
-    """
-    judged = [row for row in rows if row["status"] == "ok"]
-    speed = f", {new / max(seconds, 1e-9):.1f} a second" if new else ""
-    lines = [f"{len(rows)} files ({new} new{speed})"]
-    for decision, says in DECISION_WORDS.items():
-        those = [row for row in judged if row["decision"] == decision]
-        lines.append(f"  {len(those):6,}  {says}{_causes(those) if decision != 'accept' else ''}")
-    for status, says in STATUS_WORDS.items():
-        those = [row for row in rows if row["status"] == status]
-        if those:
-            lines.append(f"  {len(those):6,}  {says}")
-            named = [row["error"] for row in those]
-            if status == "skipped":
-                named = [f"{row['path']}: {row['error']}" for row in those]
-            if status != "out_of_scope":
-                lines += [f"          {text}" for text in named[:NAMED]]
-                more = [f"          and {len(those) - NAMED} more, see the report"]
-                lines += more if len(those) > NAMED else []
-    if closed:
-        open_to_it = any(one.what != folders.RESULTS_SAYS for one in closed)
-        hint = "; --recursive takes them" if open_to_it else ""
-        lines.append(f"  {len(closed):6,}  folders not gone into{hint}")
-        lines += [f"          {one.path}: {one.what}" for one in closed[:NAMED]]
-    return "\n".join(lines)
-
-
-def _causes(rows: Sequence[Row]) -> str:
-    """': clarity 12, illumination 3', the reasons of these rows by how often they are named."""
-    named = collections.Counter(
-        cause
-        for row in rows
-        for cause in dict.fromkeys(r.split(":")[0] for r in (row["reasons"] or "").split("; "))
-    )
-    text = ", ".join(
-        f"{CAUSE_WORDS.get(name, name)} {n}" for name, n in named.most_common() if name
-    )
-    return f": {text}" if text else ""
 
 
 if __name__ == "__main__":

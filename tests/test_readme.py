@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageFilter
 from recipes import LOADS, run_main
 
-from fiqa_jax import cli, predict
-from fiqa_jax.predictions import schema
+from fiqa_jax import cli
+from fiqa_jax.predictions import run_summary, schema
 from fiqa_jax.recipe import command_line
 from input_pipeline import synthetic
 
@@ -107,7 +107,7 @@ def test_what_predict_is_shown_to_print_is_what_it_prints():
     ]
     broken = {**row, "status": "error", "error": "photos/P113_left.jpg: an unknown format"}
     out = {**row, "status": "out_of_scope", "decision": "review"}
-    text = predict.summary([row] * 14 + [look] + again * 3 + [out, broken], 26, 2.8)
+    text = run_summary.summary([row] * 14 + [look] + again * 3 + [out, broken], 26, 2.8)
     shown = README[README.index("    26 files (") : README.index("    report  photos")]
     shown = re.sub(r"^    ", "", shown.rstrip(), flags=re.MULTILINE)
     mask = re.compile(r"[\d.]+ a second")

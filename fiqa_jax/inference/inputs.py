@@ -15,11 +15,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from input_pipeline import plain_text
-from input_pipeline.tables import eyes, folders
+from input_pipeline.tables import eyes, folders, parquet_file
 from input_pipeline.tables.columns import COLUMNS, read_sheet
 from input_pipeline.tables.folders import JUDGED, RUN, Other
 from input_pipeline.tables.table_error import TableError, given
 
+MANIFESTS = (".csv", ".tsv", parquet_file.SUFFIX)
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -61,9 +62,9 @@ def gather(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> Foun
     """Everything that the inputs name.
 
     A file stands for itself, whatever it is called. A folder stands for what `folders.walk` finds
-    in it (below it, too, if `recursive` or where it has no photograph itself). A .csv or .tsv file
-    is a manifest: its column path, image or file counts (relative paths start from its folder),
-    with `id` and `patient` where it has them. A path that comes twice is taken once.
+    in it (below it, too, if `recursive` or where it has no photograph itself). A .csv, .tsv or
+    .parquet file is a manifest: its column path, image or file counts (relative paths start from
+    its folder), with `id` and `patient` where it has them. A path that comes twice is taken once.
 
     Raises:
       InputError: an input that is not there, a folder without photographs, a manifest without
@@ -76,7 +77,7 @@ def gather(inputs: Sequence[str | os.PathLike[str]], *, recursive: bool) -> Foun
         if path.is_dir():
             items, passed = _folder(path, recursive)
             closed += passed
-        elif path.suffix.lower() in (".csv", ".tsv"):
+        elif path.suffix.lower() in MANIFESTS:
             items = _manifest(path)
         elif path.exists():
             items = [Item(str(path), path.name, "")]

@@ -1,19 +1,21 @@
-"""run.json of a judged folder: what was asked of it, and whether a run may go on in it."""
+"""What a judged folder holds of its run: run.json, whether a run may go on in it, the tables."""
 
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fiqa_jax.inference import inputs
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Predictor
-from fiqa_jax.predictions import schema
+from fiqa_jax.predictions import parquet_table, schema
 from fiqa_jax.predictions.schema import Row
 from input_pipeline import atomic, records
-from input_pipeline.tables.folders import JUDGED, RUN
+from input_pipeline.tables.folders import JUDGED, PARQUET, RUN, TABLE
+
+PARQUET_HELP = f"also write the table as Parquet, {PARQUET} (extra cluster)"
 
 
 def _asked(args: argparse.Namespace) -> dict[str, Any]:
@@ -56,6 +58,19 @@ def begin(
     now |= {"licence": predictor.licence} if predictor.licence else {}
     atomic.write(out / RUN, (json.dumps(now, indent=1) + "\n").encode())
     return {row["id"]: row for row in fine}
+
+
+def write_tables(out: Path, rows: Sequence[Row], names: Sequence[str], parquet: bool) -> None:
+    """Writes OUT/predictions.csv, and .parquet where it is asked for or there already.
+
+    Args:
+      out: folder of the run.
+      rows: all rows, in order; `names`: of the columns.
+      parquet: ask for it.
+    """
+    schema.write_csv(out / TABLE, rows, names)
+    if parquet or (out / PARQUET).exists():
+        parquet_table.write(out / PARQUET, rows, names)
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Prediction rows: one versioned schema, written by predict and by every evaluation, read by all.
 
-A row is a plain dict. CSV and JSONL hold the same columns; an empty cell (null in JSONL) means that
-the model has no such output or the label is absent. In CSV, text that a spreadsheet would take for
-a formula has an apostrophe in front, which `read_rows` takes away (`plain_text.cell`).
-Probabilities keep nine digits, enough to give every float32 back.
+A row is a plain dict. CSV, JSONL and Parquet (`parquet_table`) hold the same columns; an empty cell
+(null in the others) means that the model has no such output or the label is absent. In CSV, text
+that a spreadsheet would take for a formula has an apostrophe in front, which `read_rows` takes away
+(`plain_text.cell`). Probabilities keep nine digits, enough to give every float32 back.
 
 Columns of schema 1, in order: path, id, patient, status (ok | error | out_of_scope | skipped: a
 file of a folder that is no photograph, without a decision), error,
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from input_pipeline import atomic, plain_text
 from input_pipeline.tables import columns as tables
+from input_pipeline.tables import parquet_file
 from input_pipeline.tables.examples import QUALITY
 from input_pipeline.tables.table_error import TableError
 
@@ -85,13 +86,22 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[Row], names: Sequence
     Raises:
       ValueError: a row with a column that is not among names.
     """
+    atomic.write_csv(path, names, cells(rows, names))
+
+
+def cells(rows: Iterable[Row], names: Sequence[str]) -> list[list[Any]]:
+    """The values of a table, for each row those of the columns `names`; None where there is none.
+
+    Raises:
+      ValueError: a row with a column that is not among names.
+    """
     known = set(names)
     table = []
     for row in rows:
         if unknown := sorted(set(row) - known):
             raise ValueError(f"row {row.get('id')!r} has unknown columns {unknown}")
         table.append([_cell(row.get(name)) for name in names])
-    atomic.write_csv(path, names, table)
+    return table
 
 
 def append_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
@@ -114,8 +124,8 @@ def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
 
 
 def _jsonl(rows: Iterable[Row]) -> bytes:
-    cells = ({name: _cell(value) for name, value in row.items()} for row in rows)
-    return "".join(map(plain_text.json_line, cells)).encode()
+    lines = ({name: _cell(value) for name, value in row.items()} for row in rows)
+    return "".join(map(plain_text.json_line, lines)).encode()
 
 
 def resume_jsonl(path: str | os.PathLike[str]) -> list[Row]:
@@ -137,7 +147,7 @@ def resume_jsonl(path: str | os.PathLike[str]) -> list[Row]:
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[Row]:
-    """Rows of a .csv (cells are str) or .jsonl file of this schema.
+    """Rows of a .csv (cells are str), .jsonl or .parquet file of this schema.
 
     Raises:
       PredictionsError: no such file, columns missing, an unreadable line, another schema.
@@ -154,9 +164,11 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
                             f"{path}, line {line}: no JSON ({error}); delete that line, and a run "
                             "that goes on judges its photograph again"
                         ) from None
+        elif parquet_file.is_one(path):
+            _, rows = parquet_file.read(path)
         else:
-            cells, _ = tables.read_cells(path, strip=False)
-            rows = [_plain(dict(zip(cells[0], row, strict=True))) for row in cells[1:]]
+            table, _ = tables.read_cells(path, strip=False)
+            rows = [_plain(dict(zip(table[0], row, strict=True))) for row in table[1:]]
     except (OSError, UnicodeDecodeError, TableError) as error:
         raise PredictionsError(f"{path}: cannot be read as predictions ({error})") from None
     for line, row in enumerate(rows, 1):
@@ -176,8 +188,7 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
 
 
 def _plain(row: Row) -> Row:
-    cells = row.items()
-    return {name: plain_text.read_cell(c) if isinstance(c, str) else c for name, c in cells}
+    return {k: plain_text.read_cell(v) if isinstance(v, str) else v for k, v in row.items()}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The cells of a CSV file, and which of its columns serves what."""
+"""The cells of a CSV or Parquet file, and which of its columns serves what."""
 
 import csv
 import dataclasses
@@ -8,7 +8,9 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from input_pipeline.tables import parquet_file
 from input_pipeline.tables.file_paths import expanded
 from input_pipeline.tables.table_error import PATH, Setting, TableError
 
@@ -34,7 +36,7 @@ SPLIT_WORDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """The cells of a CSV: `columns[name]` [N] str, and the line of the file each row ends in."""
+    """The cells of a table: `columns[name]` [N] str, and the line of the file each row ends in."""
 
     file: Path
     columns: dict[str, list[str]]
@@ -45,12 +47,19 @@ def read_cells(path: str | os.PathLike, *, strip: bool = True) -> tuple[list[lis
     """Rows of a CSV file as text, the header first, and the line of the file each ends in.
 
     Commas, semicolons or tabs; a byte order mark, an Excel `sep=;` line and blank lines are passed
-    over. Every row is as long as the header. Blanks about a cell go, with `strip`.
+    over. Every row is as long as the header. Blanks about a cell go, with `strip`. A Parquet
+    file is read as the CSV that Python would write of it, a row for a line.
 
     Raises:
-      TableError: no such file, no UTF-8, no header, a line of another length.
+      TableError: no such file, no UTF-8, no header, a line of another length; see `parquet_file`.
     """
     file = expanded(path)
+    if parquet_file.is_one(file):
+        names, rows = parquet_file.read(file)
+        whole = [names, *([_text(row[name]) for name in names] for row in rows)]
+        if strip:
+            whole = [[cell.strip() for cell in row] for row in whole]
+        return whole, list(range(1, len(whole) + 1))
     if not str(path):
         raise TableError(f"data.path is empty; {PATH} the CSV table")
     if not file.is_file():
@@ -86,8 +95,12 @@ def read_cells(path: str | os.PathLike, *, strip: bool = True) -> tuple[list[lis
     return cells, lines
 
 
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value)
+
+
 def read_sheet(path: str | os.PathLike) -> Sheet:
-    """The cells of a CSV file as text, header names lower case with _ for blanks; see `read_cells`.
+    """The cells of a file as text, header names lower case with _ for blanks; see `read_cells`.
 
     Raises:
       TableError: see `read_cells`; no rows, or one name for two columns.

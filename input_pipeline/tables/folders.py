@@ -13,6 +13,7 @@ from input_pipeline.photo import file_type
 # A folder with one of these holds results: of predict, of explain, of a recipe or a stage of it.
 JUDGED, EXPLAINED = "predictions.jsonl", "explanations.csv"
 TABLE, RUN = "predictions.csv", "run.json"  # of predict, beside JUDGED: the same rows, what ran
+PARQUET = "predictions.parquet"  # the same rows once more, where they were asked for
 RESULTS = frozenset({JUDGED, EXPLAINED, "recipe.json", "stage.json"})
 RESULTS_SAYS = "results of fiqa_jax, not photographs"
 _SYSTEM = {"thumbs.db", "desktop.ini"}

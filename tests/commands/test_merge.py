@@ -17,6 +17,7 @@ from PIL import Image
 from fiqa_jax import cli, merge, predict
 from fiqa_jax.inference import model_dir, predictor
 from fiqa_jax.inference.model_dir import Model
+from fiqa_jax.predictions import schema
 from input_pipeline.photo.reader import Photo
 
 COUNT = 11
@@ -170,3 +171,18 @@ def test_the_page_shows_what_merging_prints(here, capsys):
     cli.main(shlex.split(lines[1][0]))
     shown = text[text.index("    12 photographs of 3") :].split("\n\nWhere")[0]
     assert re.sub(r"^    ", "", shown, flags=re.MULTILINE) == capsys.readouterr().out.rstrip()
+
+
+def test_the_parquet_of_shares_is_that_of_one_machine(here, capsys):
+    predict.main(arguments("whole", "--parquet"))
+    for i in (1, 2):
+        predict.main(arguments("parts", "--shard", f"{i}/2"))
+    assert merge.main(["parts", "--parquet"]) == 3
+    typed = schema.read_rows("parts/predictions.parquet")
+    assert typed == schema.read_rows("whole/predictions.parquet")
+    text = [{k: "" if v is None else str(v) for k, v in row.items()} for row in typed]
+    assert text == schema.read_rows("whole/predictions.csv")
+    # A table that is there stays that of the run, whether it is asked for again or not.
+    (here / "photos" / "broken.jpg").unlink()
+    predict.main(arguments("whole", "--resume"))
+    assert len(schema.read_rows("whole/predictions.parquet")) == len(rows("whole"))

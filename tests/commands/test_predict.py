@@ -17,7 +17,7 @@ from PIL import Image
 
 from fiqa_jax import predict
 from fiqa_jax.inference import model_dir, predictor
-from fiqa_jax.predictions import schema
+from fiqa_jax.predictions import run_summary, schema
 from input_pipeline.photo.reader import Photo, PhotoError, read_photo
 from input_pipeline.tables import folders
 
@@ -391,8 +391,8 @@ def test_every_file_of_a_folder_has_its_row(here, capsys):
 def test_results_are_not_promised_to_recursive(tmp_path):
     ours = folders.Other(tmp_path / "judged", folders.RESULTS_SAYS)
     other = folders.Other(tmp_path / "below", "1 file not looked at")
-    assert "--recursive" not in predict.summary([], 0, 1.0, [ours])
-    assert "--recursive takes them" in predict.summary([], 0, 1.0, [ours, other])
+    assert "--recursive" not in run_summary.summary([], 0, 1.0, [ours])
+    assert "--recursive takes them" in run_summary.summary([], 0, 1.0, [ours, other])
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "目"])
