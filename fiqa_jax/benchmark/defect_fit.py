@@ -5,8 +5,9 @@ computed once; cameras count alike.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -81,13 +82,31 @@ def fit(known: Known, settings: Settings) -> Fitted:
       known: see `gathered`.
       settings: how.
     """
+    programs = _programs(dataclasses.replace(settings, seed=0))
+    key = jax.random.key(settings.seed)
+    carry = programs.start(key, jnp.asarray(known.cells[:1], jnp.float32))
+    rng = np.random.default_rng(settings.seed)
+    for at in range(settings.steps):
+        rows = rng.choice(len(known.share), settings.batch, p=known.share)
+        batch = (known.cells[rows], known.codes[rows], known.cause[rows])
+        carry = programs.step(carry, key, *batch, jnp.uint32(at))
+    weights = {"params": carry[3], "batch_stats": carry[1]}
+    return lambda x: jax.device_get(programs.mapped(weights, jnp.asarray(x, jnp.float32)))
+
+
+class _Programs(NamedTuple):
+    start: Callable[..., Any]  # key, cells -> parameters, statistics, optimiser's state, average
+    step: Callable[..., Any]  # those, key, a batch and its number -> those
+    mapped: Callable[..., Any]  # weights, cells -> map and causes
+
+
+@functools.lru_cache(maxsize=8)
+def _programs(settings: Settings) -> _Programs:
+    """What `fit` runs, compiled once for all folds: compiling takes longer than a fold's steps."""
     net = cell_network.CellNetwork(
         visible_cells.LOGITS, settings.width, settings.dropout, blocks=settings.blocks
     )
-    key = jax.random.key(settings.seed)
     unknown = jnp.full(settings.batch, jnp.nan)  # sizes of files: all copies have the engine's
-    first = jnp.asarray(known.cells[:1], jnp.float32)
-    start = net.init(key, first, jnp.ones(first.shape[:3]), unknown[:1], False)
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, settings.learning_rate, settings.steps // 20, settings.steps
     )
@@ -95,8 +114,14 @@ def fit(known: Known, settings: Settings) -> Fitted:
     tx = optax.chain(optax.clip_by_global_norm(1.0), adam)
     keep = settings.average
 
+    def start(key: jax.Array, first: jax.Array) -> Any:
+        made = net.init(key, first, jnp.ones(first.shape[:3]), unknown[:1], False)
+        return made["params"], made["batch_stats"], tx.init(made["params"]), made["params"]
+
     @jax.jit
-    def step(carry: Any, x: jax.Array, codes: jax.Array, cause: jax.Array, at: jax.Array) -> Any:
+    def step(
+        carry: Any, key: jax.Array, x: jax.Array, codes: jax.Array, cause: jax.Array, at: jax.Array
+    ) -> Any:
         params, statistics, state, average = carry
         keys = jax.random.split(jax.random.fold_in(key, at), len(x))
         x = visible_cells.turned(x.astype(jnp.float32), keys)
@@ -118,18 +143,10 @@ def fit(known: Known, settings: Settings) -> Fitted:
         average = jax.tree.map(lambda a, p: keep * a + (1 - keep) * p, average, params)
         return params, statistics, state, average
 
-    carry = (start["params"], start["batch_stats"], tx.init(start["params"]), start["params"])
-    rng = np.random.default_rng(settings.seed)
-    for at in range(settings.steps):
-        rows = rng.choice(len(known.share), settings.batch, p=known.share)
-        batch = (known.cells[rows], known.codes[rows], known.cause[rows])
-        carry = step(carry, *batch, jnp.uint32(at))
-    weights = {"params": carry[3], "batch_stats": carry[1]}
-
     @jax.jit
-    def mapped(x: jax.Array) -> dict[str, jax.Array]:
+    def mapped(weights: Any, x: jax.Array) -> dict[str, jax.Array]:
         inside = cell_measures.inside(x)
         logits: Any = net.apply(weights, x, inside, jnp.full(len(x), jnp.nan), False)
         return visible_cells.map_and_causes(logits, inside)
 
-    return lambda x: jax.device_get(mapped(jnp.asarray(x, jnp.float32)))
+    return _Programs(start, step, mapped)

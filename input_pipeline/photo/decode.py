@@ -31,13 +31,12 @@ from PIL import (
 
 from input_pipeline.photo import averaging, bit_depth, file_type
 from input_pipeline.photo.errors import PhotoError, problem
+from input_pipeline.photo.limits import check_memory, check_size
+from input_pipeline.photo.pages import choose_page
 
 Source = str | os.PathLike | bytes | np.ndarray
 
-MAX_PIXELS = 200_000_000  # larger pictures are refused from their header, before any is decoded
-MAX_PAGES = 64  # of a file that are looked at
 LARGE = 40_000_000  # pixels; larger pictures of any format are averaged to what is needed
-MEMORY = 2**30  # bytes that decoding one picture may take; more are refused from the header
 MIN_LONG_SIDE = 512  # scaled decoding leaves at least so much, for the search of the field
 
 # Opened by their own classes rather than by Image.open: only these formats, whatever else is
@@ -118,19 +117,6 @@ def name_of(source: Source) -> str:
     return os.fspath(source)
 
 
-def check_size(width: int, height: int, name: str) -> None:
-    """Raises PhotoError for a picture of more than MAX_PIXELS or of none."""
-    if width < 1 or height < 1:
-        raise problem(name, f"a picture of {width} x {height} pixels", "is it the right file?")
-    if width * height > MAX_PIXELS:
-        raise problem(
-            name,
-            f"a picture of {width} x {height} pixels, more than {MAX_PIXELS // 10**6} million: "
-            "a damaged header, or a decompression bomb",
-            "export it smaller",
-        )
-
-
 def from_array(array: np.ndarray, name: str) -> np.ndarray:
     """Any picture array as uint8, `[H, W]` or `[H, W, 3 | 4]`.
 
@@ -194,10 +180,9 @@ def _decode_file(
 ) -> Upright:
     try:
         opened = READERS[kind](file)
-        pages = _choose_page(opened, name)
+        pages = choose_page(opened, name)
         image: Image.Image = opened
         width, height = image.size
-        check_size(width, height, name)
         _check_memory(opened, file, short_side, name)
         meta = {"format": kind, "mode": image.mode}
         if pages:
@@ -260,36 +245,8 @@ def _check_memory(
         at = file.tell()
         held = file.seek(0, os.SEEK_END)
         file.seek(at)
-    if width * height * bit_depth.bytes_a_pixel(image, averaged) + held > MEMORY:
-        seen = f"a picture of {width} x {height} pixels and mode {image.mode}, which takes more "
-        seen += f"than {MEMORY >> 30} GiB to decode"
-        raise problem(name, seen, "export it smaller, or as RGB of 8 bits")
-
-
-def _choose_page(image: ImageFile.ImageFile, name: str) -> str:
-    """Goes to the largest page of a file of several; says what else it holds.
-
-    Raises:
-      PhotoError: two pages or more of like size, any of which may be the photograph.
-    """
-    count = int(getattr(image, "n_frames", 1))
-    if count < 2:
-        return ""
-    sizes = []
-    for page in range(min(count, MAX_PAGES)):
-        image.seek(page)
-        sizes.append(image.size)
-    order = sorted(range(len(sizes)), key=lambda page: sizes[page][0] * sizes[page][1])
-    first, second = sizes[order[-1]], sizes[order[-2]]
-    listed = ", ".join(f"{w} x {h}" for w, h in sizes[:5]) + (", ..." if count > 5 else "")
-    if 2 * second[0] > first[0] and 2 * second[1] > first[1]:
-        raise problem(
-            name,
-            f"{count} pages or frames ({listed} pixels), any of which may be the photograph",
-            "export each to a file of its own",
-        )
-    image.seek(order[-1])
-    return f"{count} pages of {listed} pixels; the largest is read"
+    needed = width * height * bit_depth.bytes_a_pixel(image, averaged) + held
+    check_memory(needed, width, height, image.mode, name)
 
 
 def _scale(width: int, height: int, short_side: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from input_pipeline.photo.dicom_bounds import check_inflated, check_pixels
 from input_pipeline.photo.errors import PhotoError, problem
 
 EXTRA = "pip install 'fiqa-jax[dicom]'"
@@ -20,6 +21,7 @@ KEPT = {
     "PupilDilated": "pupil_dilated",
     "NumberOfFrames": "frames",
 }
+ROWS = 256  # of YBR that become RGB at a time, which pydicom does in floating point
 
 
 def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
@@ -37,7 +39,8 @@ def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
       `[H, W] uint8` or `[H, W, 3] uint8`, and what is known of the camera (see KEPT).
 
     Raises:
-      PhotoError: pydicom or a decoder is not installed, no pixels, several frames, or damaged.
+      PhotoError: pydicom or a decoder is not installed, no pixels, several frames, too large, or
+        damaged.
     """
     try:
         import pydicom
@@ -46,7 +49,10 @@ def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
         raise problem(name, "a DICOM file, and pydicom is not installed", EXTRA) from None
 
     try:
+        check_inflated(file, name)
         header = pydicom.dcmread(file)
+    except PhotoError:
+        raise
     except InvalidDicomError:
         raise problem(
             name, "no DICOM file, though its name says so", "export it again, with its preamble"
@@ -72,12 +78,9 @@ def read_dicom(file: BinaryIO, name: str) -> tuple[np.ndarray, dict[str, str]]:
 
 def _described(header: Any, name: str) -> dict[str, str]:
     """What is known of the camera, of an object that holds one picture of a size that can be."""
-    from input_pipeline.photo.decode import check_size
-
     if "PixelData" not in header:
         what = getattr(header.get("SOPClassUID"), "name", "unknown")
         raise problem(name, f"a DICOM file without pixels ({what})", "choose the image object")
-    check_size(int(header.get("Columns") or 0), int(header.get("Rows") or 0), name)
     meta = {"format": "DICOM", "mode": str(header.get("PhotometricInterpretation", "unknown"))}
     for keyword, key in KEPT.items():
         if str(header.get(keyword) or ""):
@@ -88,20 +91,57 @@ def _described(header: Any, name: str) -> dict[str, str]:
             f"a DICOM object of {frames} frames, any of which may be the photograph",
             "export each as an object of its own",
         )
+    check_pixels(header, name)
     return meta
 
 
 def _pixels(header: Any) -> np.ndarray:
-    from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
+    from pydicom.pixels import get_decoder
 
-    array = pixel_array(header, index=0)  # YBR becomes RGB
+    decoder = get_decoder(header.file_meta.TransferSyntaxUID)
+    array, properties = decoder.as_array(header, index=0, raw=True)
+    del header.PixelData  # the array is beside it
+    if "YBR" in str(properties["photometric_interpretation"]):
+        array = _rgb(array, str(properties["photometric_interpretation"]))
+    bits = 8 * array.dtype.itemsize
+    if bits > 16:
+        return _scaled(array, array, header)
+    unsigned = np.dtype(f"u{array.dtype.itemsize}")
+    every = np.arange(2**bits, dtype=unsigned)
+    table = _scaled(every.view(array.dtype), array, header)
+    if bits == 8 and table.ndim == 1 and (table == every).all():
+        return array
+    return table[array.view(unsigned)]
+
+
+def _rgb(array: np.ndarray, photometric: str) -> np.ndarray:
+    """YBR as RGB, `[H, W, 3]`, in place where the decoder lets it."""
+    from pydicom.pixels import convert_color_space
+
+    out = array if array.flags.writeable else np.empty_like(array)
+    for row in range(0, len(array), ROWS):
+        rows = slice(row, row + ROWS)
+        out[rows] = convert_color_space(array[rows], photometric, "RGB")
+    return out
+
+
+def _scaled(values: np.ndarray, array: np.ndarray, header: Any) -> np.ndarray:
+    """Stored values as 0 to 255, `values.shape uint8` or `[..., 3]` of a palette.
+
+    Args:
+      values: all that there may be, or the picture's.
+      array: the picture, for a range that the header does not tell.
+      header: windows, tables and bits.
+    """
+    from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
+
     photometric = header.PhotometricInterpretation
     signed = header.PixelRepresentation == 1
     top = 2.0**header.BitsStored - 1
     low, high = 0.0, top
     if photometric == "PALETTE COLOR":
-        array = apply_color_lut(array, header)
-        high = float(np.iinfo(array.dtype).max)
+        values = apply_color_lut(values, header)
+        high = float(np.iinfo(values.dtype).max)
     elif photometric.startswith("MONOCHROME"):
         if "WindowCenter" in header or "VOILUTSequence" in header:
             if signed:
@@ -109,12 +149,12 @@ def _pixels(header: Any) -> np.ndarray:
             slope = float(header.get("RescaleSlope", 1))
             offset = float(header.get("RescaleIntercept", 0))
             low, high = low * slope + offset, high * slope + offset
-            array = apply_voi_lut(apply_modality_lut(array, header), header)
+            values = apply_voi_lut(apply_modality_lut(values, header), header)
             if "VOILUTSequence" in header:
                 low, high = 0.0, 2.0 ** header.VOILUTSequence[0].LUTDescriptor[2] - 1
         elif signed:
             low, high = float(array.min()), max(float(array.max()), float(array.min()) + 1)
-    unit = np.clip((array.astype(np.float64) - low) / (high - low), 0, 1)
+    unit = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
     if photometric == "MONOCHROME1":
         unit = 1 - unit
     return np.rint(unit * 255).astype(np.uint8)

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from input_pipeline.photo import decode
 from input_pipeline.photo.errors import PhotoError
@@ -133,6 +133,26 @@ def test_several_frames_of_one_size_are_said(kind):
         PhotoError, match=r"2 pages or frames \(8 x 6, 8 x 6 pixels\).*each to a file"
     ):
         pixels(data)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_frames_on_one_canvas_are_not_decoded_to_count_them(kind, monkeypatch):
+    """Going to the second frame decodes the first, which may be enormous or slow."""
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("it is decoded"))
+    for reader in decode.READERS.values():
+        if "load" in vars(reader):
+            monkeypatch.setattr(reader, "load", lambda self: pytest.fail("it is decoded"))
+    first, second = Image.new("RGB", (8, 6), (255, 0, 0)), Image.new("RGB", (8, 6), (0, 0, 255))
+    with pytest.raises(PhotoError, match="2 pages or frames"):
+        pixels(pack(first, kind, save_all=True, append_images=[second]))
+
+
+def test_an_enormous_canvas_of_two_frames_is_refused_from_its_header():
+    first, second = Image.new("P", (8, 6)), Image.new("P", (8, 6), 1)
+    data = bytearray(pack(first, "GIF", save_all=True, append_images=[second]))
+    data[6:10] = struct.pack("<HH", 65400, 65535)
+    with pytest.raises(PhotoError, match="65400 x 65535 pixels, more than 200 million"):
+        decode.decode(bytes(data))
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -296,8 +316,9 @@ def test_truncated_large_jpegs_are_refused_when_scaled_too():
         decode.decode(data[: len(data) // 2], short_side=500)
 
 
-def _bomb_png(side=60000, depth=8, colour=2):
-    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, depth, colour, 0, 0, 0)
+def _bomb_png(side=60000, depth=8, colour=2, height=None):
+    head = struct.pack(">IIBBBBB", side, height or side, depth, colour, 0, 0, 0)
+    head = b"IHDR" + head
     head = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
     return b"\x89PNG\r\n\x1a\n" + head + struct.pack(">I", 1000) + b"IDAT"
 
@@ -324,6 +345,16 @@ def test_enormous_pictures_are_refused_from_their_header(make):
     data = make() + bytes(200)
     with pytest.raises(PhotoError, match="more than 200 million"):
         decode.decode(data)
+
+
+@pytest.mark.parametrize(("width", "height"), [(200_000_000, 1), (1, 100_000_000), (65_536, 64)])
+def test_strips_longer_than_any_photograph_are_refused_from_their_header(width, height):
+    with pytest.raises(PhotoError, match=f"{width} x {height} pixels, more than 65,535 along"):
+        decode.decode(_bomb_png(width, 8, 0, height))
+
+
+def test_the_longest_strip_is_read():
+    assert decode.decode(pack(Image.new("L", (65_535, 1)), "PNG")).size == (65_535, 1)
 
 
 def test_large_pictures_within_the_limit_do_not_warn():

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import struct
 import sys
 
 import numpy as np
@@ -12,15 +13,17 @@ pydicom = pytest.importorskip("pydicom", reason="DICOM needs the extra `dicom`")
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset  # noqa: E402
 from pydicom.encaps import encapsulate  # noqa: E402
 from pydicom.uid import (  # noqa: E402
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
+    JPEGLSLossless,
     RLELossless,
     generate_uid,
 )
 
-from input_pipeline.photo import decode  # noqa: E402
+from input_pipeline.photo import decode, dicom_bounds  # noqa: E402
 from input_pipeline.photo.errors import PhotoError  # noqa: E402
 
 OPHTHALMIC_8_BIT = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
@@ -222,3 +225,73 @@ def test_enormous_objects_are_refused_from_their_header():
     ds = dataset(PICTURE, "RGB", Rows=60000, Columns=60000)
     with pytest.raises(PhotoError, match="more than 200 million"):
         decode.decode(packed(ds))
+
+
+def test_deflated_objects():
+    ds = dataset(PICTURE, "RGB", syntax=DeflatedExplicitVRLittleEndian)
+    np.testing.assert_array_equal(pixels(ds), PICTURE)
+
+
+@pytest.mark.parametrize("syntax", [DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian])
+def test_an_object_larger_than_decoding_may_take_is_not_read(syntax, monkeypatch):
+    """2 MiB beside a picture of 64 pixels, stored or in some 2 KiB that inflate to them."""
+    monkeypatch.setattr(dicom_bounds, "FILE", 1 << 20)
+    monkeypatch.setattr(pydicom, "dcmread", lambda file: pytest.fail("it is read"))
+    ds = dataset(np.zeros((8, 8), np.uint8), "MONOCHROME2", syntax=syntax)
+    ds.PixelData = bytes(2 << 20)
+    with pytest.raises(PhotoError, match="a DICOM object of more than 1 MiB"):
+        decode.decode(packed(ds))
+
+
+def test_a_picture_that_takes_too_much_is_refused_before_it_is_decoded():
+    ds = dataset(PICTURE, "RGB", Rows=13_000, Columns=13_000)
+    with pytest.raises(PhotoError, match="mode RGB, which takes more than 1 GiB to decode"):
+        decode.decode(packed(ds))
+
+
+@pytest.mark.parametrize(
+    ("syntax", "kind", "options"),
+    [
+        (JPEGBaseline8Bit, "JPEG", {}),
+        (JPEGBaseline8Bit, "JPEG", {"progressive": True}),
+        (JPEG2000Lossless, "JPEG2000", {"no_jp2": True}),
+        (JPEG2000Lossless, "JPEG2000", {}),
+    ],
+)
+def test_compressed_pixels_of_another_size_than_the_header_says(syntax, kind, options):
+    out = io.BytesIO()
+    Image.new("RGB", (200, 150)).save(out, kind, **options)
+    assert dicom_bounds.coded_size(out.getvalue()) == (200, 150)
+    ds = dataset(PICTURE, "RGB", syntax=syntax)
+    ds.PixelData = encapsulate([out.getvalue()])
+    with pytest.raises(PhotoError, match=r"24 x 16 pixels, whose compressed data hold 200 x 150"):
+        decode.decode(packed(ds))
+
+
+def test_the_size_in_a_jpeg_ls_stream():
+    """Its start of frame by hand: length, 8 bits, 300 rows, 400 columns, one component."""
+    frame = b"\xff\xf7" + struct.pack(">HBHHBBBB", 11, 8, 300, 400, 1, 1, 0x11, 0)
+    comment = b"\xff\xfe" + struct.pack(">H", 6) + b"\xff\xc0\x00\x00"  # no start of frame
+    assert dicom_bounds.coded_size(b"\xff\xd8" + comment + frame) == (400, 300)
+    ds = dataset(PICTURE, "RGB", syntax=JPEGLSLossless)
+    ds.PixelData = encapsulate([b"\xff\xd8" + frame])
+    with pytest.raises(PhotoError, match="hold 400 x 300 pixels"):
+        decode.decode(packed(ds))
+    for cut in (b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\x4f\xff\x51\x00", b"text"):
+        assert dicom_bounds.coded_size(cut) is None
+
+
+def test_run_lengths_that_hold_more_than_the_header_says():
+    runs = bytes([129, 7]) * 1000  # 128,000 pixels
+    ds = dataset(PICTURE[..., 0], "MONOCHROME2", syntax=RLELossless)
+    ds.PixelData = encapsulate([dicom_bounds.RLE_HEADER.pack(1, 64, *[0] * 14) + runs])
+    with pytest.raises(PhotoError, match="24 x 16 pixels, whose compressed data hold more pixels"):
+        decode.decode(packed(ds))
+
+
+def test_how_long_run_lengths_become():
+    """Three as they are, a head that is skipped, five of one: eight; the second segment is one."""
+    first, second = bytes([2, 1, 2, 3, 128, 252, 9]), bytes([0, 5])
+    head = dicom_bounds.RLE_HEADER.pack(2, 64, 64 + len(first), *[0] * 13)
+    assert dicom_bounds.longest_segment(head + first + second, 100) == 8
+    assert dicom_bounds.longest_segment(head[:20], 100) == 0
