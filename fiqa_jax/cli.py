@@ -17,6 +17,7 @@ from importlib import metadata
 # command and returns the exit status; modules that draw their flags from elsewhere read sys.argv.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "predict": ("fiqa_jax.predict", "main", "judge photographs: table, report, maps"),
+    "sample": ("input_pipeline.sample", "main", "drawn photographs to try everything on"),
     "merge": ("fiqa_jax.merge", "main", "one folder of what many machines judged"),
     "report": ("fiqa_jax.report.__main__", "main", "make the report of a folder again"),
     "serve": ("fiqa_jax.serve", "main", "a page to drop photographs on, and HTTP"),

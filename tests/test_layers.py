@@ -44,7 +44,7 @@ LAYERS = {
             "storage",
             "loading",
         ),
-        *("synthetic", "readers", "sources", "builders", "prepare"),
+        *("synthetic", "readers", "sources", "builders", "prepare", "sample"),
     ),
 }
 COMMANDS = {
@@ -68,7 +68,7 @@ TOP = {
     "fiqa_jax": {*COMMANDS, "command"},
     "input_pipeline": {
         *("plain_text", "atomic", "sums", "lock", "exit_status"),
-        *("chunks", "marked", "memory", "prepare", "progress"),
+        *("chunks", "marked", "memory", "prepare", "progress", "sample"),
     },
 }
 MOST_MODULES = 20  # of a folder; networks may be more

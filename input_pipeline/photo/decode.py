@@ -172,7 +172,12 @@ def _opened(source: str | os.PathLike | bytes) -> Iterator[tuple[BinaryIO, str]]
             raise problem(
                 name, f"it cannot be opened ({error})", "check the path and its rights"
             ) from error
-        yield file, name
+        try:
+            yield file, name
+        except OSError as error:
+            raise problem(
+                name, f"it cannot be read ({error})", "copy it again; its disk may be failing"
+            ) from error
 
 
 def _decode_file(

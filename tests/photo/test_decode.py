@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -390,6 +391,13 @@ def test_paths_that_are_no_files(tmp_path):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(PhotoError, match="no ordinary file"):
             decode.decode(tmp_path / "pipe")
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no such file here")
+def test_a_file_that_fails_while_it_is_read():
+    """Its first bytes are an error of input and output, as on a failing disk."""
+    with pytest.raises(PhotoError, match=r"mem: it cannot be read \(.*Input/output error"):
+        decode.decode("/proc/self/mem")
 
 
 def test_errors_name_what_was_given(tmp_path):
