@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from input_pipeline import atomic, chunks, exit_status, readers
-from input_pipeline.sources import csv_source, dataset_source, folder_source, synthetic_source
+from input_pipeline.sources import csv_source, dataset_source, folder_source
 from input_pipeline.sources.annotated import AnnotatedReader, shows_frame
+from input_pipeline.sources.generated import synthetic_source
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.storage import store
 from input_pipeline.storage.store import FAILED, Stored, prepare

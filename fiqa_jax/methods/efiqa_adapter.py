@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from fiqa_jax.methods import density, efiqa_labels
-from fiqa_jax.models.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.norm import BatchNorm, parameter_dtype
 from fiqa_jax.training import losses, method
 from fiqa_jax.training.devices import Axis
 

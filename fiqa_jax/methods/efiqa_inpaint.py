@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from fiqa_jax.methods import efiqa_labels, efiqa_masks
-from fiqa_jax.models.initial import like_torch
+from fiqa_jax.models.layers.initial import like_torch
 from fiqa_jax.models.unet import UNet
 from fiqa_jax.training import augment, losses, method, state
 from fiqa_jax.training.devices import Axis

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from fiqa_jax.models.layers.norm import parameter_dtype
 from fiqa_jax.models.mkcnet import Branches, MetaLearner, TaskNet
-from fiqa_jax.models.norm import parameter_dtype
 from fiqa_jax.training import losses, method
 
 Tree = Any

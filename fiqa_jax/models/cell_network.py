@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.norm import BatchNorm, parameter_dtype
 
 REFERENCE_PX = 512.0  # a field of so many pixels counts as 0
 WIDTH = 32  # channels

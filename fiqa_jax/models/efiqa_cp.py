@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.depthwise import Depthwise
-from fiqa_jax.models.initial import quick_key
-from fiqa_jax.models.norm import parameter_dtype
+from fiqa_jax.models.layers.depthwise import Depthwise
+from fiqa_jax.models.layers.initial import quick_key
+from fiqa_jax.models.layers.norm import parameter_dtype
 from fiqa_jax.models.vit import layer_norm, patchify
 
 BLOCKS = (2, 2, 1)  # of each stage

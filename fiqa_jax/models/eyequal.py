@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.initial import xavier
-from fiqa_jax.models.norm import BatchNorm, parameter_dtype
-from fiqa_jax.models.unet import halve
+from fiqa_jax.models.layers.initial import xavier
+from fiqa_jax.models.layers.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.pool import max_pool_2x2
 
 SLOPE = 0.02  # of LeakyReLU
 MOST = 8  # channels grow to this times the first block's
@@ -34,7 +34,7 @@ class Block(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps `[B, H, W, C]` to `[B, H, W, features]`, or to half the sides."""
         x = _conv(self.features, self.kernel, self.dtype)(x)
-        x = nn.leaky_relu(halve(x) if self.halved else x, SLOPE)
+        x = nn.leaky_relu(max_pool_2x2(x) if self.halved else x, SLOPE)
         return BatchNorm(train, self.dtype, self.axis_name, name="norm")(x)
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from fiqa_jax.models.cell_network import dropped, field_size
-from fiqa_jax.models.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.norm import BatchNorm, parameter_dtype
 
 WIDTHS = (16, 32, 64, 128)  # channels at 1/2, 1/4, 1/8 and 1/16 of the side
 WINDOW = 20  # pixels over which green is averaged, at a side of 128

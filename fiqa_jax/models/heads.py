@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.initial import small_normal
+from fiqa_jax.models.layers.initial import small_normal
 
 
 class Heads(nn.Module):

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models import position
-from fiqa_jax.models.initial import vit_normal
-from fiqa_jax.models.norm import parameter_dtype
+from fiqa_jax.models.layers import position
+from fiqa_jax.models.layers.initial import vit_normal
+from fiqa_jax.models.layers.norm import parameter_dtype
 from fiqa_jax.models.vit import Block, ViT, dense, layer_norm
 
 

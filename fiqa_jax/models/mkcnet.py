@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from fiqa_jax import models
-from fiqa_jax.models.cbam import CBAM, ChannelGate, linear
-from fiqa_jax.models.norm import parameter_dtype
+from fiqa_jax.models.layers.cbam import CBAM, ChannelGate, linear
+from fiqa_jax.models.layers.norm import parameter_dtype
 from fiqa_jax.models.resnet import channels
 
 OTHERS = 1e-8  # weight of the entries of other joint classes in the mask (released code)

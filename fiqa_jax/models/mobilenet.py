@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.initial import he_fan_in
-from fiqa_jax.models.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.initial import he_fan_in
+from fiqa_jax.models.layers.norm import BatchNorm, parameter_dtype
 
 # stride and channels of each block (table 1); the first convolution has stride 2 and 32 channels
 BLOCKS = (

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.initial import he_normal
-from fiqa_jax.models.norm import BatchNorm, parameter_dtype
-from fiqa_jax.models.pool import max_pool_3x3
+from fiqa_jax.models.layers.initial import he_normal
+from fiqa_jax.models.layers.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.pool import max_pool_3x3
 
 
 def channels(base: int, width: float) -> int:

@@ -5,8 +5,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.initial import he_fan_in
-from fiqa_jax.models.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.initial import he_fan_in
+from fiqa_jax.models.layers.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.pool import max_pool_2x2
 
 
 class Conv(nn.Module):
@@ -53,19 +54,6 @@ class Up(nn.Module):
         y = y.reshape(batch, height, width, 2, 2, self.features).transpose(0, 1, 3, 2, 4, 5)
         y = y.reshape(batch, 2 * height, 2 * width, self.features)
         return y + bias.astype(self.dtype).reshape(1, 1, 1, -1)
-
-
-def halve(x: jax.Array) -> jax.Array:
-    """2x2 max pooling `[B, H, W, C]` -> `[B, H/2, W/2, C]`; H and W even.
-
-    A reshape and maxima of pairs. XLA's windowed maximum has a gradient that is slow on CPUs; that
-    of `max` over axes looks the winner up again by equality and divides by how many it finds, which
-    is 0 where the compiler computed the operand a second time with other rounding: NaN, seen here.
-    """
-    batch, height, width, features = x.shape
-    x = x.reshape(batch, height // 2, 2, width // 2, 2, features)
-    x = jnp.maximum(x[:, :, 0], x[:, :, 1])
-    return jnp.maximum(x[:, :, :, 0], x[:, :, :, 1])
 
 
 def check_sides(x: jax.Array, levels: int) -> None:
@@ -130,7 +118,7 @@ class UNet(nn.Module):
         check_sides(x, self.levels)
         kept: dict[str, jax.Array] = {}
         for i in range(self.levels):
-            x = halve(x) if i else x
+            x = max_pool_2x2(x) if i else x
             x = self._block(i, f"down{i + 1}", x, train)
             kept[f"level{i + 1}"] = x
         for i in reversed(range(self.levels - 1)):

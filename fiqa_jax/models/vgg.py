@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.initial import xavier
-from fiqa_jax.models.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.initial import xavier
+from fiqa_jax.models.layers.norm import BatchNorm, parameter_dtype
+from fiqa_jax.models.layers.pool import max_pool_2x2
 from fiqa_jax.models.resnet import channels
-from fiqa_jax.models.unet import halve
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convolutions
 
@@ -50,7 +50,7 @@ class Block(nn.Module):
             )(x)
             x = BatchNorm(train, self.dtype, self.axis_name, name=f"norm{i}")(x)
             x = nn.relu(x)
-        return halve(x)
+        return max_pool_2x2(x)
 
 
 class VGG(nn.Module):

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from fiqa_jax.models import position
-from fiqa_jax.models.initial import vit_normal
-from fiqa_jax.models.norm import parameter_dtype
+from fiqa_jax.models.layers import position
+from fiqa_jax.models.layers.initial import vit_normal
+from fiqa_jax.models.layers.norm import parameter_dtype
 
 # name -> width, depth, heads (Dosovitskiy et al. 2021, table 1; Touvron et al. 2021 for Ti and S)
 SIZES: dict[str, dict[str, int]] = {

@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.norm import BatchNorm
-from fiqa_jax.models.unet import Conv, Up, check_sides, halve
+from fiqa_jax.models.layers.norm import BatchNorm
+from fiqa_jax.models.layers.pool import max_pool_2x2
+from fiqa_jax.models.unet import Conv, Up, check_sides
 
 
 class Block(nn.Module):
@@ -46,7 +47,7 @@ class Half(nn.Module):
         """Maps `[B, H, W, C]` to logits `[B, H, W, out]`."""
         kept = []
         for i, features in enumerate(self.layers):
-            x = halve(x) if i else x
+            x = max_pool_2x2(x) if i else x
             x = Block(features, self.dtype, self.axis_name, name=f"down{i}")(x, train)
             kept.append(x)
         for i in reversed(range(len(self.layers) - 1)):

@@ -19,8 +19,9 @@ from PIL import Image
 
 from input_pipeline import readers, synthetic
 from input_pipeline.readers import Labels
-from input_pipeline.sources import synthetic_source, tfds_records
+from input_pipeline.sources import tfds_records
 from input_pipeline.sources.dataset_source import dataset_source
+from input_pipeline.sources.generated import synthetic_source
 from input_pipeline.storage import store
 from input_pipeline.tables.examples import GRADABLE, QUALITY, Arrays, Source
 

@@ -1,4 +1,4 @@
-"""TFDS builder of synthetic photographs; see `input_pipeline.sources.synthetic_source`."""
+"""TFDS builder of synthetic photographs; see `sources.generated.synthetic_source`."""
 
 from input_pipeline.builders.crops import drawn_builder
 

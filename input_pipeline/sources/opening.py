@@ -36,10 +36,10 @@ LEFT_OUT = "left_out.csv"
 SOURCES = {
     "csv": "input_pipeline.sources.csv_source",
     "folder": "input_pipeline.sources.folder_source",
-    "drawn": "input_pipeline.sources.synthetic_source",
-    "defects": "input_pipeline.sources.defects_source",
-    "degraded": "input_pipeline.sources.degraded_source",
-    "resaved": "input_pipeline.sources.resaved_source",
+    "drawn": "input_pipeline.sources.generated.synthetic_source",
+    "defects": "input_pipeline.sources.generated.defects_source",
+    "degraded": "input_pipeline.sources.generated.degraded_source",
+    "resaved": "input_pipeline.sources.generated.resaved_source",
     "tfds": "input_pipeline.sources.tfds_source",
     **dict.fromkeys(READERS, "input_pipeline.sources.dataset_source"),
 }

@@ -297,7 +297,12 @@ def test_batches_go_to_jax_unchanged():
 
 LIGHT = (
     *("loading.order", "loading.batches", "loading.threads", "sources.opening", "sources.splits"),
-    *("sources.csv_source", "sources.folder_source", "sources.synthetic_source", "sources.scan"),
+    *(
+        "sources.csv_source",
+        "sources.folder_source",
+        "sources.generated.synthetic_source",
+        "sources.scan",
+    ),
     *("sources.photo_files", "tables.examples", "tables.codes", "tables.columns", "photo"),
     *("storage.store", "storage.cache", "prepare", "synthetic"),
 )

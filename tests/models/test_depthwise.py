@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from fiqa_jax.models import depthwise
+from fiqa_jax.models.layers import depthwise
 
 
 def arrays(shape, size, dtype):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from fiqa_jax.models.initial import he_normal, quick_key, small_normal, xavier
+from fiqa_jax.models.layers.initial import he_normal, quick_key, small_normal, xavier
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

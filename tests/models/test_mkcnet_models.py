@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fiqa_jax import models
-from fiqa_jax.models.cbam import CBAM, ChannelGate, SpatialGate, largest
+from fiqa_jax.models.layers.cbam import CBAM, ChannelGate, SpatialGate, largest
 from fiqa_jax.models.mkcnet import MetaLearner, TaskNet, joint_class, masked_softmax
 
 

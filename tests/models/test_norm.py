@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fiqa_jax.models.norm import BatchNorm
+from fiqa_jax.models.layers.norm import BatchNorm
 
 
 def apply(module, variables, x):

@@ -1,11 +1,11 @@
-"""The stem's max pooling: XLA's numbers, whichever way the gradient is computed."""
+"""Max pooling: XLA's numbers, whichever way the gradient is computed."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fiqa_jax.models import pool
+from fiqa_jax.models.layers import pool
 
 
 def test_hand_worked():
@@ -15,6 +15,11 @@ def test_hand_worked():
     weights = jnp.array([[1.0, 10.0], [100.0, 1000.0]]).reshape(1, 2, 2, 1)
     gradient = jax.grad(lambda x: (pool.max_pool_3x3(x) * weights).sum())(x)
     np.testing.assert_array_equal(gradient[0, :, :, 0], [[1, 0, 0], [0, 0, 10], [100, 0, 1000]])
+
+
+def test_windows_of_2x2():
+    x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+    np.testing.assert_array_equal(pool.max_pool_2x2(x)[0, ..., 0], [[5, 7], [13, 15]])
 
 
 def test_the_border_is_minus_infinity():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fiqa_jax.models.unet import UNet, Up, halve
+from fiqa_jax.models.unet import UNet, Up
 from fiqa_jax.models.wnet import WNet
 from fiqa_jax.pretrained import tensors as pretrained
 from fiqa_jax.pretrained import torch_file
@@ -43,11 +43,6 @@ def test_up_places_by_hand():
     params = {"kernel": jnp.array([[1.0, 2.0, 3.0, 4.0]]), "bias": jnp.array([0.5])}
     got = Up(1).apply({"params": params}, jnp.full((1, 1, 1, 1), 10.0))
     np.testing.assert_allclose(got[0, ..., 0], [[10.5, 20.5], [30.5, 40.5]])
-
-
-def test_halve():
-    x = jnp.arange(16.0).reshape(1, 4, 4, 1)
-    np.testing.assert_array_equal(halve(x)[0, ..., 0], [[5, 7], [13, 15]])
 
 
 def test_sides_must_divide():

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from golden import seeded
 
-from fiqa_jax.models import position, vit
+from fiqa_jax.models import vit
+from fiqa_jax.models.layers import position
 from fiqa_jax.pretrained import tensors as pretrained
 from fiqa_jax.pretrained.formats import FORMATS
 from fiqa_jax.pretrained.formats.rules import FormatError

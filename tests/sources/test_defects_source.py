@@ -6,7 +6,8 @@ from PIL import Image
 
 from fiqa_jax import defaults
 from input_pipeline import synthetic
-from input_pipeline.sources import defects_reader, opening
+from input_pipeline.sources import opening
+from input_pipeline.sources.generated import defects_reader
 from input_pipeline.synthetic import truth
 from input_pipeline.synthetic.defects import CAUSES, CONTROLS, KINDS
 from input_pipeline.tables.table_error import TableError

@@ -15,8 +15,8 @@ from input_pipeline.loading import batches
 from input_pipeline.photo.reader import PhotoError, read_photo
 from input_pipeline.sources import opening, scan
 from input_pipeline.sources.folder_source import folder_source
+from input_pipeline.sources.generated.synthetic_source import drawn_source
 from input_pipeline.sources.photo_files import PhotoReader
-from input_pipeline.sources.synthetic_source import drawn_source
 from input_pipeline.storage import cache
 from input_pipeline.tables.examples import class_counts
 from input_pipeline.tables.table_error import TableError

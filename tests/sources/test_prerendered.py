@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from input_pipeline.photo.reader import PhotoError
-from input_pipeline.sources import prerendered
+from input_pipeline.sources.generated import prerendered
 from input_pipeline.tables.examples import Source, Table, strings
 from input_pipeline.tables.table_error import TableError
 

@@ -10,7 +10,7 @@ from PIL import Image
 from fiqa_jax import defaults
 from input_pipeline.loading import batches
 from input_pipeline.sources import opening
-from input_pipeline.sources.resaved_source import SHRINK, SMALLEST, resaved
+from input_pipeline.sources.generated.resaved_source import SHRINK, SMALLEST, resaved
 from input_pipeline.tables.table_error import TableError
 
 # name, split, grade, frame's longer side, field's radius

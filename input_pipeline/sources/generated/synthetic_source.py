@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from input_pipeline import synthetic
-from input_pipeline.sources import prerendered
+from input_pipeline.sources.generated import prerendered
 from input_pipeline.tables.examples import GRADABLE, QUALITY, Arrays, Source, Table, strings
 from input_pipeline.tables.table_error import TableError
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline.sources import csv_source, prerendered
-from input_pipeline.sources.defects_reader import CELLS, Copy, DefectsReader
+from input_pipeline.sources import csv_source
+from input_pipeline.sources.generated import prerendered
+from input_pipeline.sources.generated.defects_reader import CELLS, Copy, DefectsReader
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables import codes as words
 from input_pipeline.tables import mask_files

@@ -17,7 +17,8 @@ from PIL import Image
 
 from input_pipeline.photo import decode
 from input_pipeline.photo.reader import read_photo
-from input_pipeline.sources import csv_source, folder_source, recompression, splits
+from input_pipeline.sources import csv_source, folder_source, splits
+from input_pipeline.sources.generated import recompression
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables.examples import Arrays, Source, Table, strings
 from input_pipeline.tables.table_error import TableError

@@ -5,15 +5,15 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.initial import xavier
-from fiqa_jax.models.norm import BatchNorm
+from fiqa_jax.models.layers.initial import xavier
+from fiqa_jax.models.layers.norm import BatchNorm
 
 
 def largest(x: jax.Array, axis: int) -> jax.Array:
     """Maximum along an axis; the first of equals gets the gradient, as in PyTorch.
 
     `jnp.max` looks the winner up again by equality, which compilers may turn into 0 / 0 (see
-    `unet.halve`); here it is chosen once, and derivatives of any order are those of a sum.
+    `pool.max_pool_2x2`); here it is chosen once, and derivatives of any order are those of a sum.
     """
     winner = jax.nn.one_hot(jnp.argmax(x, axis), x.shape[axis], axis=axis, dtype=x.dtype)
     return jnp.sum(x * winner, axis)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fiqa_jax.models.norm import parameter_dtype
+from fiqa_jax.models.layers.norm import parameter_dtype
 
 
 class Depthwise(nn.Module):

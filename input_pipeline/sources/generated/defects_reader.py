@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from input_pipeline import synthetic
-from input_pipeline.sources import mask_drawing, recompression
+from input_pipeline.sources import mask_drawing
+from input_pipeline.sources.generated import recompression
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.synthetic import defects, truth
 from input_pipeline.synthetic.defects import CAUSES, CONTROLS, KINDS, Item, Prepared, apply, prepare

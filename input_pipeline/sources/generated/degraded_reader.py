@@ -9,7 +9,7 @@ import numpy as np
 
 from input_pipeline import synthetic
 from input_pipeline.sources import mask_drawing as masks
-from input_pipeline.sources import prerendered
+from input_pipeline.sources.generated import prerendered
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables.examples import QUALITY, Arrays
 

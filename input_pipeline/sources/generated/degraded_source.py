@@ -15,8 +15,9 @@ import numpy as np
 
 from input_pipeline import synthetic
 from input_pipeline.photo.file_type import SUFFIXES
-from input_pipeline.sources import csv_source, folder_source, prerendered
-from input_pipeline.sources.degraded_reader import SLICE, Copy, DegradedReader
+from input_pipeline.sources import csv_source, folder_source
+from input_pipeline.sources.generated import prerendered
+from input_pipeline.sources.generated.degraded_reader import SLICE, Copy, DegradedReader
 from input_pipeline.sources.opening import subset
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables import codes as words
