@@ -89,9 +89,9 @@ def run(args: argparse.Namespace) -> None:
 def made(model: "Model", kind: str, name: str) -> tuple[bytes, Any]:
     """The file of a model and the file as a function; see `exports`. Raises: ExportError."""
     from fiqa_jax.exports import onnx_file, stablehlo
-    from fiqa_jax.inference import model_dir
+    from fiqa_jax.inference import model_method
 
-    given = model_dir.inputs(model.config)
+    given = model_method.inputs(model.config)
     if kind == "stablehlo":
         data = stablehlo.convert(model.program, given)
         return data, stablehlo.loaded(data)
@@ -102,9 +102,9 @@ def made(model: "Model", kind: str, name: str) -> tuple[bytes, Any]:
 
 def description(model: "Model", kind: str, name: str, batch: Batch) -> dict[str, Any]:
     """What export.json says: enough to prepare photographs and to read the outputs."""
-    from fiqa_jax.inference import model_dir
+    from fiqa_jax.inference import model_method
 
-    config, given = model.config, model_dir.inputs(model.config)
+    config, given = model.config, model_method.inputs(model.config)
     outputs = model.predict(batch)
     prepared: tuple[str, ...] = ("modality", "side", "crop", "resample", "erase")
     prepared += ("quality_names", "detail_names", "diagnosis_names")
@@ -123,10 +123,10 @@ def description(model: "Model", kind: str, name: str, batch: Batch) -> dict[str,
 
 def examples(model: "Model") -> list[Batch]:
     """Synthetic photographs, one of them degraded, and noise, in batches of three and of one."""
-    from fiqa_jax.inference import model_dir
+    from fiqa_jax.inference import model_method
     from input_pipeline import synthetic
 
-    (side, _, channels), _ = model_dir.inputs(model.config)["image"]
+    (side, _, channels), _ = model_method.inputs(model.config)["image"]
     rng = np.random.default_rng(0)
     drawn = [synthetic.draw(n, side, "a").image for n in (0, 1)]
     noise = rng.integers(0, 256, (side, side, 3), np.uint8)

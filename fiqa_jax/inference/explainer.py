@@ -1,6 +1,6 @@
 """Maps of where a trained classifier sees what one of its heads says, for any model directory.
 
-    from fiqa_jax import explainer, model_dir
+    from fiqa_jax.inference import explainer, model_dir
     maps = explainer.explainer(model_dir.load("model"), "clarity", explainer.Settings("grad_cam"))
     maps({"image": image, "fov": fov}).map  # [B, h, w], higher = worse
 
@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax.inference import model_dir
+from fiqa_jax.inference import model_dir, model_method
 from fiqa_jax.maps import attribution
 from fiqa_jax.maps.attribution_settings import BASELINES, WAYS
 from fiqa_jax.maps.attribution_settings import Settings as Settings
@@ -170,7 +170,7 @@ def _integrated(method: base.Method, target: Target, steps: int, cells: int) -> 
 def _traced(model: model_dir.Model) -> tuple[base.Method, Logits, dict[str, jax.Array]]:
     """The model's method, and shapes of its logits and of the maps of its trunk."""
     config, data = model.config, model.config["data"]
-    method = model_dir.build(config, trust=model.trust)
+    method = model_method.build(config, trust=model.trust)
     if method.logits is None:
         raise ExplainError(
             f"model {config['name']} has no heads to explain: method {config['method']!r} gives no "

@@ -14,19 +14,16 @@ from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
-from fiqa_jax import methods
-from fiqa_jax.defaults import METHODS, base
 from fiqa_jax.exports import onnx_file
 from fiqa_jax.inference import compiled as programs
-from fiqa_jax.inference import in_parts, model_config
+from fiqa_jax.inference import in_parts, model_config, model_method
 from fiqa_jax.inference.model_config import SCHEMA
 from fiqa_jax.pretrained import encoders, tensors
 from fiqa_jax.pretrained.shipped import CONFIG as CONFIG
 from fiqa_jax.pretrained.shipped import find, lacking
 from fiqa_jax.training import xla_flags
-from fiqa_jax.training.method import DataSpec, Method, Run
+from fiqa_jax.training.method import DataSpec
 from input_pipeline import atomic, sums
 
 log = logging.getLogger(__name__)
@@ -218,7 +215,7 @@ def load(
     config = read_config(directory)
     programs.keep()
     check_files(directory, config)
-    method = build(config, trust=trust, apart=directory)
+    method = model_method.build(config, trust=trust, apart=directory)
     shapes = jax.eval_shape(lambda: method.init(jax.random.key(0)))
     like = {"params": shapes.params, **shapes.model_state}
     variables = tensors.load(like, directory / WEIGHTS)
@@ -244,7 +241,7 @@ def load(
 
     run: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = predict
     if engine == "onnx":
-        run = onnx_file.session(onnx_file.convert(program, inputs(config), {}))
+        run = onnx_file.session(onnx_file.convert(program, model_method.inputs(config), {}))
     return Model(config, variables, run, program, tuple(trust))
 
 
@@ -274,51 +271,6 @@ def _encoder(config: Mapping[str, Any], directory: Path, given: str) -> encoders
             "its weights have changed since"
         )
     return found
-
-
-def build(
-    config: Mapping[str, Any], *, trust: Collection[str] = (), apart: Path | None = None
-) -> Method:
-    """The method of a config.json, to predict with; `trust` and `apart` as in `methods.build`."""
-    data = config["data"]
-    spec = DataSpec(
-        side=data["side"],
-        channels=1 if data["modality"] == "slice" else 3,
-        quality_names=tuple(data["quality_names"]),
-        detail_names=tuple(data["detail_names"]),
-        diagnosis_names=tuple(data["diagnosis_names"]),
-        class_counts={k: tuple(v) for k, v in data["class_counts"].items()},
-        mean=tuple(data["mean"]),
-        std=tuple(data["std"]),
-        features=tuple(data.get("features", ())),
-    )
-    # A setting that came after the model was made takes its default, which is what the model did.
-    known = METHODS.get(config["method"], {})
-    method = {**known, **config["settings"]["method"]}
-    # Nothing is trained: optimiser and augmentation, patterns to match among them, are not used.
-    training = base()
-    training.augment.train = ""
-    stage = ConfigDict(
-        {
-            "model": config["model"],
-            **config["settings"],
-            "method": method,
-            "optim": training.optim,
-            "augment": training.augment,
-        }
-    )
-    return methods.build(config["method"], stage, spec, Run(), trust=trust, apart=apart)
-
-
-def inputs(config: Mapping[str, Any]) -> dict[str, tuple[tuple[int, ...], Any]]:
-    """Name -> shape of one photograph and dtype, as `Predictor` gives them to the model."""
-    data = config["data"]
-    side, channels = data["side"], 1 if data["modality"] == "slice" else 3
-    return {
-        "image": ((side, side, channels), np.uint8),
-        "fov": ((side, side), np.uint8),
-        "field_px": ((), np.float32),
-    }
 
 
 def versions() -> dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 
 from fiqa_jax import cli, export, predict
 from fiqa_jax.exports import equality, onnx_file, stablehlo
-from fiqa_jax.inference import model_dir
+from fiqa_jax.inference import model_dir, model_method
 from fiqa_jax.pretrained import shipped
 from input_pipeline import sums
 
@@ -155,7 +155,7 @@ def test_fifty_real_photographs(name, shared_data):
     folders = [str(shared_data / part) for part in ("hrf/images", "chase_db1/images")]
     batches = export.photographs(model, folders)
     assert sum(len(batch["image"]) for batch in batches) >= 50
-    given = model_dir.inputs(model.config)
+    given = model_method.inputs(model.config)
     onnx = onnx_file.session(onnx_file.convert(model.program, given, {}))
     hlo = stablehlo.loaded(stablehlo.convert(model.program, given))
     for batch in batches:

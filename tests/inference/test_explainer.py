@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fiqa_jax import defaults, models
-from fiqa_jax.inference import explainer, model_dir
+from fiqa_jax.inference import explainer, model_dir, model_method
 from fiqa_jax.inference.explainer import ExplainError, Settings
 from fiqa_jax.models import vgg
 from fiqa_jax.models.mkcnet import Branches
@@ -40,7 +40,7 @@ def fresh(uses, trunk="tiny", grades=GRADES, side=32, diagnoses=("no DR", "DR", 
             "features": [4, 4, 5] if uses == "adapter" else [],
         },
     }
-    shapes = jax.eval_shape(model_dir.build(config, trust=(uses,)).init, jax.random.key(0))
+    shapes = jax.eval_shape(model_method.build(config, trust=(uses,)).init, jax.random.key(0))
     rng = np.random.default_rng(0)
 
     def some(path, leaf):
@@ -133,7 +133,7 @@ def test_integrated_gradients_of_a_network_are_complete():
     assert got.map.shape == (2, 8, 8)
     assert (got.map >= 0).all()
     assert (got.map < 1).all()
-    logits, image = jax.jit(model_dir.build(model.config).logits), batch()["image"] / 255
+    logits, image = jax.jit(model_method.build(model.config).logits), batch()["image"] / 255
     start = image.mean((1, 2), keepdims=True) + np.zeros_like(image)
     at = [logits(model.variables, np.float32(x))["details"][:, 0] for x in (image, start)]
     np.testing.assert_allclose(got.log_odds, at[0], rtol=1e-4, atol=1e-5)

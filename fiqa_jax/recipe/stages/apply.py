@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from fiqa_jax.inference import model_dir
+from fiqa_jax.inference import model_dir, model_method
 from fiqa_jax.predictions import advice
 from fiqa_jax.pretrained import encoders, shipped
 from fiqa_jax.recipe import (
@@ -37,7 +37,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
             f"stage {job.title!r}: the model of {job.config.of!r} sees {side} px, data.side is "
             f"{wanted}; set --config.stage.{job.stage}.data.side={side}"
         )
-    method = model_dir.build(model.config, trust=context.trust)
+    method = model_method.build(model.config, trust=context.trust)
     names = tuple(job.config.store)
     large = [n for n in forward.LARGE if n not in names]
     predict = forward.predictor(method, context.devices, large, keep=names)
