@@ -1,14 +1,13 @@
-"""Degradations and the truth about them: closed forms, and contrast measured on real eyes."""
+"""Degradations and the truth about them, by closed forms; see also test_blur."""
 
 import math
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy import ndimage, stats
 
 from input_pipeline import synthetic
-from input_pipeline.synthetic import KINDS, Degradation, degrade, effects, optics, sensor, truth
+from input_pipeline.synthetic import KINDS, Degradation, degrade, sensor, truth
 from input_pipeline.synthetic.plans import ordered, plan
 
 SIDE = 160
@@ -93,71 +92,11 @@ def test_visibility_is_the_share_of_contrast_left(shots, name, severity):
     assert np.median(known) == pytest.approx(1 - severity, abs=0.02)
 
 
-def test_a_blurred_gaussian_vessel_keeps_what_theory_says():
-    """Peak contrast of a profile of deviation a under a blur of deviation b: a / sqrt(a2 + b2)."""
-    side, a = 192, 3.0
-    fov = np.ones((side, side), bool)
-    offset = np.arange(side) - (side / 2 - 0.5)
-    profile = np.exp(-0.5 * (offset / a) ** 2).astype(np.float32)
-    without = np.full((side, side), 120, np.float32)
-    green = without - 40 * profile[None, :]
-    centre = np.zeros((side, side), np.float32)
-    centre[:, side // 2 - 1 : side // 2 + 1] = 1
-    for b in (1.0, 3.0, 6.0):
-        y, x = np.mgrid[-30:31, -30:31]
-        kernel = np.exp(-(x**2 + y**2) / (2 * b * b)).astype(np.float32)
-        kernel /= kernel.sum()
-        blur = effects.Effect(
-            lambda picture, channels, kernel=kernel: optics.convolve(picture, fov, kernel),
-            np.zeros((side, side), np.float32),
-        )
-        seen = truth.visibility(green, without, centre, fov, [blur], 64)
-        theory = a / math.hypot(a, b)
-        background = 40 * theory * np.exp(-0.5 * (offset / math.hypot(a, b)) ** 2)
-        shared = background[(np.abs(offset) > 2)].mean()  # what vessel-free pixels have too
-        before = 40 * (1 - profile[np.abs(offset) > 2].mean())
-        near_peak = 40 * theory - shared
-        assert seen[1, 1] == pytest.approx(near_peak / before, rel=0.03)
-
-
-def test_severity_of_a_blur_fixes_its_width():
-    side = 512
-    usual = math.hypot(optics.PROFILE * side, optics.SHARP)
-    for severity in (0.2, 0.5, 0.8):
-        b = optics.blur_of(severity, side)
-        assert usual / math.hypot(usual, b) == pytest.approx(1 - severity)
-    assert optics.blur_of(0.0, side) == 0
-    assert optics.blur_of(1.0, side) == pytest.approx(0.08 * side)
-
-
-@pytest.mark.parametrize("sigma", [0.4, 1.3, 4.0, 9.0])
-def test_kernels_have_unit_sum_and_the_width_asked_for(sigma):
-    disc, line = optics.aperture(sigma), optics.line(sigma, 0.0)
-    for kernel in (disc, line):
-        assert kernel.sum() == pytest.approx(1, abs=1e-5)
-        k = kernel.shape[0] // 2
-        x = np.arange(-k, k + 1)
-        spread = math.sqrt((kernel.sum(0) * x**2).sum())
-        assert spread == pytest.approx(sigma, rel=0.12, abs=0.1)
-    assert (line.sum(1) * np.arange(-k, k + 1) ** 2).sum() < 0.3  # it blurs along x only
-
-
 def test_blur_keeps_a_uniform_field_and_its_edge():
     image, fov = plain(96)
     for name in ("defocus", "local_defocus", "motion"):
         done = degrade(image, fov, 0, [Degradation(name, 0.9, 0.5, 3)])
         np.testing.assert_allclose(done.image.astype(int), image, atol=1)
-
-
-def test_convolution_agrees_with_scipy_inside_the_field():
-    rng = np.random.default_rng(0)
-    picture = rng.random((64, 64, 2)).astype(np.float32)
-    kernel = optics.aperture(2.0)
-    ours = optics.convolve(picture, np.ones((64, 64), bool), kernel)
-    for c in range(2):
-        direct = ndimage.convolve(picture[..., c], kernel, mode="constant")
-        weight = ndimage.convolve(np.ones((64, 64), np.float32), kernel, mode="constant")
-        np.testing.assert_allclose(ours[..., c], direct / weight, atol=1e-5)
 
 
 def test_exposures_in_closed_form():
@@ -310,55 +249,6 @@ def test_whatever_is_of_low_quality_shows_a_defect(shots):
 def test_wrong_arguments_are_named(call, words):
     with pytest.raises(ValueError, match=words):
         call()
-
-
-def load_hrf(folder, name, side):
-    """A photograph of HRF cropped to its field, with vessels and field, `side` pixels square."""
-    image = Image.open(folder / "images" / f"{name}.jpg")
-    truth_map = Image.open(folder / "vessels" / f"{name}.png").convert("L")
-    columns = np.flatnonzero((np.asarray(image).max(-1) > 40).mean(0) > 0.05)
-    left, width = int(columns[0]), int(columns[-1] - columns[0]) + 1
-    top = (image.height - width) // 2
-    box = (left, top, left + width, top + width)
-    small = np.asarray(image.crop(box).resize((side, side), Image.Resampling.BOX))
-    cover = np.asarray(truth_map.crop(box).resize((side, side), Image.Resampling.BOX))
-    fov = ndimage.binary_erosion(ndimage.binary_fill_holes(small.max(-1) > 40), iterations=3)
-    return small, cover, fov.astype(np.uint8)
-
-
-def measured_contrast(image, cover, fov, cells):
-    """Vessel contrast of each cell from a finished photograph alone: background less vessel."""
-    green = image[..., 1].astype(float)
-    vessel = (cover > 150) & (fov > 0)
-    ring = ndimage.binary_dilation(cover > 30, iterations=4) & (cover < 10) & (fov > 0)
-    out = np.full((len(image) // cells,) * 2, np.nan)
-    for i, j in np.ndindex(out.shape):
-        cell = np.s_[i * cells : (i + 1) * cells, j * cells : (j + 1) * cells]
-        if vessel[cell].sum() > 12 and ring[cell].sum() > 12:
-            out[i, j] = green[cell][ring[cell]].mean() - green[cell][vessel[cell]].mean()
-    return out
-
-
-def test_map_agrees_with_contrast_measured_on_degraded_hrf(shared_data):
-    """Rank correlation of visibility with the contrast left, measured without I0 or D."""
-    left, seen = [], []
-    names = sorted(p.stem for p in (shared_data / "hrf" / "images").iterdir())[::12]
-    for k, name in enumerate(names):
-        image, cover, fov = load_hrf(shared_data / "hrf", name, 384)
-        before = measured_contrast(image, cover, fov, 24)
-        without = synthetic.remove_vessels(image, cover, fov)
-        for seed in range(5):
-            rng = np.random.default_rng([k, seed])
-            todo = [p for p in plan(rng, 1.0) if p.name not in ("noise", "jpeg")]
-            done = degrade(image, fov, seed, todo, without, cover, 24)
-            after = measured_contrast(done.image, cover, fov, 24)
-            good = ~np.isnan(before) & ~np.isnan(done.visibility) & (before > 6)
-            left.append(np.clip(after[good] / before[good], 0, 1))
-            seen.append(done.visibility[good])
-    rho = stats.spearmanr(np.concatenate(left), np.concatenate(seen)).statistic
-    assert len(np.concatenate(left)) > 1000
-    assert rho > 0.9
-    print(f"rank correlation of map and measured contrast on degraded HRF: {rho:.3f}")
 
 
 def test_kinds_of_degradations_by_name():
