@@ -1,73 +1,15 @@
-"""The downstream benchmark: tables of scores in, numbers out; maps; what is refused."""
+"""The downstream benchmark: tables of scores in, numbers out; what is refused."""
 
-import csv
-import json
 import re
 
+import downstream_tables
 import numpy as np
 import pytest
+from downstream_tables import COUNT, rows, run, save, table
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from fiqa_jax.benchmark import __main__ as benchmark
-from fiqa_jax.maps import landmarks, map_files
-from fiqa_jax.predictions import schema
-from fiqa_jax.predictions import scores as score_files
-from input_pipeline import atomic, synthetic
-from input_pipeline.photo.reader import read_photo
-
-NAMES = ("no DR", "NPDR", "PDR")
-COUNT = 30
-
-
-def rows():
-    """Diagnoses of 30 photographs of 15 people."""
-    rng = np.random.default_rng(0)
-    truth = np.arange(COUNT) % 3
-    prob = rng.dirichlet(np.ones(3), COUNT) + 0.4 * np.eye(3)[truth]
-    prob /= prob.sum(-1, keepdims=True)
-    return [f"{i // 2:02d}_{('left', 'right')[i % 2]}" for i in range(COUNT)], truth, prob
-
-
-def save(file, header, body):
-    atomic.write_csv(file, header, body)
-    return file
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A prediction file, the same as a plain table with labels apart, and scores."""
-    ids, truth, prob = rows()
-    columns = schema.columns((), NAMES, truth=True)
-    made = []
-    for i, name in enumerate(ids):
-        row = {"id": f"{name}.jpeg", "patient": name[:2], "status": "ok", "schema": 1}
-        row |= {f"p_diagnosis_{n}": float(p) for n, p in zip(NAMES, prob[i], strict=True)}
-        made.append(row | {"true_diagnosis": NAMES[truth[i]]})
-    schema.write_csv(tmp_path / "diagnosis.csv", made, columns)
-    plain = [[name, *p] for name, p in zip(ids, prob.tolist(), strict=True)]
-    save(tmp_path / "plain.csv", ["Image", "none", "p_NPDR", "proliferative"], plain)
-    labels = [[f"a/{name}.png", t] for name, t in zip(ids, truth.tolist(), strict=True)]
-    save(tmp_path / "labels.csv", ["image", "level"], labels[::-1])
-    grades = ["good", "usable", "reject"]
-    rng = np.random.default_rng(1)
-    body = [[name, i % 7 / 8, grades[rng.integers(3)], "ok"] for i, name in enumerate(ids)]
-    save(tmp_path / "scores.csv", ["id", "score", "quality", "status"], body)
-    return tmp_path
-
-
-def run(folder, *more, diagnosis="diagnosis.csv", scores=("s=scores.csv",)):
-    given = []
-    for text in scores:
-        name, _, place = text.partition("=")
-        given += ["--score", f"{name}={folder / place}"]
-    file = ["--diagnosis", str(folder / diagnosis)]
-    return benchmark.main(["downstream", *file, *given, "--draws", "60", *more])
-
-
-def table(file):
-    with file.open(newline="") as f:
-        return {(r["score"], r["metric"], r["rejected"]): r for r in csv.DictReader(f)}
+folder = downstream_tables.folder  # the fixture
 
 
 def test_from_tables_to_numbers(folder, capsys):
@@ -157,76 +99,6 @@ def test_missing_ones_are_left_out_of_all(folder, capsys):
     text = capsys.readouterr().out
     assert "few: no score for 4, left out of all scores" in text
     assert "26 photographs of 13 patients" in text
-
-
-# Maps, as predict writes them.
-
-
-@pytest.fixture(scope="module")
-def maps(tmp_path_factory):
-    """Four maps: what `predict --maps` leaves."""
-    out = tmp_path_factory.mktemp("predicted")
-    eye = synthetic.draw(1001, 200, "a")
-    photo = read_photo(np.pad(eye.image, ((4, 4), (4, 4), (0, 0))), 64)
-    assert landmarks.find(photo.image, photo.fov) is not None
-    made = []
-    for k in range(4):
-        quality = np.full((4, 4), 0.2 * k, np.float32)
-        name = f"p{k}_0123abcd"
-        map_files.write(out / "maps", name, photo, photo, quality, 0.5)
-        row = {"id": f"x/p{k}.jpg", "status": "ok", "score": 0.2 * k, "bad_area": float(k > 2)}
-        made.append(row | {"schema": 1, "map": f"maps/{name}.png"})
-    shares = {"field": 0.25, "disc": 0.5, "macula": 0.1}
-    for k, absent in enumerate(((), ("disc",), ("disc", "macula"))):
-        known = shares | dict.fromkeys(absent)
-        (out / "maps" / f"p{k}_0123abcd.json").write_text(json.dumps(known))
-    made.append({"id": "x/p4.jpg", "status": "out_of_scope", "schema": 1})
-    schema.write_csv(out / "predictions.csv", made, schema.columns())
-    return out
-
-
-def test_scores_of_maps(maps):
-    photographs = ["p3", "p2", "p1", "p0", "p4"]
-    for place in (maps, maps / "maps"):
-        found = score_files.of_maps(place, photographs)
-        np.testing.assert_allclose(found["mean"].value, [0.6, 0.4, 0.2, 0, np.inf])
-        np.testing.assert_allclose(found["bad area"].value, [1, 0.25, 0.25, 0.25, np.inf])
-        both = (0.5 + 1.44 * 0.1) / 2.44  # the macula's region is 1.2 discs wide
-        want = [1, 0.25, 0.1, both, np.inf]
-        np.testing.assert_allclose(found["bad disc and macula"].value, want)
-        told = " ".join(found["bad disc and macula"].notes)
-        assert "no disc found in 1 (the macula counts)" in told
-        assert "neither in 1 (the field)" in told
-
-
-def test_mean_of_the_map_of_a_model_that_grades(maps, tmp_path):
-    """Its score is the grade; the mean is that of the map's cells."""
-    for file in (maps / "maps").glob("p3*"):
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    row = {"id": "p3", "status": "ok", "score": 0.1, "p_good": 0.9, "schema": 1}
-    row |= {"map": "p3_0123abcd.png"}
-    schema.write_csv(tmp_path / "predictions.csv", [row], schema.columns())
-    found = score_files.of_maps(tmp_path, ["p3"])
-    np.testing.assert_allclose(found["mean"].value, [0.6], rtol=1e-6)
-
-
-def test_maps_on_the_command_line(folder, maps, capsys):
-    text = (folder / "diagnosis.csv").read_text()
-    for k, name in enumerate(("00_left", "00_right", "01_left", "01_right", "02_left")):
-        text = text.replace(f"{name}.jpeg", f"p{k}.jpeg")
-    (folder / "diagnosis.csv").write_text(text)
-    assert run(folder, "--maps", f"M={maps}", "--allow-missing", scores=()) == 0
-    told = capsys.readouterr().out
-    assert "5 photographs of 3 patients" in told
-    for kind in ("mean", "bad area", "bad disc and macula"):
-        assert f"| M {kind} |" in told
-
-
-def test_maps_that_were_not_drawn(folder, capsys):
-    row = {"id": "00_left", "status": "ok", "score": 0.1, "schema": 1}
-    schema.write_csv(folder / "predictions.csv", [row], schema.columns())
-    assert run(folder, "--maps", f"M={folder}", scores=()) == 1
-    assert "predictions.csv: no row names a map; run predict with --maps" in capsys.readouterr().err
 
 
 # What is refused: one line that names the file and the photograph, and nothing is written.

@@ -1,4 +1,4 @@
-"""Fitting a whole prediction file, and the command that changes a model's config."""
+"""The calibrate command: a model's config changed, and limits from decisions of one's own."""
 
 import json
 import shutil
@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 import shipped_config
-from PIL import Image
 
 from fiqa_jax import calibrate
 from fiqa_jax.predictions import rows as judge
@@ -14,68 +13,6 @@ from fiqa_jax.predictions import schema
 from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import Predictions
 from fiqa_jax.pretrained.shipped import model_name
-from input_pipeline import synthetic
-from input_pipeline.photo.reader import read_photo
-
-TRUTH = {
-    "quality": np.arange(50) % 3,
-    "ungradable": (np.arange(50) % 3 == 2) * 1,
-    "details": np.stack([np.arange(50) % 2, np.full(50, -1)], -1),
-}
-
-
-def make_outputs(seed=0):
-    rng = np.random.default_rng(seed)
-    return {
-        "p_quality": rng.dirichlet(np.ones(3), 50).astype(np.float32),
-        "p_ungradable": rng.random(50).astype(np.float32),
-        "p_details": rng.random((50, 2)).astype(np.float32),
-        "score": rng.random(50).astype(np.float32),
-    }
-
-
-def predicted(outputs, truth):
-    n = len(outputs["score"])
-    names = np.array([f"p{i}" for i in range(n)])
-    return Predictions((), names, names, outputs, truth, ("clarity", "contrast"), (), {})
-
-
-def test_fit_of_a_prediction_file_gives_temperature_and_band():
-    outputs = make_outputs()
-    outputs["score"] = np.linspace(0, 1, 50)
-    bad = np.r_[np.zeros(30, int), np.ones(20, int)]
-    bad[28], bad[32] = 1, 0  # one bad photograph among the good scores and the reverse
-    got = calibrate.fit(predicted(outputs, TRUTH | {"ungradable": bad}), sensitivity=1.0)
-    assert set(got.temperature) == {"quality", "ungradable", "clarity"}
-    assert "contrast" not in got.temperature  # no label of it
-    assert got.thresholds["accept"] == pytest.approx(28 / 49)
-    # 95 % of 30 others kept: 28.5, so 29 of them lie below 32 / 49.
-    assert got.thresholds["recapture"] == pytest.approx(30 / 49)
-    assert got.band.sensitivity.value == 1
-    assert Thresholds.from_dict(got.thresholds).details == {}
-
-
-def test_fit_takes_reject_as_bad_and_says_when_there_is_none():
-    outputs = make_outputs()
-    by_grade = calibrate.fit(predicted(outputs, {"quality": TRUTH["quality"]}))
-    by_flag = calibrate.fit(predicted(outputs, {"ungradable": TRUTH["ungradable"]}))
-    assert by_grade.thresholds == by_flag.thresholds
-    none = calibrate.fit(predicted(outputs, {"quality": TRUTH["quality"] % 2}))
-    assert none.thresholds == {}
-    assert none.band is None
-    assert "no band of the score" in none.notes[0]
-
-
-def test_too_few_examples_fit_nothing():
-    outputs = make_outputs()
-    few = (np.arange(50) < 9) * 1
-    got = calibrate.fit(predicted(outputs, {"ungradable": few}))
-    assert (got.temperature, got.thresholds) == ({}, {})
-    assert "fewer than 10 examples of a kind: ungradable" in got.notes[0]
-    enough = (np.arange(50) < 10) * 1
-    got = calibrate.fit(predicted(outputs, {"ungradable": enough}))
-    assert set(got.temperature) == {"ungradable"}
-    assert set(got.thresholds) == {"accept", "recapture"}
 
 
 @pytest.fixture
@@ -199,60 +136,6 @@ def test_a_retake_rate_and_another_file(tmp_path, capsys):
     told = json.loads(file.read_text())
     assert (scores >= told["thresholds"]["recapture"]).sum() == 10
     assert set(told["promised"]) == {"sensitivity"}
-
-
-PALETTE = [0, 0, 0, 0, 255, 0, 255, 255, 0, 255, 0, 0]  # of codes 0 to 3
-
-
-def brushed(root, names, seed=0):
-    """A judged folder with maps, and annotations whose bad places are those above .3 of the map."""
-    rng = np.random.default_rng(seed)
-    for folder in ("photos", "maps", "brushed"):
-        (root / folder).mkdir()
-    for name in names:
-        picture = synthetic.draw(len(name), 256, "a").image
-        Image.fromarray(picture).save(root / "photos" / f"{name}.png")
-        quality = np.kron(rng.random((4, 4)), np.ones((128, 128))).astype(np.float32)
-        np.save(root / "maps" / f"{name}.npy", quality)
-        photo = read_photo(root / "photos" / f"{name}.png", 512)
-        left, top, right, bottom = photo.box
-        y, x = np.mgrid[:256, :256] + 0.5
-        row, column = ((y - top) / (bottom - top) * 512), ((x - left) / (right - left) * 512)
-        inside = (row > 0) & (row < 512) & (column > 0) & (column < 512)
-        value = quality[row.clip(0, 511).astype(int), column.clip(0, 511).astype(int)]
-        codes = np.where(inside & (x < 200), np.where(value > 0.3, 3, 1), 0).astype(np.uint8)
-        drawn = Image.fromarray(codes, "P")
-        drawn.putpalette(PALETTE)
-        drawn.save(root / "brushed" / f"{name}.png")
-    rows = judge.rows_from_outputs(
-        {"score": np.linspace(0, 1, len(names))},
-        path=[f"photos/{name}.png" for name in names],
-        id=names,
-        thresholds=Thresholds(),
-        model="m@12345678",
-    )
-    schema.write_csv(root / "predictions.csv", rows, schema.columns())
-    (root / "run.json").write_text(json.dumps({"began_in": str(root)}))
-
-
-@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
-def test_brushed_photographs_say_from_where_on_a_place_is_bad(tmp_path, capsys):
-    brushed(tmp_path, ["a_1", "bb_2", "ccc_3"])
-    argv = [str(tmp_path), "--annotations", str(tmp_path / "brushed")]
-    assert calibrate.main(argv) == 0
-    text = capsys.readouterr().out
-    assert "fitted to 3 brushed photographs of 3 patients" in text
-    told = json.loads((tmp_path / "calibration.json").read_text())
-    assert told["thresholds"] == {"map": pytest.approx(0.3, abs=0.06)}  # 48 values lie in [0, 1]
-    assert told["map"]["dice"]["value"] > 0.9
-    assert not (tmp_path / "calibration.png").exists()  # of a score's limits
-    for name in ("a_1", "bb_2"):
-        (tmp_path / "brushed" / f"{name}.png").unlink()
-    flat = Image.fromarray(np.full((256, 256), 3, np.uint8), "P")
-    flat.putpalette(PALETTE)
-    flat.save(tmp_path / "brushed" / "ccc_3.png")
-    assert calibrate.main(argv) == 1
-    assert "and 0 are not (1 good, 2 usable)" in capsys.readouterr().err
 
 
 def test_annotations_need_a_folder_with_maps(tmp_path, capsys):

@@ -1,93 +1,18 @@
-"""The predict command and its Python call, with a stand-in for the network.
+"""The predict command with a stand-in for the network: tables, resuming, names of files."""
 
-The stand-in calls a photograph bad in the measure in which it is dark, so that every row's outcome
-follows from the file.
-"""
-
-import dataclasses
-import json
-import math
 import subprocess
 import sys
-from collections.abc import Callable
 
-import numpy as np
+import dark_model
 import pytest
+from dark_model import SIDE, read, run
 from PIL import Image
 
 from fiqa_jax import predict
-from fiqa_jax.inference import model_dir, predictor
 from fiqa_jax.predictions import run_summary, schema
-from input_pipeline.photo.reader import Photo, PhotoError, read_photo
 from input_pipeline.tables import folders
 
-SIDE = 16
-
-
-@dataclasses.dataclass(frozen=True)
-class Model:
-    config: dict
-    predict: Callable
-
-
-def config(**changes):
-    data = {"side": SIDE, "modality": "fundus", "erase": [], "detail_names": ["illumination"]}
-    data |= {"quality_names": ["good", "usable", "reject"], "diagnosis_names": []}
-    return {"name": "dark", "thresholds": {}, "temperature": {}, "data": data} | changes
-
-
-def network(batch, seen=None):
-    if seen is not None:
-        seen.append(batch["image"].shape)
-    bad = 1 - batch["image"].mean((1, 2, 3)) / 255
-    out = {"p_quality": np.stack([1 - bad, 0 * bad, bad], -1), "p_details": bad[:, None]}
-    cells = batch["image"][..., 0].reshape(-1, 4, 4, 4, 4).mean((2, 4))
-    return {key: value.astype(np.float32) for key, value in {**out, "map": 1 - cells / 255}.items()}
-
-
-def fake_read(source, side, *, modality, erase, **crop):
-    assert (side, modality) == (SIDE, "fundus")
-    if isinstance(source, np.ndarray):
-        image, name = Image.fromarray(source), ""
-    else:
-        name = str(source)
-        try:
-            image = Image.open(source).convert("RGB")
-        except OSError as error:
-            raise PhotoError(f"{source}: no photograph\n({error})") from None
-    pixels = np.asarray(image.resize((side, side)))
-    scope = "no eye: a page of print" if "frame" in name else ""
-    fov = np.ones((side, side), np.uint8)
-    return Photo(pixels, fov, (0, 0, 1, 1), image.size, "circle", {}, scope)
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A model directory, a folder of photographs, and the shapes that the network saw."""
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text(json.dumps(config()))
-    (model / "model.safetensors").write_bytes(b"weights")
-    photos = tmp_path / "photos"
-    (photos / "below").mkdir(parents=True)
-    for name, grey in (("a", 250), ("b", 10), ("c", 200), ("below/d", 30), ("frame", 100)):
-        Image.new("RGB", (32, 32), (grey,) * 3).save(photos / f"{name}.png")
-    (photos / "broken.jpg").write_bytes(b"not a photograph")
-    seen = []
-    loaded = Model(config(), lambda batch: network(batch, seen))
-    monkeypatch.setattr(model_dir, "load", lambda path, **known: loaded)
-    monkeypatch.setattr(predictor, "read_photo", fake_read)
-    return tmp_path, seen
-
-
-def run(root, *extra, out="out"):
-    argv = [str(root / "photos"), "--model", str(root / "model"), "--output", str(root / out)]
-    return predict.main([*argv, *extra])
-
-
-def read(root, out="out"):
-    rows = schema.read_rows(root / out / "predictions.csv")
-    return {row["path"].rsplit("/", 1)[-1]: row for row in rows}
+here = dark_model.here  # the fixture
 
 
 def test_a_folder_becomes_a_table(here, capsys):
@@ -220,56 +145,6 @@ def test_frames_are_judged_when_asked_to(here):
     assert read(root)["frame.png"]["status"] == "ok"
 
 
-def test_maps_are_drawn(here):
-    root, _ = here
-    assert run(root, "--maps") == 3
-    rows = read(root)
-    file = root / "out" / rows["b.png"]["map"]
-    bare = np.asarray(Image.open(file))
-    np.testing.assert_allclose(bare, np.full((SIDE, SIDE), 245 * 257), atol=1)  # 16 bits
-    np.testing.assert_allclose(np.load(file.with_suffix(".npy")), 245 / 255, atol=1e-6)
-    with Image.open(file.with_name(f"{file.stem}_overlay.jpg")) as drawn:
-        assert drawn.mode == "RGB"
-        assert drawn.height >= SIDE  # the photograph's own resolution
-        assert drawn.width > drawn.height  # the bar of colours
-    assert rows["broken.jpg"]["map"] == ""
-    assert len(list((root / "out" / "maps").iterdir())) == 4 * 3
-    regions = (root / "out" / "regions.csv").read_text().splitlines()
-    assert regions[0] == "map,field,upper_left,upper_right,lower_left,lower_right,disc,macula"
-    assert len(regions) == 1 + 3
-
-
-def test_a_photograph_beside_its_map(here):
-    root, _ = here
-    assert run(root, "--pairs") == 3
-    row = read(root)["b.png"]
-    file = root / "out" / row["map"]
-    with (
-        Image.open(file.with_name(f"{file.stem}_overlay.jpg")) as drawn,
-        Image.open(file.with_name(f"{file.stem}_pair.png")) as pair,
-    ):
-        left = np.asarray(pair)[:, : drawn.height]
-        right = np.asarray(pair)[:, -drawn.width :]
-        assert right.shape == np.asarray(drawn).shape
-        off = np.abs(right.astype(int) - np.asarray(drawn))  # the drawn one alone is a JPEG
-        assert np.percentile(off, 99) < 16
-    photo = read_photo(root / "photos" / "b.png", left.shape[0])
-    np.testing.assert_array_equal(left, photo.image)
-    assert len(list((root / "out" / "maps").iterdir())) == 5 * 3
-
-
-def test_maps_of_a_model_without_any(here, monkeypatch, capsys):
-    root, _ = here
-
-    def flat(batch):
-        return {k: v for k, v in network(batch).items() if k != "map"}
-
-    monkeypatch.setattr(model_dir, "load", lambda path, **known: Model(config(), flat))
-    assert run(root, "--maps") == 1
-    assert "draws no maps; leave --maps out" in capsys.readouterr().err
-    assert not (root / "out" / "predictions.csv").exists()
-
-
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -285,69 +160,6 @@ def test_what_cannot_start_says_why_and_writes_nothing(here, capsys, change, mat
     assert match in error
     assert error.count("\n") == 1
     assert not (root / "out").exists()
-
-
-def test_python_call(here):
-    root, _ = here
-    judge = predict.Predictor(root / "model")
-    row = judge(root / "photos" / "b.png")
-    assert (row["decision"], row["path"]) == ("recapture", str(root / "photos" / "b.png"))
-    assert judge(np.full((8, 8, 3), 250, np.uint8))["decision"] == "accept"
-    assert judge(str(root / "photos" / "broken.jpg"))["status"] == "error"
-
-
-def test_calibration_and_thresholds_of_the_model_are_used(here):
-    root, _ = here
-    halved = {"quality": {"temperature": 2.0}, "illumination": {"slope": 0.0, "offset": -2.0}}
-    changed = config(temperature=halved, thresholds={"accept": 0.9, "recapture": 0.95})
-    row = predict.Predictor(Model(changed, network))(root / "photos" / "b.png")
-    bad = 1 - 10 / 255
-    # Two classes with all the weight, temperature 2: roots, normalised.
-    want = math.sqrt(bad) / (math.sqrt(bad) + math.sqrt(1 - bad) + 1e-6)
-    assert row["p_reject"] == pytest.approx(want, rel=1e-4)
-    assert row["p_illumination"] == pytest.approx(1 / (1 + math.exp(2)))
-    # The score is the expected grade before calibration, on which thresholds are fitted.
-    assert row["score"] == pytest.approx(bad)
-    assert row["decision"] == "recapture"
-
-
-def limits(root, model, accept=0.3, recapture=0.8):
-    file = root / "calibration.json"
-    content = {"schema": 1, "kind": "fiqa calibration", "model": model}
-    content["thresholds"] = {"accept": accept, "recapture": recapture}
-    content["probability"] = {"slope": 2.0, "offset": -1.0}
-    file.write_text(json.dumps(content))
-    return file
-
-
-def test_limits_of_ones_own(here, capsys):
-    root, _ = here
-    assert run(root) == 3
-    name = read(root)["a.png"]["model"]
-    file = limits(root, name, accept=0.01, recapture=0.99)
-    assert run(root, "--calibration", str(file), out="own") == 3
-    rows = read(root, "own")
-    assert {rows[n]["decision"] for n in ("a.png", "b.png", "c.png")} == {"review"}
-    assert rows["a.png"]["model"].startswith(name + "+")
-    assert rows["a.png"]["p_reject"] == read(root)["a.png"]["p_reject"]  # grades stay as they are
-    assert run(root, "--calibration", str(limits(root, "other@1")), out="no") == 1
-    assert "was fitted to other@1, this is dark@" in capsys.readouterr().err
-
-
-def test_a_score_alone_becomes_a_chance_with_limits_of_ones_own(here):
-    root, _ = here
-
-    def scored(batch):
-        return {"score": network(batch)["p_details"][:, 0]}
-
-    model = Model(config(), scored)
-    plain = predict.Predictor(model)
-    file = limits(root, plain.name)
-    row = predict.Predictor(model, calibration=file)(root / "photos" / "c.png")
-    bad = 1 - 200 / 255
-    chance = 1 / (1 + math.exp(-(2 * math.log(bad / (1 - bad)) - 1)))
-    assert row["p_ungradable"] == pytest.approx(chance)
-    assert plain(root / "photos" / "c.png")["p_ungradable"] is None
 
 
 def test_help_loads_no_framework():

@@ -3,17 +3,17 @@
 import hashlib
 import os
 
+import dark_model
 import numpy as np
 import pytest
-import test_predict as stand_in
 from PIL import Image
 
 from fiqa_jax import merge, predict
 from fiqa_jax.inference import file_states, predictor
 from fiqa_jax.predictions import schema
 
-here = stand_in.here  # the fixture
-run, read = stand_in.run, stand_in.read
+here = dark_model.here  # the fixture
+run, read = dark_model.run, dark_model.read
 
 
 def states(root, out="out"):
@@ -41,7 +41,7 @@ def test_a_file_that_changes_while_it_is_read_is_a_row(here, monkeypatch):
     root, _ = here
 
     def meanwhile(source, side, **how):
-        photo = stand_in.fake_read(source, side, **how)
+        photo = dark_model.fake_read(source, side, **how)
         if str(source).endswith("a.png"):
             repaint(source, 10)
         return photo
@@ -53,7 +53,7 @@ def test_a_file_that_changes_while_it_is_read_is_a_row(here, monkeypatch):
     assert "it changed while it was read" in row["error"]
     assert row["decision"] == "review"
     assert "a.png" not in states(root)
-    monkeypatch.setattr(predictor, "read_photo", stand_in.fake_read)
+    monkeypatch.setattr(predictor, "read_photo", dark_model.fake_read)
     run(root, "--resume")
     assert read(root)["a.png"]["quality"] == "reject"  # as it is now
 
@@ -64,14 +64,14 @@ def test_a_file_that_changes_before_the_run_ends_is_a_row(here, monkeypatch):
     def later(source, side, **how):
         if str(source).endswith("c.png"):  # a.png was judged in a batch before
             repaint(root / "photos" / "a.png", 10)
-        return stand_in.fake_read(source, side, **how)
+        return dark_model.fake_read(source, side, **how)
 
     monkeypatch.setattr(predictor, "read_photo", later)
     assert run(root, "--batch", "1", "--workers", "1") == 3
     log = {row["id"]: row for row in schema.read_rows(root / "out" / "predictions.jsonl")}
     assert "it changed after it was judged" in log["a.png"]["error"]
     assert read(root)["a.png"]["status"] == "error"
-    monkeypatch.setattr(predictor, "read_photo", stand_in.fake_read)
+    monkeypatch.setattr(predictor, "read_photo", dark_model.fake_read)
     run(root, "--resume")
     assert read(root)["a.png"]["quality"] == "reject"
 
@@ -133,7 +133,7 @@ def test_a_file_whose_copy_ends_between_reading_and_digest(tmp_path, monkeypatch
 
     class Reads:
         def read(self, path, keep=False):
-            photo = stand_in.fake_read(path, stand_in.SIDE, modality="fundus", erase=())
+            photo = dark_model.fake_read(path, dark_model.SIDE, modality="fundus", erase=())
             os.unlink(path)
             return photo
 

@@ -4,17 +4,18 @@ import csv
 import os
 import resource
 
+import dark_model
 import numpy as np
 import pytest
-import test_predict as stand_in
 from PIL import Image
 
+from fiqa_jax import predict
 from fiqa_jax.inference import model_dir, predictor
 from fiqa_jax.predictions import schema
 from input_pipeline.photo.reader import PhotoError
 
-here = stand_in.here  # the fixture
-run, read = stand_in.run, stand_in.read
+here = dark_model.here  # the fixture
+run, read = dark_model.run, dark_model.read
 
 NAMES = (
     *(b"new\nline", b"comma,x", b'quo"te', b"=cmd|' C calc'!A0", b"+1+1", b"-2+3", b"@SUM(1)"),
@@ -28,7 +29,7 @@ NAMES = (
 
 def test_a_photograph_that_needs_too_much_memory_is_a_row(here, monkeypatch):
     root, _ = here
-    plain = stand_in.fake_read
+    plain = dark_model.fake_read
 
     def hungry(source, side, **how):
         if str(source).endswith("b.png"):
@@ -50,11 +51,11 @@ def test_an_output_that_is_not_finite_is_a_row(here, monkeypatch):
     root, _ = here
 
     def network(batch):
-        out = stand_in.network(batch)
+        out = dark_model.network(batch)
         dark = batch["image"].mean((1, 2, 3)) < 50
         return {**out, "p_quality": np.where(dark[:, None], np.nan, out["p_quality"])}
 
-    loaded = stand_in.Model(stand_in.config(), network)
+    loaded = dark_model.Model(dark_model.config(), network)
     monkeypatch.setattr(model_dir, "load", lambda path, **known: loaded)
     assert run(root) == 3
     rows = read(root)
@@ -113,7 +114,7 @@ def test_hostile_names_and_files_in_order(here, monkeypatch):
 
     def reader(source, side, **how):
         try:
-            return stand_in.fake_read(source, side, **how)
+            return dark_model.fake_read(source, side, **how)
         except (PhotoError, ValueError) as error:
             raise PhotoError(f"{source}: {error}") from None
 
@@ -131,7 +132,7 @@ def test_hostile_names_and_files_in_order(here, monkeypatch):
                     opened.write(data)
             wanted += 1
     flags = ["--model", str(root / "model"), "--output", str(root / "out"), "--recursive"]
-    assert stand_in.predict.main([*flags, str(root / "hostile")]) == 3
+    assert predict.main([*flags, str(root / "hostile")]) == 3
     log = schema.read_rows(root / "out" / "predictions.jsonl")
     table = schema.read_rows(root / "out" / "predictions.csv")
     assert len(log) == len(table) == wanted

@@ -5,13 +5,10 @@ import re
 
 import dummy_sets
 import numpy as np
-import openpyxl
 import pytest
 
 from input_pipeline import prepare, readers
-from input_pipeline.readers import eyeq, iqad
 from input_pipeline.readers.tree import photographs, tree
-from input_pipeline.sources import splits
 from input_pipeline.tables.table_error import TableError
 
 
@@ -180,52 +177,6 @@ def test_deepdrid_rows_that_do_not_fit(tmp_path, change, message):
         readers.listed("deepdrid", tmp_path, counts="any")
 
 
-def test_mshf_takes_the_majority_of_three(tmp_path):
-    found = read("mshf/all", tmp_path)
-    t = found.table
-    assert t.id.tolist() == list(dummy_sets.MSHF_NAMES)
-    # Votes by hand: DR-XJU-30 has illumination 2 of 3, clarity 1, contrast 1, overall 3.
-    np.testing.assert_array_equal(t.labels["details"], [[0, 1, 1], [0, 0, 0], [1, 0, 1], [1, 1, 1]])
-    assert t.labels["ungradable"].tolist() == [0, 0, 1, 1]
-    assert t.split.tolist() == ["train", "train", "test", "train"]
-    assert found.counts["groups"] == {"DR-XJU": 1, "Healthy": 1, "Local2": 1, "UWF-mosaic": 1}
-    paths = photographs(tree(tmp_path), t.path.tolist())
-    assert all("/Original/" in path for path in paths)
-
-
-def test_mshf_by_camera(tmp_path):
-    dummy_sets.mshf(tmp_path)
-    kept = {
-        variant: readers.listed(f"mshf/{variant}", tmp_path, counts="any").table.id.tolist()
-        for variant in ("cfp_portable", "cfp", "portable", "uwf")
-    }
-    names = dummy_sets.MSHF_NAMES
-    assert kept["cfp_portable"] == [*names[:3]]
-    assert kept["cfp"] == [*names[:2]]
-    assert kept["portable"] == [names[2]]
-    assert kept["uwf"] == [names[3]]
-
-
-def test_mshf_sheets_of_another_kind(tmp_path):
-    dummy_sets.mshf(tmp_path)
-    file = tmp_path / "MSHF dataset 2.0" / "Individual_scores.xlsx.xlsx"
-    rows = list(openpyxl.load_workbook(file).active.iter_rows(values_only=True))
-    one = [list(row) for row in rows]
-    one[2][1] = 2
-    dummy_sets.book(file, one)
-    with pytest.raises(TableError, match=r"row 3: .*'2'.*expected a name and twelve 0 or 1"):
-        readers.listed("mshf", tmp_path, counts="any")
-    dummy_sets.book(file, [rows[0], *rows[2:]])  # one row of header only
-    with pytest.raises(TableError, match="expected three blocks of illumination"):
-        readers.listed("mshf", tmp_path, counts="any")
-
-
-def test_mshf_counts_groups(tmp_path):
-    dummy_sets.mshf(tmp_path)
-    with pytest.raises(TableError, match=r"groups: DR-XJU 1 \(published 235\)"):
-        readers.listed("mshf", tmp_path)
-
-
 def test_drimdb_the_folder_is_the_label(tmp_path):
     t = read("drimdb", tmp_path).table
     ids = ["drimdb_bad (1)", "drimdb_good (1)", "drimdb_outlier (1)"]
@@ -248,83 +199,10 @@ def test_funpiq_is_for_tests_alone(tmp_path):
         readers.listed("funpiq", tmp_path)
 
 
-def test_mkcnet_counts_upwards(tmp_path):
-    t = read("iqad/EYEQ", tmp_path, "mkcnet").table
-    assert t.id.tolist() == ["10_left", "7_right", "15337_left", "10_right", "9_left"]
-    assert t.labels["quality"].tolist() == [0, 2, 1, 2, 0]
-    assert t.labels["diagnosis"].tolist() == [0, 0, 1, 2, 1]  # 1 to 3 merged, 4 is 2
-    assert t.split.tolist() == ["train", "train", "val", "test", "test"]
-    assert t.shares_patients  # patient 10 is in train and in test
-    np.testing.assert_array_equal(splits.assign(t, (0.7, 0.1, 0.2), 0), t.split)
-    unaware = dataclasses.replace(t, shares_patients=False)
-    with pytest.raises(TableError, match="1 patients have photographs in more than one split"):
-        splits.assign(unaware, (0.7, 0.1, 0.2), 0)
-
-
-def test_the_official_split_of_mkcnets_photographs_is_eyeqs(tmp_path):
-    t = read("iqad/EYEQ", tmp_path).table
-    assert t.split.tolist() == ["train", "test", "train", "train", "test"]
-    assert not t.shares_patients
-    assert any("5 of 5 grades agree" in note for note in t.notes)
-    dummy_sets.table(
-        tmp_path / "EYEQ" / "val.txt",
-        ("image_name", "DR_label", "IQ_label"),
-        [("Images/15337_left.jpg", 2, 0)],  # EyeQ says usable
-    )
-    with pytest.raises(TableError, match="4 of 5 grades of EYEQ are those of EyeQ's label files"):
-        readers.listed("iqad/EYEQ", tmp_path, counts="any")
-    for name in eyeq.FILES.values():
-        (tmp_path / "data" / name).unlink()
-    with pytest.raises(TableError, match=r"no Label_EyeQ_train.csv and no .*lists=mkcnet"):
-        readers.listed("iqad/EYEQ", tmp_path, counts="any")
-
-
 def test_lists_that_a_set_does_not_have(tmp_path):
     dummy_sets.eyeq(tmp_path)
     with pytest.raises(TableError, match=r"data.lists is 'mkcnet'; eyeq has those of official"):
         readers.listed("eyeq", tmp_path, "mkcnet")
-
-
-@pytest.mark.parametrize(
-    ("variant", "labels"),
-    [
-        ("DEEPDR", {"ungradable": [1, 0, 1], "diagnosis": [1, 2, 0]}),
-        ("DRAC", {"ungradable": [0, 1], "diagnosis": [0, 2]}),
-        ("IQAD-CT", {"ungradable": [1, 0, 1, 1, 0], "diagnosis": [1, 1, 0, 1, 0]}),
-        ("IQAD-CXR", {"quality": [2, 0, 1, 1, 0], "diagnosis": [1, 0, 0, 1, 1]}),
-    ],
-)
-def test_mkcnets_other_sets(tmp_path, variant, labels):
-    t = read(f"iqad/{variant}", tmp_path, "mkcnet").table
-    for name, values in labels.items():
-        assert t.labels[name].tolist() == values
-    assert readers.modality(f"iqad/{variant}") == ("fundus" if variant == "DEEPDR" else "slice")
-
-
-def test_folders_with_underscores_as_in_the_released_code(tmp_path):
-    dummy_sets.iqad(tmp_path)
-    (tmp_path / "IQAD-CT").rename(tmp_path / "IQAD_CT")
-    assert len(readers.listed("iqad/IQAD-CT", tmp_path, counts="any").table) == 5
-
-
-@pytest.mark.parametrize(
-    ("variant", "name", "patient"),
-    [
-        ("EYEQ", "43379_right", "43379"),
-        ("DEEPDR", "265_l1", "265"),
-        ("IQAD-CT", "2020.02.23.20026856-p17-115%3", "2020.02.23.20026856"),
-        ("IQAD-CT", "PIIS0140673620301549_0%1", "PIIS0140673620301549"),
-        ("IQAD-CT", "18%2", "figure 18"),
-        ("IQAD-CT", "77", "figure 77"),
-        ("IQAD-CT", "Non-Covid (12)", "Non-Covid (12)"),
-        ("IQAD-CXR", "person447_virus_921_1", "person447"),
-        ("IQAD-CXR", "NORMAL2-IM-1102-0001", "NORMAL2-IM-1102"),
-        ("IQAD-CXR", "IM-0115-0001", "IM-0115"),
-        ("IQAD-CXR", "00000042_001", "00000042"),
-    ],
-)
-def test_patients_from_names(variant, name, patient):
-    assert iqad.patient(variant, name) == patient
 
 
 def test_vessels(tmp_path):
@@ -341,13 +219,6 @@ def test_vessels(tmp_path):
     (tmp_path / "hrf" / "manual_av" / "02_dr_AVmanual.png").unlink()
     with pytest.raises(TableError, match=r"no annotation of 02_dr; looked for manual_av/02_dr"):
         readers.listed("vessels/hrf", tmp_path / "hrf", counts="any")
-
-
-def test_excel_without_its_package(tmp_path, monkeypatch):
-    dummy_sets.mshf(tmp_path)
-    monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
-    with pytest.raises(TableError, match=r"not installed; pip install 'fiqa-jax\[datasets\]'"):
-        readers.listed("mshf", tmp_path, counts="any")
 
 
 def test_photographs_are_found_by_name_and_folder(tmp_path):

@@ -1,52 +1,23 @@
-"""Sources by config: folders, CSVs and drawings, kept and left out as asked."""
+"""Sources by config: folders and CSVs, kept as asked."""
 
-import csv
 import dataclasses
 import itertools
 
-import fundus_disc
 import numpy as np
+import photo_folder
 import pytest
-from PIL import Image
+from photo_folder import READER, a_section, fundus
 
-from fiqa_jax import defaults
-from input_pipeline import synthetic
 from input_pipeline.loading import batches
 from input_pipeline.photo.reader import PhotoError, read_photo
-from input_pipeline.sources import opening, scan
+from input_pipeline.sources import opening
 from input_pipeline.sources.folder_source import folder_source
-from input_pipeline.sources.generated.synthetic_source import drawn_source
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.storage import cache
 from input_pipeline.tables.examples import class_counts
 from input_pipeline.tables.table_error import TableError
 
-READER = PhotoReader(32, "fundus")
-
-
-def fundus(path, seed=0):
-    """Writes a small photograph; its light says which."""
-    image = fundus_disc.draw(96, 96, 48, 48, 43, level=0.6 + 0.1 * seed, noise=2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path, quality=95)
-
-
-def a_section(**changes):
-    section = defaults.base().data
-    section.update(workers=1, side=32)
-    with section.ignore_type():
-        section.update(changes)
-    return section
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for i, name in enumerate(["Good/a.jpg", "good/deep/b.JPG", "Bad/a.jpg", "usable/c (1).png"]):
-        fundus(tmp_path / "photos" / name, i)
-    (tmp_path / "photos" / "Good" / "notes.txt").write_text("x")
-    (tmp_path / "photos" / ".hidden").mkdir()
-    fundus(tmp_path / "photos" / ".hidden" / "d.jpg")
-    return tmp_path / "photos"
+folder = photo_folder.folder  # the fixture
 
 
 def test_a_folder_whose_subfolders_name_the_quality(folder):
@@ -100,63 +71,6 @@ def test_errors_of_folders(tmp_path):
         folder_source(tmp_path, reader=READER)
 
 
-def test_drawings_carry_their_labels(tmp_path):
-    source = drawn_source(
-        count=6,
-        seed=3,
-        side=48,
-        style="b",
-        lq_ratio=0.8,
-        classes=3,
-        details=("contrast", "clarity"),
-        diagnosis=("0", "1", "2", "3", "4"),
-        workers=1,
-    )
-    places = [synthetic.DETAILS.index(name) for name in ("contrast", "clarity")]
-    for row in range(6):
-        expected = synthetic.example(3, row, 48, "b", 0.8)
-        got = source.read(row)
-        assert got.keys() == {"image", "fov", "vessels", "vessels_valid", "map"}
-        for name, array in got.items():
-            np.testing.assert_array_equal(array, expected[name])
-        labels = source.table.labels
-        assert labels["quality"][row] == expected["quality"]
-        assert labels["ungradable"][row] == expected["ungradable"]
-        assert labels["diagnosis"][row] == expected["diagnosis"]
-        np.testing.assert_array_equal(labels["details"][row], expected["details"][places])
-    assert len(set(source.table.patient)) == 6
-
-
-def test_drawn_grades_merged():
-    kw = {"count": 12, "seed": 3, "side": 32, "style": "a", "lq_ratio": 0.5, "classes": 0}
-    kw |= {"details": (), "workers": 1}
-    grades = drawn_source(**kw, diagnosis=tuple("01234")).table.labels["diagnosis"]
-    merge = (0, 1, 1, 1, 2)
-    merged = drawn_source(**kw, diagnosis=("no", "some", "much"), merge=merge).table
-    assert merged.diagnosis_names == ("no", "some", "much")
-    assert merged.labels["diagnosis"].dtype == np.int32
-    assert merged.labels["diagnosis"].tolist() == [merge[g] for g in grades.tolist()]
-    assert len(set(grades.tolist())) > 2
-
-
-def test_drawings_are_drawn_once_into_the_folder(tmp_path, monkeypatch):
-    section = a_section(count=4, side=32, details=("clarity",))
-    first = opening.make_source(section, tmp_path)
-    assert len(list((tmp_path / "prepared").rglob("*.npz"))) == 4
-
-    def never(*args):
-        raise AssertionError("drawn again")
-
-    monkeypatch.setattr(synthetic, "example", never)
-    second = opening.make_source(section, tmp_path)
-    assert second.digest == first.digest
-    for row in range(4):
-        np.testing.assert_array_equal(second.read(row)["image"], first.read(row)["image"])
-    section.seed = 1
-    with pytest.raises(AssertionError, match="drawn again"):
-        opening.make_source(section, tmp_path)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -176,11 +90,6 @@ def test_settings_that_do_not_exist(changes, message):
         opening.make_source(a_section(**changes))
 
 
-def spoil(folder):
-    (folder / "good" / "cut.jpg").write_bytes((folder / "Good" / "a.jpg").read_bytes()[:300])
-    (folder / "Bad" / "empty.png").touch()
-
-
 @pytest.mark.parametrize("mode", ["none", "memory", "disk", "auto"])
 def test_the_same_photographs_however_they_are_kept(folder, tmp_path, mode):
     section = a_section(source="folder", path=str(folder), cache=mode)
@@ -192,27 +101,6 @@ def test_the_same_photographs_however_they_are_kept(folder, tmp_path, mode):
             np.testing.assert_array_equal(got["image"], photo.image)
             np.testing.assert_array_equal(got["fov"], photo.fov)
     assert (tmp_path / "work" / "prepared").is_dir() == (mode == "disk")
-
-
-@pytest.mark.parametrize("mode", ["none", "memory", "disk"])
-def test_bad_files_are_left_out_counted_and_listed(folder, tmp_path, mode):
-    spoil(folder)
-    section = a_section(source="folder", path=str(folder), cache=mode, on_bad="skip")
-    source = opening.make_source(section, tmp_path / "work")
-    assert source.table.id.tolist() == [
-        "Bad/a.jpg",
-        "Good/a.jpg",
-        "good/deep/b.JPG",
-        "usable/c (1).png",
-    ]
-    np.testing.assert_array_equal(source.table.labels["quality"], [2, 0, 0, 1])
-    assert "cannot be read: 2 (see" in opening.describe(source)
-    for row in range(4):
-        source.read(row)
-    with open(tmp_path / "work" / opening.LEFT_OUT) as file:
-        rows = list(csv.DictReader(file))
-    assert [row["id"] for row in rows] == ["Bad/empty.png", "good/cut.jpg"]
-    assert all(row["reason"] for row in rows)
 
 
 def test_every_way_gives_the_same_bytes_of_real_photographs(shared_data, tmp_path):
@@ -234,54 +122,6 @@ def test_every_way_gives_the_same_bytes_of_real_photographs(shared_data, tmp_pat
         (batch,) = batches.eval_batches(source, np.arange(5), batch=5, driver=driver)
         np.testing.assert_array_equal(batch["image"], [photo.image for photo in direct])
         np.testing.assert_array_equal(batch["fov"], [photo.fov for photo in direct])
-
-
-def test_a_list_of_an_earlier_run_does_not_stay(folder, tmp_path):
-    spoil(folder)
-    section = a_section(source="folder", path=str(folder), on_bad="skip")
-    opening.make_source(section, tmp_path / "work")
-    fundus(folder / "good" / "cut.jpg")
-    fundus(folder / "Bad" / "empty.png")
-    assert len(opening.make_source(section, tmp_path / "work").table) == 6
-    assert not (tmp_path / "work" / opening.LEFT_OUT).exists()
-
-
-def test_bad_files_are_errors_otherwise(folder, tmp_path):
-    spoil(folder)
-    section = a_section(source="folder", path=str(folder), cache="disk")
-    with pytest.raises(PhotoError, match=r"(empty.png|cut.jpg)"):
-        opening.make_source(section, tmp_path)
-    source = opening.make_source(a_section(source="folder", path=str(folder), cache="none"))
-    with pytest.raises(PhotoError, match=r"empty\.png"):
-        source.read(1)
-
-
-def test_nothing_but_bad_files(tmp_path):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.jpg").touch()
-    section = a_section(source="folder", path=str(tmp_path / "in"), on_bad="skip")
-    with pytest.raises(TableError, match=r"none of 1 photographs can be read, the first: .*a\.jpg"):
-        opening.make_source(section, tmp_path)
-
-
-def test_a_scan_is_kept_until_something_changes(folder, tmp_path):
-    spoil(folder)
-    source = folder_source(folder, reader=READER)
-    rows = np.arange(len(source.table))
-    bad = scan.scan(source, rows, 2, tmp_path / "scan.json")
-    assert [str(source.table.id[row]) for row in bad] == ["Bad/empty.png", "good/cut.jpg"]
-
-    class Never:
-        def __call__(self, item):
-            raise AssertionError("read again")
-
-    known = dataclasses.replace(source, fetch=Never())
-    assert scan.scan(known, rows, 2, tmp_path / "scan.json") == bad
-    fundus(folder / "Bad" / "empty.png")
-    mended = folder_source(folder, reader=READER)
-    assert len(scan.scan(mended, rows, 2, tmp_path / "scan.json")) == 1
-    (tmp_path / "scan.json").write_text("{")
-    assert len(scan.scan(mended, rows, 2, tmp_path / "scan.json")) == 1
 
 
 def test_memory_reads_each_photograph_once(folder):

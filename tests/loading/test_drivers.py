@@ -1,14 +1,11 @@
 """Batches by both drivers: the right rows, the same bytes, the reader's own errors, a clean end."""
 
-import subprocess
-import sys
 import threading
 import time
 
 import numpy as np
 import pytest
 
-from input_pipeline import memory
 from input_pipeline.loading import batches, order
 from input_pipeline.photo.reader import PhotoError
 from input_pipeline.sources.opening import with_columns
@@ -293,66 +290,3 @@ def test_batches_go_to_jax_unchanged():
     del batch  # the memory belongs to TensorFlow
     for name, values in kept.items():
         np.testing.assert_array_equal(np.asarray(on_device[name]), values)
-
-
-LIGHT = (
-    *("loading.order", "loading.batches", "loading.threads", "sources.opening", "sources.splits"),
-    *(
-        "sources.csv_source",
-        "sources.folder_source",
-        "sources.generated.synthetic_source",
-        "sources.scan",
-    ),
-    *("sources.photo_files", "tables.examples", "tables.codes", "tables.columns", "photo"),
-    *("storage.store", "storage.cache", "prepare", "synthetic"),
-)
-
-
-def test_only_the_tfdata_driver_loads_tensorflow_and_nothing_loads_jax():
-    code = (
-        f"import sys, {', '.join(f'input_pipeline.{name}' for name in LIGHT)}\n"
-        "loaded = {'tensorflow', 'jax', 'tensorflow_datasets', 'torch'} & set(sys.modules)\n"
-        "assert not loaded, loaded\n"
-        "from input_pipeline.loading import tfdata\n"
-        "assert 'tensorflow' in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
-
-
-def test_without_tensorflow_the_error_names_the_way_out():
-    code = (
-        "import sys\nsys.modules['tensorflow'] = None\n"
-        "import numpy as np\n"
-        "from input_pipeline.loading import batches\n"
-        "try:\n    batches.DRIVERS and batches._driver('tfdata')\n"
-        "except ImportError as error:\n"
-        "    assert 'data.driver=threads' in str(error) and 'fiqa-jax[train]' in str(error)\n"
-        "else:\n    raise SystemExit('no error')\n"
-        "batches._driver('threads')\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-
-
-def test_reading_on_and_on_takes_no_new_memory_from_the_system():
-    if not memory.keep_freed():
-        pytest.skip("this C library has no such setting")
-    resource = pytest.importorskip("resource")
-
-    def faults():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-
-    def work(n):  # 90 MB at a time, more than what glibc keeps of its own accord
-        for _ in range(n):
-            kept = [np.ones(30 << 20, np.uint8) for _ in range(3)]
-            del kept
-
-    work(3)
-    before = faults()
-    work(10)
-    assert faults() - before < 1000  # about 10,000 without the setting
-
-
-def test_tensorflow_leaves_the_accelerators_alone():
-    from input_pipeline.loading import tfdata
-
-    assert tfdata.tf.config.get_visible_devices("GPU") == []
