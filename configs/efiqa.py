@@ -72,6 +72,7 @@ ASKS = (
     ),
 )
 OTHERS = {"pixels": "pixels", "random": "random:unet", "other": "random:mobilenet"}
+GRADES = runpy.run_path(str(Path(__file__).parent / "parts" / "efiqa_grades.py"))
 READER = runpy.run_path(str(Path(__file__).with_name("vessels.py")))["READER"]
 
 
@@ -147,9 +148,7 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
         good |= {"exclude": "?", "crop": "field", **whole}
     _segmentor(c, args, drawn)
     maps = ("vessels", "fov")
-    truth = () if args.photos else ("map",)
-    if args.paper:
-        truth = ()
+    truth = () if args.photos or args.paper else ("map",)
     defaults.add_stage(c, "good", "apply", of="segmentor", split="all", data=good, store=maps)
     defaults.add_stage(
         c, "vessels", "apply", of="segmentor", split="all", data=whole, store=(*maps, *truth)
@@ -212,9 +211,9 @@ def _stages(c: ConfigDict, args: ConfigDict) -> None:
         _adapter(c, args, (read[0], *read[2:]), "_known", **own)
         c.deliver = "maps_known"
     if args.grades and args.paper:
-        _eyeq(c, args.tiny)
+        GRADES["add_eyeq_stages"](c, args.tiny)
     elif args.grades:
-        _grades(c, read[0], tuple(read), args.tiny)
+        GRADES["add_stages"](c, read[0], tuple(read), args.tiny)
 
 
 def _adapter(c: ConfigDict, args: ConfigDict, read: tuple, which: str, **changes: Any) -> None:
@@ -237,49 +236,6 @@ def _adapter(c: ConfigDict, args: ConfigDict, read: tuple, which: str, **changes
     )
     of = f"adapter{which}"
     defaults.add_stage(c, f"maps{which}", "fit", of=of, artefact="map", inputs=(read[0],))
-
-
-def _grades(c: ConfigDict, features: tuple[str, str, str], read: tuple, tiny: bool) -> None:
-    """The three grades from cells, each cell pulled towards the adapter's map."""
-    defaults.add_stage(
-        c, "drawn_maps", "apply", of="adapter", split="all", inputs=read, store=("map",)
-    )
-    defaults.add_stage(
-        c,
-        "grades",
-        "train",
-        uses="cell_grades",
-        inputs=(features, ("seen", "labels", "seen"), ("target_map", "drawn_maps", "map")),
-        optim={"lr": 1e-2},
-        train={"steps": 3} if tiny else {"epochs": 60.0},
-    )
-    defaults.add_stage(c, "graded", "fit", of="grades", artefact="map", inputs=(features,))
-    c.deliver = "graded"
-
-
-def _eyeq(c: ConfigDict, tiny: bool) -> None:
-    """The grades as published: of EyeQ's photographs, on the same encoder and the same adapter."""
-    data = {"source": "eyeq", "path": "", "classes": 3, "lists": ""}
-    defaults.add_stage(c, "eyeq_features", "apply", features=True, split="all", data=data)
-    c.stage.eyeq_features.encoder = c.stage.features.get_oneway_ref("encoder")
-    read = (("features", "eyeq_features", "features"),)
-    defaults.add_stage(
-        c, "eyeq_maps", "apply", of="adapter", split="all", data=data, inputs=read, store=("map",)
-    )
-    learned = {"steps": 3} if tiny else {"epochs": 120.0, "batch": 32}
-    defaults.add_stage(
-        c,
-        "grades",
-        "train",
-        uses="cell_grades",
-        data=data,
-        inputs=(*read, ("target_map", "eyeq_maps", "map")),
-        train=learned,
-    )
-    for name in ("eyeq_maps", "grades"):
-        c.stage[name].data.path = c.stage.eyeq_features.data.get_oneway_ref("path")
-    defaults.add_stage(c, "graded", "fit", of="grades", artefact="map", inputs=read)
-    c.deliver = "graded"
 
 
 def _segmentor(c: ConfigDict, args: ConfigDict, drawn: dict[str, Any]) -> None:
