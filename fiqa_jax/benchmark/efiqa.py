@@ -34,7 +34,7 @@ def compared(
     people: Sequence[str],
     seed: int,
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows of `localise.rows`, the first of `maps` against the others.
+    """Rows of `localisation.rows`, the first of `maps` against the others.
 
     Args:
       maps: name -> maps of the photographs.

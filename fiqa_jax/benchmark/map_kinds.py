@@ -50,7 +50,7 @@ def photographs(
       in_part: only those of which a part is bad and a part is not.
 
     Returns:
-      Examples with `known` and `bad [S, S] bool`, see `localise.truth_pixels`; people; ids.
+      Examples with `known` and `bad [S, S] bool`, see `localisation.truth_pixels`; people; ids.
     """
     kept, people, names = [], [], []
     for row in data.rows(split):

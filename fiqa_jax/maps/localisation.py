@@ -14,9 +14,9 @@ from PIL import Image
 
 from fiqa_jax.evaluation import intervals, ranking
 from fiqa_jax.evaluation.intervals import Interval
+from fiqa_jax.maps import scoring
 
 GOOD, USABLE, BAD = 1, 2, 3  # codes of the truth; 0 and 255 do not count
-PART = 0.05  # of the known pixels that must be bad, and not bad, for 'degraded in part'
 LEVELS = 100  # thresholds tried for Dice
 SAMPLE = 2000  # pixels of a photograph that go into the pooled numbers
 
@@ -58,9 +58,9 @@ def truth_pixels(
 
 
 def in_part(known: NDArray[np.bool_], bad: NDArray[np.bool_]) -> bool:
-    """Whether at least `PART` of the known pixels are bad, and as many not."""
+    """Whether at least `scoring.PART` of the known pixels are bad, and as many not."""
     share = float(bad[known].mean()) if known.any() else 0.0
-    return PART <= share <= 1 - PART
+    return scoring.PART <= share <= 1 - scoring.PART
 
 
 def enlarged(quality: NDArray[np.floating], side: int) -> NDArray[np.float32]:
@@ -95,7 +95,8 @@ def measure(
         value, hit = enlarged(quality, inside.shape[0])[inside], worse[inside]
         auroc.append(ranking.auroc(hit, value))
         ap.append(ranking.average_precision(hit, value))
-        dices.append(_dice(value, hit, cuts))
+        counts = scoring.count(value, np.where(hit, BAD, GOOD).astype(np.uint8), cuts)
+        dices.append(scoring.dice(counts)[1:-1])  # at each cut
         chosen = rng.choice(len(value), min(SAMPLE, len(value)), replace=False)
         values.append(value[chosen])
         hits.append(hit[chosen])
@@ -103,15 +104,6 @@ def measure(
     pooled = ranking.auroc(np.concatenate(hits), np.concatenate(values))
     best = dice[:, int(np.argmax(dice.mean(0)))]
     return Found(np.array(auroc), np.array(ap), best, pooled)
-
-
-def _dice(value: NDArray[np.floating], hit: NDArray[np.bool_], cuts: Floats) -> Floats:
-    """Dice of `value >= cut` for every cut."""
-    order = np.sort(value)
-    order_hit = np.sort(value[hit])
-    taken = len(value) - np.searchsorted(order, cuts)
-    both = len(order_hit) - np.searchsorted(order_hit, cuts)
-    return 2 * both / np.maximum(taken + len(order_hit), 1)
 
 
 def rows(

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from fiqa_jax.evaluation import bootstrap, intervals, metrics
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.evaluation.reliability import ratio
-from fiqa_jax.maps.localisation import PART
 
 GRADES = ("good", "usable", "bad")  # codes 1, 2, 3
+PART = 0.05  # of a photograph's pixels that must be bad, and not bad, for 'bad in part'
 LEVELS = 1000
 SAMPLE = 4096  # values of a map that decide about levels
 SPECIFICITY = 0.95
@@ -102,6 +102,12 @@ def ranks(counts: Counts) -> dict[str, Floats]:
     }
 
 
+def dice(counts: Counts) -> Floats:
+    """Dice when a level and those above are called bad, `[..., L + 1]`; 0 where nothing is bad."""
+    hit, taken = called(counts)
+    return np.nan_to_num(ratio(2 * hit, taken + hit[..., :1]))
+
+
 def overlap(counts: Counts, level: int) -> Floats:
     """Twice the shared pixels and the pixels of both `[..., 2]`, calling `level` and above bad."""
     hit, taken = called(counts)
@@ -110,8 +116,7 @@ def overlap(counts: Counts, level: int) -> Floats:
 
 def best_level(counts: Counts) -> int:
     """The level of the largest Dice of pooled counts `[3, L]`; the lowest of equals."""
-    hit, taken = called(counts)
-    return int(np.argmax(np.nan_to_num(ratio(2 * hit, taken + hit[..., :1]))))
+    return int(np.argmax(dice(counts)))
 
 
 def confusion(counts: Counts, first: Any, second: Any) -> Floats:
