@@ -14,6 +14,7 @@ from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.benchmark.defect_scores import Score
 from fiqa_jax.benchmark.map_kinds import in_batches
 from fiqa_jax.inference import model_dir
+from fiqa_jax.maps.resizing import resized
 from fiqa_jax.models import cell_measures
 
 PLACE = {name: k for k, name in enumerate(cell_measures.NAMES)}
@@ -147,8 +148,7 @@ def of_models(models: Mapping[str, Path], sets: Sequence[Copies]) -> dict[str, S
                 value = (
                     ndimage.gaussian_filter(-value[..., 2], side / h) if value.ndim == 3 else value
                 )
-                small = Image.fromarray(value).resize((h, h), Image.Resampling.BILINEAR)
-                maps[name][copies.file, int(k)] = np.asarray(small)
+                maps[name][copies.file, int(k)] = resized(value, h, h)
     return {name: _kept(predicted) for name, predicted in maps.items()}
 
 

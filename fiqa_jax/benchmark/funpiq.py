@@ -57,16 +57,13 @@ def counted(
     cuts = scoring.cuts_of(annotations.read_map(files[annotation.name]) for annotation in listed)
     counts, means, sizes = [], [], []
     for annotation in listed:
-        codes = annotations.codes_of(annotation, photographs, SIDE)
         file = files[annotation.name]
-        height, width = codes.shape
-        quality = annotations.at_size(annotations.read_map(file), height, width, file)
-        known = codes > 0
-        if not known.any():
+        value, codes = annotations.known_pixels(annotation, file, photographs, SIDE)
+        if not len(codes):
             raise ValueError(f"{annotation.file}: all of it is background")
-        counts.append(scoring.count(quality[known], codes[known], cuts))
-        means.append(float(quality[known].mean()))
-        sizes.append(np.bincount(codes[known], minlength=4)[1:])
+        counts.append(scoring.count(value, codes, cuts))
+        means.append(float(value.mean()))
+        sizes.append(np.bincount(codes, minlength=4)[1:])
     between = scoring.cuts_of([np.array(means)])
     flat = np.zeros((len(listed), 3, len(between) + 1))
     flat[np.arange(len(listed)), :, np.searchsorted(between, means, side="right")] = sizes

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fiqa_jax.maps import landmarks
+from fiqa_jax.maps.resizing import resized
 from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.advice import Finding
 from input_pipeline.photo.reader import Photo
@@ -58,12 +58,8 @@ def of_macula(
     """
     if image.shape[-1] != 3 or not (quality >= threshold).any():
         return []
-    side = len(fov)
-    large = Image.fromarray(np.asarray(quality, np.float32)).resize(
-        (side, side), Image.Resampling.BILINEAR
-    )
     known = (places or landmarks.sought(image, fov))()
-    share = landmarks.shares(np.asarray(large), fov, known, threshold)
+    share = landmarks.shares(resized(quality, *fov.shape), fov, known, threshold)
     lost = advice.macula_lost(share["macula"])
     return [lost] if lost else []
 

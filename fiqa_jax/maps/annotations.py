@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiqa_jax.maps import map_files
+from fiqa_jax.maps.resizing import resized
 from input_pipeline.photo.file_type import SUFFIXES
 from input_pipeline.photo.reader import read_photo
 from input_pipeline.readers import funpiq
@@ -177,8 +178,20 @@ def at_size(quality: NDArray[np.float32], height: int, width: int, file: Path) -
         )
     if (h, w) == (height, width):
         return quality
-    picture = Image.fromarray(quality).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(picture)
+    return resized(quality, height, width)
+
+
+def known_pixels(
+    annotation: Annotation, map_file: Path, photographs: Mapping[str, Path], side: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Values of a map and grades `[n]` each, where the annotation has one; see `codes_of`.
+
+    Raises:
+      ValueError: files that cannot be read or do not fit; the message names the file.
+    """
+    codes = codes_of(annotation, photographs, side)
+    quality = at_size(read_map(map_file), *codes.shape, map_file)
+    return quality[codes > 0], codes[codes > 0]
 
 
 def codes_of(

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from fiqa_jax.maps.resizing import resized
+
 LINE = (255, 255, 255)
 COLOUR = (0, 90, 255)  # of a veil that a page can show and hide: far from orange for every eye
 STRENGTH = 0.6  # opacity of that veil where the map is 1
@@ -23,9 +25,7 @@ Marks = Sequence[tuple[str, float, float, float]]
 
 def enlarged(quality_map: NDArray[np.floating], side: int) -> NDArray[np.float32]:
     """[h, w] float -> [side, side] in [0, 1], bilinear between the centres of cells."""
-    clipped = np.clip(np.asarray(quality_map, np.float32), 0, 1)
-    large = Image.fromarray(clipped).resize((side, side), Image.Resampling.BILINEAR)
-    return np.asarray(large)
+    return resized(np.clip(np.asarray(quality_map, np.float32), 0, 1), side, side)
 
 
 def seen_share(fov: Bytes, rows: int, columns: int) -> NDArray[np.float32]:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fiqa_jax.evaluation import intervals, ranking
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.maps import scoring
+from fiqa_jax.maps.resizing import resized
 
 GOOD, USABLE, BAD = 1, 2, 3  # codes of the truth; 0 and 255 do not count
 LEVELS = 100  # thresholds tried for Dice
@@ -63,12 +63,6 @@ def in_part(known: NDArray[np.bool_], bad: NDArray[np.bool_]) -> bool:
     return scoring.PART <= share <= 1 - scoring.PART
 
 
-def enlarged(quality: NDArray[np.floating], side: int) -> NDArray[np.float32]:
-    """A map `[h, w]` of any range at `[side, side]`, bilinear between the centres of its cells."""
-    image = Image.fromarray(np.asarray(quality, np.float32))
-    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
-
-
 def measure(
     maps: Sequence[NDArray[np.floating]],
     known: Sequence[NDArray[np.bool_]],
@@ -92,7 +86,7 @@ def measure(
     spread = np.concatenate([np.ravel(m) for m in maps])
     cuts = np.unique(np.quantile(spread, np.linspace(0, 1, LEVELS)))
     for quality, inside, worse in zip(maps, known, bad, strict=True):
-        value, hit = enlarged(quality, inside.shape[0])[inside], worse[inside]
+        value, hit = resized(quality, *inside.shape)[inside], worse[inside]
         auroc.append(ranking.auroc(hit, value))
         ap.append(ranking.average_precision(hit, value))
         counts = scoring.count(value, np.where(hit, BAD, GOOD).astype(np.uint8), cuts)

@@ -50,15 +50,9 @@ def fit(
       ValueError: files that do not fit, fewer than FEWEST pixels that are bad or that are not, or a
         map that does not tell them apart.
     """
-    values = {one.name: annotations.read_map(maps[one.name]) for one in listed}
-    cuts = scoring.cuts_of(values.values())
-    counts = []
-    for one in listed:
-        codes = annotations.codes_of(one, photographs, SIDE)
-        quality = annotations.at_size(values[one.name], SIDE, SIDE, maps[one.name])
-        known = codes > 0
-        counts.append(scoring.count(quality[known], codes[known], cuts))
-    every = np.stack(counts)
+    cuts = scoring.cuts_of(annotations.read_map(maps[one.name]) for one in listed)
+    known = (annotations.known_pixels(one, maps[one.name], photographs, SIDE) for one in listed)
+    every = np.stack([scoring.count(value, codes, cuts) for value, codes in known])
     rest, bad = (int(every[:, grades].sum()) for grades in ([0, 1], [2]))
     if min(rest, bad) < FEWEST:
         raise ValueError(

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fiqa_jax.maps import drawing, localisation
+from fiqa_jax.maps import drawing
+from fiqa_jax.maps.resizing import resized
 from fiqa_jax.report import figures
 from fiqa_jax.report.page import Item, Picture, Section
 from input_pipeline import marked
@@ -75,7 +76,7 @@ def _scale(top: float) -> dict[str, Any]:
 
 def _masked(quality: NDArray[np.floating], fov: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A map `[h, w]` at the field's size, NaN outside."""
-    large = localisation.enlarged(drawing.continued(quality, fov), len(fov))
+    large = resized(drawing.continued(quality, fov), *fov.shape)
     return np.where(fov > 0, large, np.nan)
 
 
