@@ -190,7 +190,8 @@ def known_pixels(
       ValueError: files that cannot be read or do not fit; the message names the file.
     """
     codes = codes_of(annotation, photographs, side)
-    quality = at_size(read_map(map_file), *codes.shape, map_file)
+    height, width = codes.shape
+    quality = at_size(read_map(map_file), height, width, map_file)
     return quality[codes > 0], codes[codes > 0]
 
 
