@@ -53,7 +53,7 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
                 if job.stage in plan.gone(jobs, redo) and job.directory.is_dir():
                     held.enter_context(lock.held(job.directory))
             log.info("run again: %s", ", ".join(plan.redo(jobs, redo, workdir)))
-    _together("redo")
+    parallel.meet("redo")
     if only and only not in {j.stage for j in jobs}:
         raise RecipeError(f"--stage={only}: no such stage; there are {', '.join(config.stages)}")
     done = {job.title: plan.is_done(job, jobs) for job in jobs if not only or job.stage == only}
@@ -63,7 +63,7 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
     workdir.mkdir(parents=True, exist_ok=True)
     trust = frozenset(job.config.uses for job in jobs if job.kind == "train")
     context = stages.Context(parallel.make(config.parallel), workdir, config, trust=trust)
-    _together("checked")
+    parallel.meet("checked")
     if first:
         _write_run(config, workdir)
     for job in jobs:
@@ -80,7 +80,7 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
         with lock.held(workdir, wait=True):
             _deliver(config, jobs, workdir)
             page = build.write_report(workdir)
-    _together("report")
+    parallel.meet("report")
     return page if first else workdir
 
 
@@ -96,14 +96,14 @@ def _run_job(job: Job, jobs: Sequence[Job], context: stages.Context, first: bool
     if first:
         plan.begin(job)
         atomic.clean(job.directory)
-    _together(f"begin {job.title}")
+    parallel.meet(f"begin {job.title}")
     began = time.time()
     facts = stages.run(job, context)
     if first:
         seconds = round(time.time() - began, 1)
         plan.finish(job, {"facts": facts, "seconds": seconds, "versions": model_dir.versions()})
         log.info("%s: done in %.1f s", job.title, seconds)
-    _together(f"finish {job.title}")
+    parallel.meet(f"finish {job.title}")
 
 
 def _write_run(config: ConfigDict, workdir: Path) -> None:
@@ -134,11 +134,3 @@ def _deliver(config: ConfigDict, jobs: Sequence[Job], workdir: Path) -> None:
     job = chosen[0]
     trained = job.needs[job.config.of][0] if job.config.get("of") else job.directory
     model_card.write(target, trained, config.seed)
-
-
-def _together(name: str) -> None:
-    """All processes meet here: files written by the first are there for the others."""
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
-
-        multihost_utils.sync_global_devices(name)

@@ -17,7 +17,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy as keeping
 
-from fiqa_jax.training.devices import Devices
+from fiqa_jax.training.devices import Devices, meet
 from fiqa_jax.training.state import TrainState
 from input_pipeline import atomic, sums
 
@@ -66,7 +66,7 @@ class Checkpoints:
         )
         if jax.process_index() == 0:
             self._put_aside(self._damaged())
-        together("checkpoints checked")
+        meet("checkpoints checked")
         self._saving = (0, 0)  # the newest step that is to be saved, and its bytes
         self._unlisted: int | None = None  # saved, but not in SHA256SUMS yet
         self._manager = ocp.CheckpointManager(
@@ -139,7 +139,7 @@ class Checkpoints:
                 continue
             if damaged and jax.process_index() == 0:
                 self._put_aside(damaged)
-            together("checkpoint restored")
+            meet("checkpoint restored")
             if damaged:
                 self._manager.reload()
             return step, state
@@ -240,14 +240,6 @@ class Checkpoints:
         """Waits and frees the manager's threads."""
         self.wait()
         self._manager.close()
-
-
-def together(name: str) -> None:
-    """All processes meet here."""
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
-
-        multihost_utils.sync_global_devices(name)
 
 
 def _no_other(directory: Path, damaged: Mapping[int, str]) -> str:

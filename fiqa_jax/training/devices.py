@@ -215,3 +215,11 @@ def initialise_pod(asked: bool) -> bool:
     else:
         jax.distributed.initialize()
     return True
+
+
+def meet(name: str) -> None:
+    """All processes meet here: files written by the first are there for the others."""
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(name)

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from fiqa_jax.pretrained.formats import fits
-from fiqa_jax.pretrained.formats.rules import Format, FormatError, Rule, conv_kernel, translate
+from fiqa_jax.pretrained.formats.rules import (
+    Format,
+    FormatError,
+    Rule,
+    affine,
+    conv_kernel,
+    layer_norm,
+    translate,
+)
 
 # (older name, the one of the release)
 _OLDER = ((r"^(stem|head)\.0\.ln\.", r"\1.0.norm."), (r"\.norm\.ln\.", ".norm.norm."))
@@ -28,32 +36,18 @@ def down_kernel(x: np.ndarray) -> np.ndarray:
     return x.transpose(2, 3, 1, 0).reshape(4 * inputs, outputs)
 
 
-def _norm(name: str, path: str) -> tuple[Rule, ...]:
-    return (
-        Rule(rf"{name}\.weight", f"params/{path}/scale"),
-        Rule(rf"{name}\.bias", f"params/{path}/bias"),
-    )
-
-
-def _conv(name: str, path: str, layout: Any) -> tuple[Rule, ...]:
-    return (
-        Rule(rf"{name}\.weight", f"params/{path}/kernel", layout),
-        Rule(rf"{name}\.bias", f"params/{path}/bias"),
-    )
-
-
 _BLOCK, _OURS = r"stage(\d)\.(\d)", r"stage\1_block\2"
 _RULES = (
-    *_norm(r"stem\.0\.norm", "stem_norm"),
-    *_conv(r"stem\.1", "stem", point_kernel),
-    *_conv(rf"{_BLOCK}\.dw", f"{_OURS}/dw", conv_kernel),
-    *_norm(rf"{_BLOCK}\.norm\.norm", f"{_OURS}/norm"),
-    *_conv(rf"{_BLOCK}\.(pw\d)", rf"{_OURS}/\3", point_kernel),
+    *layer_norm(r"stem\.0\.norm", "stem_norm"),
+    *affine(r"stem\.1", "stem", point_kernel),
+    *affine(rf"{_BLOCK}\.dw", f"{_OURS}/dw", conv_kernel),
+    *layer_norm(rf"{_BLOCK}\.norm\.norm", f"{_OURS}/norm"),
+    *affine(rf"{_BLOCK}\.(pw\d)", rf"{_OURS}/\3", point_kernel),
     Rule(rf"{_BLOCK}\.gamma", f"params/{_OURS}/gamma", np.ravel),
-    *_norm(r"(down\d)\.norm\.norm", r"\1_norm"),
-    *_conv(r"(down\d)\.conv", r"\1", down_kernel),
-    *_norm(r"head\.0\.norm", "head_norm"),
-    *_conv(r"head\.1", "head", point_kernel),
+    *layer_norm(r"(down\d)\.norm\.norm", r"\1_norm"),
+    *affine(r"(down\d)\.conv", r"\1", down_kernel),
+    *layer_norm(r"head\.0\.norm", "head_norm"),
+    *affine(r"head\.1", "head", point_kernel),
 )
 
 

@@ -10,6 +10,7 @@ from fiqa_jax.pretrained.formats.rules import (
     Format,
     FormatError,
     Rule,
+    affine,
     batch_norm,
     conv_kernel,
     translate,
@@ -18,10 +19,7 @@ from fiqa_jax.pretrained.formats.rules import (
 
 
 def _conv(name: str, path: str) -> tuple[Rule, ...]:
-    return (
-        Rule(rf"{name}\.weight", f"params/{path}/conv/kernel", conv_kernel),
-        Rule(rf"{name}\.bias", f"params/{path}/conv/bias"),
-    )
+    return affine(name, f"{path}/conv", conv_kernel)
 
 
 def _block(name: str, path: str) -> tuple[Rule, ...]:
@@ -43,14 +41,7 @@ def _rules(layers: int) -> tuple[Rule, ...]:
             out += _block(rf"{half}\.down_path\.{i}", f"{half}/down{i + 1}")
             level = layers - 2 - i  # the decoder counts from the deepest level
             up = rf"{half}\.up_path\.{i}"
-            out += [
-                Rule(
-                    rf"{up}\.up_layer\.block\.0\.weight",
-                    f"params/{half}/up{level}/kernel",
-                    up_kernel,
-                ),
-                Rule(rf"{up}\.up_layer\.block\.0\.bias", f"params/{half}/up{level}/bias"),
-            ]
+            out += affine(rf"{up}\.up_layer\.block\.0", f"{half}/up{level}", up_kernel)
             out += _block(rf"{up}\.conv_layer", f"{half}/merge{level}")
             out += _conv(rf"{up}\.conv_bridge_layer\.block\.0", f"{half}/bridge{level}")
             out += batch_norm(rf"{up}\.conv_bridge_layer\.block\.2", f"{half}/bridge_norm{level}")

@@ -14,6 +14,7 @@ from fiqa_jax.pretrained.formats.rules import (
     Format,
     FormatError,
     Rule,
+    affine,
     batch_norm,
     conv_kernel,
     linear_kernel,
@@ -27,24 +28,16 @@ _ORIGIN = "github.com/chehx/MKCNet, the state dict of its"
 
 
 def _linear(name: str, path: str) -> tuple[Rule, ...]:
-    return (
-        Rule(rf"{name}\.weight", f"params/{path}/kernel", linear_kernel),
-        Rule(rf"{name}\.bias", f"params/{path}/bias"),
-    )
+    return affine(name, path, linear_kernel)
 
 
 def _trunk(net: str) -> tuple[Rule, ...]:
     out: list[Rule] = []
     for block, count in enumerate(_CONVOLUTIONS, start=1):
         for i in range(count):  # convolution, normalisation and ReLU take a number each
-            path = f"{net}/trunk/stage{block}/conv{i + 1}"
-            name = rf"model\.block{block}\.{3 * i}"
-            out += [
-                Rule(rf"{name}\.weight", f"params/{path}/kernel", conv_kernel),
-                Rule(rf"{name}\.bias", f"params/{path}/bias"),
-            ]
-            norm = rf"model\.block{block}\.{3 * i + 1}"
-            out += batch_norm(norm, f"{net}/trunk/stage{block}/norm{i + 1}")
+            name, path = rf"model\.block{block}\.", f"{net}/trunk/stage{block}"
+            out += affine(f"{name}{3 * i}", f"{path}/conv{i + 1}", conv_kernel)
+            out += batch_norm(f"{name}{3 * i + 1}", f"{path}/norm{i + 1}")
     return tuple(out)
 
 

@@ -66,11 +66,26 @@ def up_kernel(x: np.ndarray) -> np.ndarray:
     return x.transpose(0, 2, 3, 1).reshape(inputs, 4 * outputs)
 
 
-def batch_norm(pattern: str, path: str) -> tuple[Rule, ...]:
-    """Rules of a BatchNorm: scale and bias are parameters, mean and variance statistics."""
+def affine(pattern: str, path: str, layout: Callable[[np.ndarray], np.ndarray]) -> tuple[Rule, ...]:
+    """Rules of a convolution or a linear layer with a bias."""
+    return (
+        Rule(rf"{pattern}\.weight", f"params/{path}/kernel", layout),
+        Rule(rf"{pattern}\.bias", f"params/{path}/bias"),
+    )
+
+
+def layer_norm(pattern: str, path: str) -> tuple[Rule, ...]:
+    """Rules of a LayerNorm's scale and bias."""
     return (
         Rule(rf"{pattern}\.weight", f"params/{path}/scale"),
         Rule(rf"{pattern}\.bias", f"params/{path}/bias"),
+    )
+
+
+def batch_norm(pattern: str, path: str) -> tuple[Rule, ...]:
+    """Rules of a BatchNorm: scale and bias are parameters, mean and variance statistics."""
+    return (
+        *layer_norm(pattern, path),
         Rule(rf"{pattern}\.running_mean", f"batch_stats/{path}/mean"),
         Rule(rf"{pattern}\.running_var", f"batch_stats/{path}/var"),
         Rule(rf"{pattern}\.num_batches_tracked", None),

@@ -10,6 +10,7 @@ from fiqa_jax.pretrained.formats.rules import (
     Format,
     FormatError,
     Rule,
+    affine,
     batch_norm,
     conv_kernel,
     linear_kernel,
@@ -26,8 +27,7 @@ _RULES = (
         rf"{_BLOCK}\.downsample\.0\.weight", r"params/stage\1/block\2/down_conv/kernel", conv_kernel
     ),
     *batch_norm(rf"{_BLOCK}\.downsample\.1", r"stage\1/block\2/down_norm"),
-    Rule(r"fc\.weight", "params/fc/kernel", linear_kernel),
-    Rule(r"fc\.bias", "params/fc/bias"),
+    *affine("fc", "fc", linear_kernel),
 )
 _HEAD = "params/fc/.*"
 # (three convolutions a block, blocks of each stage) -> name in MODELS

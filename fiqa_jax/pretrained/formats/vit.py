@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from fiqa_jax.pretrained.formats import fits
-from fiqa_jax.pretrained.formats.rules import Format, FormatError, Rule, linear_kernel, translate
+from fiqa_jax.pretrained.formats.rules import (
+    Format,
+    FormatError,
+    Rule,
+    affine,
+    layer_norm,
+    linear_kernel,
+    translate,
+)
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -55,35 +63,20 @@ def _table(x: np.ndarray) -> np.ndarray:
     return x.reshape(x.shape[-2:])
 
 
-def _linear(name: str, path: str) -> tuple[Rule, ...]:
-    return (
-        Rule(rf"{name}\.weight", f"params/{path}/kernel", linear_kernel),
-        Rule(rf"{name}\.bias", f"params/{path}/bias"),
-    )
-
-
-def _norm(name: str, path: str) -> tuple[Rule, ...]:
-    return (
-        Rule(rf"{name}\.weight", f"params/{path}/scale"),
-        Rule(rf"{name}\.bias", f"params/{path}/bias"),
-    )
-
-
 _BLOCK = r"blocks\.(\d+)"
 _RULES = (
     Rule("cls_token", "params/cls", _vector),
     Rule("reg_token", "params/registers", _table),
     Rule("pos_embed", "params/position", _table),
-    Rule(r"patch_embed\.proj\.weight", "params/patch/kernel", patch_kernel),
-    Rule(r"patch_embed\.proj\.bias", "params/patch/bias"),
-    *_norm(rf"{_BLOCK}\.norm([12])", r"block\1/norm\2"),
-    *_linear(rf"{_BLOCK}\.attn\.q", r"block\1/attention/query"),
-    *_linear(rf"{_BLOCK}\.attn\.k", r"block\1/attention/key"),
-    *_linear(rf"{_BLOCK}\.attn\.v", r"block\1/attention/value"),
-    *_linear(rf"{_BLOCK}\.attn\.proj", r"block\1/attention/out"),
-    *_linear(rf"{_BLOCK}\.mlp\.fc([12])", r"block\1/fc\2"),
+    *affine(r"patch_embed\.proj", "patch", patch_kernel),
+    *layer_norm(rf"{_BLOCK}\.norm([12])", r"block\1/norm\2"),
+    *affine(rf"{_BLOCK}\.attn\.q", r"block\1/attention/query", linear_kernel),
+    *affine(rf"{_BLOCK}\.attn\.k", r"block\1/attention/key", linear_kernel),
+    *affine(rf"{_BLOCK}\.attn\.v", r"block\1/attention/value", linear_kernel),
+    *affine(rf"{_BLOCK}\.attn\.proj", r"block\1/attention/out", linear_kernel),
+    *affine(rf"{_BLOCK}\.mlp\.fc([12])", r"block\1/fc\2", linear_kernel),
     Rule(rf"{_BLOCK}\.ls([12])\.gamma", r"params/block\1/scale\2"),
-    *_norm("norm", "norm"),
+    *layer_norm("norm", "norm"),
 )
 
 

@@ -15,6 +15,7 @@ from fiqa_jax.pretrained.formats.rules import (
     Format,
     FormatError,
     Rule,
+    affine,
     conv_kernel,
     translate,
     up_kernel,
@@ -56,17 +57,13 @@ def unet_rules(name: str = "", path: str = "") -> tuple[Rule, ...]:
     out: list[Rule] = []
 
     def conv(theirs: str, ours: str) -> None:
-        place = f"params/{path}{ours}/conv"
-        out.append(Rule(rf"{name}{theirs}\.weight", f"{place}/kernel", conv_kernel))
-        out.append(Rule(rf"{name}{theirs}\.bias", f"{place}/bias"))
+        out.extend(affine(f"{name}{theirs}", f"{path}{ours}/conv", conv_kernel))
 
     for level in range(1, LEVELS + 1):
         for i in (1, 2):
             conv(rf"conv{level}\.conv{i}", f"down{level}/conv{i}")
     for i, level in enumerate(range(LEVELS - 1, 0, -1), 1):  # counted from the deepest level
-        place = f"params/{path}up{level}"
-        out.append(Rule(rf"{name}upconv{i}\.conv\.weight", f"{place}/kernel", up_kernel))
-        out.append(Rule(rf"{name}upconv{i}\.conv\.bias", f"{place}/bias"))
+        out += affine(rf"{name}upconv{i}\.conv", f"{path}up{level}", up_kernel)
         for k in (1, 2):
             conv(rf"conv{LEVELS + i}\.conv{k}", f"merge{level}/conv{k}")
     conv("outconv", "head")
