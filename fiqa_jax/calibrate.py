@@ -23,9 +23,9 @@ from fiqa_jax.evaluation.conformal import Guarantee
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.inference import run_record
 from fiqa_jax.inference.photos import MAPS
-from fiqa_jax.maps import annotations, own_cut
-from fiqa_jax.maps.own_cut import MapCut
-from fiqa_jax.predictions import assessment, label_flags, own_calibration, schema
+from fiqa_jax.maps import annotations, cut_fit
+from fiqa_jax.maps.cut_fit import MapCut
+from fiqa_jax.predictions import assessment, label_flags, local_calibration, schema
 from fiqa_jax.predictions.calibration_fit import (
     SENSITIVITY,
     SPECIFICITY,
@@ -34,7 +34,7 @@ from fiqa_jax.predictions.calibration_fit import (
     fit,
 )
 from fiqa_jax.predictions.label_files import LabelError
-from fiqa_jax.predictions.own_calibration import Fit
+from fiqa_jax.predictions.local_calibration import Fit
 from fiqa_jax.predictions.schema import Predictions
 from input_pipeline import atomic
 from input_pipeline.tables import folders
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         got, found, told = _limits(args, every, file.with_suffix(".png"))
         facts |= found
         text = [told, *text]
-    own_calibration.write(file, names.pop(), got, facts, cut)
+    local_calibration.write(file, names.pop(), got, facts, cut)
     print("\n".join(text))
     written = f"{file}, {file.with_suffix('.png')}" if got else str(file)
     print(f"\nwritten  {written}\nuse it   fiqa predict PHOTOS --calibration {file}")
@@ -116,7 +116,7 @@ def _limits(
     )
     bad = bad_of(predictions)
     here = bad >= 0
-    got = own_calibration.fit(
+    got = local_calibration.fit(
         bad[here],
         predictions.outputs["score"][here],
         predictions.patient[here],
@@ -149,7 +149,7 @@ def _map_cut(args: argparse.Namespace, rows: Sequence[schema.Row]) -> MapCut:
         path = Path(str(began_in), str(row["path"]).replace("\\", "/"))
         if path.stem in wanted and photographs.setdefault(path.stem, path) != path:
             raise LabelError(f"{photographs[path.stem]} and {path}: which one was annotated?")
-    return own_cut.fit(listed, annotations.maps_of(maps, listed), photographs, args.seed)
+    return cut_fit.fit(listed, annotations.maps_of(maps, listed), photographs, args.seed)
 
 
 def map_text(cut: MapCut) -> str:
@@ -176,7 +176,7 @@ def limits_text(got: Fit, counts: Mapping[str, int]) -> str:
             lines.append(f"promised: at least {_promise(promise)} of {says}")
     held = got.held_out
     lines.append(
-        f"checked on patients left out, {own_calibration.FOLDS}-fold: not accepted "
+        f"checked on patients left out, {local_calibration.FOLDS}-fold: not accepted "
         f"{_reached(held['sensitivity'])} of the bad ones; not taken again "
         f"{_reached(held['specificity'])} of the others"
     )

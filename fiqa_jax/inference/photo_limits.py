@@ -13,7 +13,7 @@ from fiqa_jax.predictions.advice import Finding
 from input_pipeline.photo.reader import Photo
 
 
-def of(
+def findings(
     photo: Photo,
     quality: NDArray[np.floating] | None,
     threshold: float,
@@ -27,13 +27,13 @@ def of(
       threshold: of the map; a place is bad from here on.
       places: its landmarks, where others want them, too.
     """
-    found = of_field(photo.across, photo.shown, photo.empty)
+    out = field_findings(photo.across, photo.shown, photo.empty)
     if quality is not None and not photo.empty:
-        found += of_macula(photo.image, photo.fov, quality, threshold, places)
-    return found
+        out += macula_findings(photo.image, photo.fov, quality, threshold, places)
+    return out
 
 
-def of_field(across: float, shown: float, empty: str) -> list[Finding]:
+def field_findings(across: float, shown: float, empty: str) -> list[Finding]:
     """Findings about a field; the arguments are those of `Photo`."""
     every = (
         advice.nothing_seen(empty),
@@ -43,7 +43,7 @@ def of_field(across: float, shown: float, empty: str) -> list[Finding]:
     return [finding for finding in every if finding is not None]
 
 
-def of_macula(
+def macula_findings(
     image: NDArray[np.uint8],
     fov: NDArray[np.uint8],
     quality: NDArray[np.floating],
@@ -54,7 +54,7 @@ def of_macula(
 
     Args:
       image: `[S, S, C]` uint8; only a photograph in colour shows where its macula is.
-      fov: `[S, S]` uint8, 1 inside; `quality`, `threshold`, `places`: see `of`.
+      fov: `[S, S]` uint8, 1 inside; `quality`, `threshold`, `places`: see `findings`.
     """
     if image.shape[-1] != 3 or not (quality >= threshold).any():
         return []
@@ -64,7 +64,9 @@ def of_macula(
     return [lost] if lost else []
 
 
-def worst(outputs: Mapping[str, NDArray[Any]], empty: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+def ungradable_where(
+    outputs: Mapping[str, NDArray[Any]], empty: NDArray[np.bool_]
+) -> dict[str, NDArray[Any]]:
     """Outputs with the worst grade, score and map where nothing of a retina can be seen.
 
     A model has not learned from such pictures; what it says of them is chance.

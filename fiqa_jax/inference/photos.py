@@ -135,6 +135,6 @@ def draw(
     stem = plain_text.printable(plain_text.as_text(Path(item.path).stem), keep=())
     stem = stem.encode()[:LONGEST].decode("utf-8", "ignore")
     name = f"{stem}_{tag}"
-    shown = predictor.larger(photo, map_files.own_side(photo))
+    shown = predictor.larger(photo, map_files.full_side(photo))
     map_files.write(out / MAPS, name, photo, shown, quality, threshold, pair, places)
     return f"{MAPS}/{name}.png"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fiqa_jax.evaluation import calibration
 from fiqa_jax.inference import photo_limits
 from fiqa_jax.maps import landmarks
-from fiqa_jax.predictions import own_calibration
+from fiqa_jax.predictions import local_calibration
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import Row
@@ -93,9 +93,9 @@ class Predictor:
         self.batch = batch
         self._probability: dict[str, float] = {}  # of being bad, from the score
         if calibration:
-            own = own_calibration.read(calibration)
+            own = local_calibration.read(calibration)
             if own.model != self.name:
-                raise own_calibration.CalibrationError(
+                raise local_calibration.CalibrationError(
                     f"{os.fspath(calibration)} was fitted to {own.model}, this is {self.name}: "
                     "judge with that model, or fit it again to predictions of this one"
                 )
@@ -163,12 +163,12 @@ class Predictor:
             raw = self.model.predict(given)
             raw = {key: np.asarray(value)[: len(fine)] for key, value in raw.items()}
             empty = np.array([bool(photo.empty) for photo in seen])
-            raw = photo_limits.worst(raw, empty)
+            raw = photo_limits.ungradable_where(raw, empty)
             fitted = self.model.config["temperature"]
             outputs = calibration.apply(judge.with_score(raw), fitted, self.details)
             if self._probability and "p_ungradable" not in outputs and "p_quality" not in outputs:
                 score = np.asarray(outputs["score"], np.float64)
-                outputs["p_ungradable"] = own_calibration.probability(score, self._probability)
+                outputs["p_ungradable"] = local_calibration.probability(score, self._probability)
             limit = self.thresholds.map
             places = [landmarks.sought(photo.image, photo.fov) for photo in seen]
             made = judge.rows_from_outputs(
@@ -182,7 +182,7 @@ class Predictor:
                 model=self.name,
                 fov=given["fov"][: len(fine)],
                 findings=[
-                    photo_limits.of(
+                    photo_limits.findings(
                         photo, outputs["map"][i] if "map" in outputs else None, limit, places[i]
                     )
                     for i, photo in enumerate(seen)

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class MapScores:
     """What one kind of map reaches on N photographs.
 
     Attributes:
@@ -67,7 +67,7 @@ def measure(
     maps: Sequence[NDArray[np.floating]],
     known: Sequence[NDArray[np.bool_]],
     bad: Sequence[NDArray[np.bool_]],
-) -> Found:
+) -> MapScores:
     """Numbers of one kind of map.
 
     Args:
@@ -97,11 +97,11 @@ def measure(
     dice = np.stack(dices)  # [N, cuts]
     pooled = ranking.auroc(np.concatenate(hits), np.concatenate(values))
     best = dice[:, int(np.argmax(dice.mean(0)))]
-    return Found(np.array(auroc), np.array(ap), best, pooled)
+    return MapScores(np.array(auroc), np.array(ap), best, pooled)
 
 
 def rows(
-    measured: dict[str, Found], people: Sequence[str], reference: str, seed: int
+    measured: dict[str, MapScores], people: Sequence[str], reference: str, seed: int
 ) -> list[dict[str, Interval | float | str]]:
     """Means with intervals for every kind of map, and paired differences of one from the others.
 

@@ -72,7 +72,7 @@ def overlay_of(file: str) -> str:
     return f"{file.removesuffix('.png')}{OVERLAY}.jpg"
 
 
-def own_side(photo: Photo) -> int:
+def full_side(photo: Photo) -> int:
     """Pixels of the photograph's square in the photograph itself."""
     return int(np.clip(round(photo.width), photo.image.shape[0], LARGEST))
 

@@ -48,7 +48,7 @@ TYPES = {
 }
 
 
-class Found(NamedTuple):
+class HubWeights(NamedTuple):
     """Tensors of an encoder before conversion.
 
     Attributes:
@@ -102,7 +102,7 @@ def download(name: str, revision: str = "", offline: bool = False) -> Path:
         ) from error
 
 
-def read(folder: str | os.PathLike[str], name: str = "") -> Found:
+def read(folder: str | os.PathLike[str], name: str = "") -> HubWeights:
     """The tensors in a folder, and what they are.
 
     Args:
@@ -116,12 +116,12 @@ def read(folder: str | os.PathLike[str], name: str = "") -> Found:
     if name in PLACES:
         place = PLACES[name]
         path = folder / place.file
-        return Found(place.format, torch_file.read(path, place.key), (path,), None)
+        return HubWeights(place.format, torch_file.read(path, place.key), (path,), None)
     config, files = weights(folder)
     tensors: dict[str, np.ndarray] = {}
     for file in files:
         tensors |= torch_file.read(file)
-    return Found(_format(config, folder), tensors, files, _statistics(config, folder))
+    return HubWeights(_format(config, folder), tensors, files, _statistics(config, folder))
 
 
 def weights(folder: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:

@@ -32,7 +32,7 @@ def as_used(outputs: Mapping[str, np.ndarray], data: Data) -> dict[str, np.ndarr
     """Outputs as `predict` takes them: the worst where nothing of a retina can be seen."""
     fields = [data.fields.get(name) for name in _ids(outputs, data)]
     empty = np.array([field is not None and bool(field.empty) for field in fields], bool)
-    return photo_limits.worst(outputs, empty)
+    return photo_limits.ungradable_where(outputs, empty)
 
 
 def limits(
@@ -52,7 +52,7 @@ def limits(
     for name in names:
         field = data.fields.get(name)
         findings.append(
-            photo_limits.of_field(field.across, field.shown, field.empty) if field else []
+            photo_limits.field_findings(field.across, field.shown, field.empty) if field else []
         )
     photographs = data.photographs
     if photographs is None or "map" not in outputs:
@@ -65,7 +65,9 @@ def limits(
         seen = data.fields.get(name)
         if not (seen and seen.empty):
             quality = outputs["map"][i]
-            findings[i] += photo_limits.of_macula(photo["image"], photo["fov"], quality, threshold)
+            findings[i] += photo_limits.macula_findings(
+                photo["image"], photo["fov"], quality, threshold
+            )
     return findings, np.stack(fields)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ml_collections import ConfigDict
 
-from fiqa_jax.recipe import asked, photo_selection
+from fiqa_jax.recipe import photo_selection, required
 from fiqa_jax.recipe.data import Data
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from input_pipeline.readers import READERS
@@ -50,7 +50,7 @@ def check(config: ConfigDict, jobs: Sequence[Job], todo: Sequence[Job]) -> None:
         try:
             _check_rows(job, data, [other for other in jobs if job.stage in other.needs])
         except TableError as error:
-            raise RecipeError(str(asked.of_stage(error, config, job))) from None
+            raise RecipeError(str(required.with_stage(error, config, job))) from None
         warning = photo_selection.too_few(len(data.source.table)) if _selects(job) else ""
         if warning:
             log.warning("stage %r: %s", job.title, warning)
@@ -73,7 +73,7 @@ def _opened(config: ConfigDict, job: Job, opened: dict[str, Data]) -> Data | Non
             source = opening.listed(section)
             split = splits.assign(source.table, section.split, section.seed, job.folds, job.fold)
         except TableError as error:
-            raise asked.of_stage(error, config, job) from None
+            raise required.with_stage(error, config, job) from None
         opened[key] = Data(source, split, section)
     return opened[key]
 

@@ -15,8 +15,8 @@ from ml_collections import ConfigDict
 
 from fiqa_jax.defaults import resolved
 from fiqa_jax.inference import model_dir
-from fiqa_jax.recipe import asked, preflight, stages
 from fiqa_jax.recipe import jobs as plan
+from fiqa_jax.recipe import preflight, required, stages
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.report import build, model_card
 from fiqa_jax.training import devices as parallel
@@ -57,7 +57,7 @@ def run(config: ConfigDict, workdir: Path, only: str = "", redo: Sequence[str] =
     if only and only not in {j.stage for j in jobs}:
         raise RecipeError(f"--stage={only}: no such stage; there are {', '.join(config.stages)}")
     done = {job.title: plan.is_done(job, jobs) for job in jobs if not only or job.stage == only}
-    if lacking := asked.missing(config, [j for j in jobs if done.get(j.title) is False]):
+    if lacking := required.missing(config, [j for j in jobs if done.get(j.title) is False]):
         raise RecipeError(lacking)
     preflight.check(config, jobs, [j for j in jobs if done.get(j.title) is False])
     workdir.mkdir(parents=True, exist_ok=True)

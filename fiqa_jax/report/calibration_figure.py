@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fiqa_jax.evaluation import reliability
-from fiqa_jax.predictions.own_calibration import Fit
+from fiqa_jax.predictions.local_calibration import Fit
 from fiqa_jax.report import figures
 
 _BINS = 8  # of the reliability diagram: few labels
@@ -16,7 +16,7 @@ def draw(bad: NDArray[np.int64], got: Fit) -> bytes:
 
     Args:
       bad: [N] 0/1, the labels of the fit.
-      got: of `own_calibration.fit`.
+      got: of `local_calibration.fit`.
     """
     figure = Figure((8.6, 2.9), dpi=figures.DPI, layout="constrained")
     left, right = figure.subplots(1, 2)

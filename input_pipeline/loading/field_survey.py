@@ -42,7 +42,7 @@ class Seen:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class Survey:
     """What was seen.
 
     Attributes:
@@ -82,7 +82,7 @@ class Found:
         return out
 
 
-def look(source: Source, split: np.ndarray, workers: int, directory: str | os.PathLike) -> Found:
+def look(source: Source, split: np.ndarray, workers: int, directory: str | os.PathLike) -> Survey:
     """Looks at every photograph of a source that opens photographs; once for a work directory.
 
     Args:
@@ -93,7 +93,7 @@ def look(source: Source, split: np.ndarray, workers: int, directory: str | os.Pa
     """
     opened: Callable[[Any], Photo] | None = getattr(source.reader, "look", None)
     if opened is None:
-        return Found({}, split)
+        return Survey({}, split)
     file = list_of(source, directory) if directory else None
     known = _known(file) if file else None
     if known is None:
@@ -103,7 +103,7 @@ def look(source: Source, split: np.ndarray, workers: int, directory: str | os.Pa
             known = {row: one for row, one in enumerate(bar) if one is not None and not one.plain}
     if file:
         _write(file, source, split, known)
-    return Found(known, split, str(file or ""))
+    return Survey(known, split, str(file or ""))
 
 
 def list_of(source: Source, directory: str | os.PathLike) -> Path:

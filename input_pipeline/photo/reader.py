@@ -197,7 +197,7 @@ def _shown(
     )
 
 
-def own_pixels(source: decode.Source, photo: Photo, erase: Sequence[Box] = ()) -> np.ndarray:
+def full_resolution(source: decode.Source, photo: Photo, erase: Sequence[Box] = ()) -> np.ndarray:
     """The part of a photograph inside the box of a reading, at full size.
 
     Args:

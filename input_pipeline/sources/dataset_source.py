@@ -91,7 +91,7 @@ def dataset_source(
         raise TableError(f"data.no_field is {no_field!r}, expected one of {NO_FIELD}")
     files = tree(path)
     listed = readers.listed(name, files, lists, counts)
-    table = asked_for(name, listed.table, classes, details, diagnosis)
+    table = select_labels(name, listed.table, classes, details, diagnosis)
     if require_labels and not any((labels >= 0).any() for labels in table.labels.values()):
         raise TableError(
             f"{name}: none of the labels asked for is there; it has {', '.join(_has(listed.table))}"
@@ -120,7 +120,7 @@ def dataset_source(
     return Source(name, table, np.array(items, np.str_), reader)
 
 
-def asked_for(
+def select_labels(
     name: str,
     table: Table,
     classes: int | None,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline.sources.dataset_source import asked_for
+from input_pipeline.sources.dataset_source import select_labels
 from input_pipeline.tables.examples import Arrays, Source, Table, strings
 from input_pipeline.tables.file_paths import expanded
 from input_pipeline.tables.table_error import TableError
@@ -82,7 +82,7 @@ def make(data: Mapping[str, Any], store: str, require_labels: bool) -> Source:
         shares_patients=shared,  # the records' splits are as published
     )
     name = "/".join(directory.split(os.sep)[-3:-1])
-    table = asked_for(name, table, data["classes"], data["details"], tuple(data["diagnosis"]))
+    table = select_labels(name, table, data["classes"], data["details"], tuple(data["diagnosis"]))
     if require_labels and not table.labels:
         raise TableError(f"{directory}: none of the labels asked for is there")
     places = zip(columns["split"], columns["place"], columns["contents"], strict=True)

@@ -16,7 +16,7 @@ import recipes
 from fiqa_jax.inference import predictor
 from fiqa_jax.predictions import schema
 from fiqa_jax.pretrained import hub
-from fiqa_jax.recipe import asked, runner
+from fiqa_jax.recipe import required, runner
 from fiqa_jax.recipe.data import open_data
 from fiqa_jax.recipe.jobs import RecipeError
 from input_pipeline.readers import iqad
@@ -100,7 +100,7 @@ def refusal(config, workdir):
 @pytest.fixture
 def no_hub(monkeypatch):
     """As on a machine without `huggingface_hub`, or without a network: an id cannot be fetched."""
-    monkeypatch.setattr(asked, "_unreachable", lambda name: bool(hub.ID.fullmatch(name)))
+    monkeypatch.setattr(required, "_unreachable", lambda name: bool(hub.ID.fullmatch(name)))
 
 
 def any_counts(config):

@@ -14,7 +14,7 @@ def test_an_empty_picture_has_the_worst_grade_and_no_cause():
         "p_details": np.tile([0.1, 0.99], (2, 1)),
         "causes": np.full((2, 2, 2, 4), 0.25),
     }
-    got = photo_limits.worst(given, np.array([False, True]))
+    got = photo_limits.ungradable_where(given, np.array([False, True]))
     for key, value in given.items():
         np.testing.assert_array_equal(got[key][0], value[0])
     assert (got["score"][1], got["p_ungradable"][1]) == (1, 1)

@@ -44,8 +44,8 @@ def test_files(tmp_path, eye):
 
 def test_own_side(eye):
     padded = np.pad(eye.image, ((4, 4), (4, 4), (0, 0)))
-    assert map_files.own_side(read_photo(padded, 64)) == pytest.approx(200, abs=4)
-    assert map_files.own_side(read_photo(padded, 256)) == 256  # never smaller than the model's
+    assert map_files.full_side(read_photo(padded, 64)) == pytest.approx(200, abs=4)
+    assert map_files.full_side(read_photo(padded, 256)) == 256  # never smaller than the model's
 
 
 def test_the_legend_stands_beside_the_picture_and_the_pair_before_it():

@@ -12,7 +12,7 @@ from fiqa_jax.recipe import jobs
 from fiqa_jax.recipe.jobs import RecipeError
 from fiqa_jax.recipe.stages import segment
 from fiqa_jax.recipe.stages.context import Context
-from input_pipeline.photo.reader import own_pixels, read_photo
+from input_pipeline.photo.reader import full_resolution, read_photo
 from input_pipeline.storage import shards
 
 
@@ -69,7 +69,7 @@ def test_maps_of_whole_photographs(tmp_path, folder, monkeypatch, crop, seen):
 def test_own_pixels_reach_outside_the_photograph_in_black(folder):
     image = np.asarray(Image.open(folder / "a.png"))
     photo = read_photo(folder / "a.png", 32, crop="frame")  # a square of 150 about 100 rows
-    found = own_pixels(folder / "a.png", photo, ((60, 40, 80, 60),))
+    found = full_resolution(folder / "a.png", photo, ((60, 40, 80, 60),))
     assert found.shape == (150, 150, 3)
     assert (found[:25] == 0).all()
     assert (found[65:85, 60:80] == 0).all()

@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
-from fiqa_jax.recipe import asked
+from fiqa_jax.recipe import required
 from fiqa_jax.recipe.data import Data, open_data
 from fiqa_jax.recipe.jobs import Job
 from fiqa_jax.report import audit_page, data_audit, page
@@ -38,7 +38,7 @@ class Context:
             try:
                 data = open_data(section, self.workdir, job.fold, job.folds)
             except TableError as error:
-                raise asked.of_stage(error, self.recipe, job) from None
+                raise required.with_stage(error, self.recipe, job) from None
             if jax.process_index() == 0:
                 audit = data_audit.of_source(data.source, data.split, section.workers)
                 log.info("%s", data_audit.text(audit))

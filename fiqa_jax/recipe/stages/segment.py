@@ -19,7 +19,7 @@ from fiqa_jax.recipe.data import Data
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.recipe.stages.context import Context
 from input_pipeline import progress
-from input_pipeline.photo.reader import own_pixels
+from input_pipeline.photo.reader import full_resolution
 from input_pipeline.sources.annotated import AnnotatedReader
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.tables.examples import Arrays
@@ -82,7 +82,7 @@ def _whole(data: Data, row: int, example: Arrays) -> tuple[np.ndarray, np.ndarra
     if not isinstance(files, PhotoReader):  # drawn or degraded: there is no larger picture
         return example["image"], example["fov"]
     path = str(data.source.items[row])
-    whole = own_pixels(path, files.open(path), files.erase)
+    whole = full_resolution(path, files.open(path), files.erase)
     size = (whole.shape[1], whole.shape[0])
     fov = Image.fromarray(example["fov"]).resize(size, Image.Resampling.NEAREST)
     return whole, np.asarray(fov)

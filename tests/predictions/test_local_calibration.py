@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fiqa_jax.evaluation import intervals
-from fiqa_jax.maps.own_cut import MapCut
-from fiqa_jax.predictions import own_calibration
+from fiqa_jax.maps.cut_fit import MapCut
+from fiqa_jax.predictions import local_calibration
 from fiqa_jax.predictions.advice import Thresholds
-from fiqa_jax.predictions.own_calibration import CalibrationError
+from fiqa_jax.predictions.local_calibration import CalibrationError
 
 TARGETS = {"sensitivity": 0.9, "specificity": 0.9}
 
@@ -24,7 +24,7 @@ def labelled(n=300, seed=0, apart=2.0):
 
 def test_limits_keep_their_promises_on_other_photographs():
     bad, score, patient = labelled()
-    got = own_calibration.fit(bad, score, patient, **TARGETS)
+    got = local_calibration.fit(bad, score, patient, **TARGETS)
     assert 0 < got.accept < got.recapture < 1
     reached = []
     for seed in range(1, 40):
@@ -42,7 +42,7 @@ def test_limits_keep_their_promises_on_other_photographs():
 
 def test_separable_scores_leave_nothing_between():
     bad, score, patient = labelled(apart=40)
-    got = own_calibration.fit(bad, score, patient, **TARGETS)
+    got = local_calibration.fit(bad, score, patient, **TARGETS)
     assert got.accept == got.recapture
     assert got.held_out["review"].value < 0.05
 
@@ -50,7 +50,7 @@ def test_separable_scores_leave_nothing_between():
 def test_the_chance_of_being_bad_comes_true():
     """Log-odds N(0, 1) and N(2, 1), a third bad: Bayes' slope is 2, offset -2 + log(1 / 2)."""
     bad, score, patient = labelled(n=2000)
-    got = own_calibration.fit(bad, score, patient, **TARGETS)
+    got = local_calibration.fit(bad, score, patient, **TARGETS)
     assert got.probability["slope"] == pytest.approx(2, abs=0.25)
     assert got.probability["offset"] == pytest.approx(-2 - np.log(2), abs=0.25)
     assert got.p_after.mean() == pytest.approx(1 / 3, abs=0.02)
@@ -59,7 +59,7 @@ def test_the_chance_of_being_bad_comes_true():
 def test_a_wished_retake_rate():
     bad, score, patient = labelled()
     judged = np.linspace(0, 1, 101)
-    got = own_calibration.fit(bad, score, patient, **TARGETS, retakes=0.2, judged=judged)
+    got = local_calibration.fit(bad, score, patient, **TARGETS, retakes=0.2, judged=judged)
     assert (judged >= got.recapture).mean() == pytest.approx(0.2, abs=0.01)
     assert got.specificity is None
     assert got.accept <= got.recapture
@@ -68,19 +68,19 @@ def test_a_wished_retake_rate():
 def test_too_few_labels_say_what_to_do():
     bad, score, patient = labelled(n=24)
     with pytest.raises(CalibrationError, match=r"8 bad and 16 other .* at least 10 of each"):
-        own_calibration.fit(bad, score, patient, **TARGETS)
+        local_calibration.fit(bad, score, patient, **TARGETS)
     bad, score, patient = labelled(n=45)
     with pytest.raises(ValueError, match=r"95\.0% cannot be promised from 15 labelled"):
-        own_calibration.fit(bad, score, patient, sensitivity=0.95, specificity=0.9)
+        local_calibration.fit(bad, score, patient, sensitivity=0.95, specificity=0.9)
     with pytest.raises(CalibrationError, match="retake rate of 20"):
-        own_calibration.fit(*labelled(), **TARGETS, retakes=20)
+        local_calibration.fit(*labelled(), **TARGETS, retakes=20)
 
 
 def test_the_file_goes_round(tmp_path):
-    got = own_calibration.fit(*labelled(), **TARGETS)
+    got = local_calibration.fit(*labelled(), **TARGETS)
     file = tmp_path / "c.json"
-    own_calibration.write(file, "m@1", got, {"photographs": 300})
-    back = own_calibration.read(file)
+    local_calibration.write(file, "m@1", got, {"photographs": 300})
+    back = local_calibration.read(file)
     assert back.model == "m@1"
     assert (back.accept, back.recapture) == (got.accept, got.recapture)
     assert back.probability == got.probability
@@ -93,22 +93,22 @@ def test_a_cut_of_the_map_goes_round_alone_or_beside_limits(tmp_path):
     nothing = intervals.mean_interval(np.array([np.nan]), ["a"], seed=0)
     cut = MapCut(0.37, nothing, 2, 1, 0.25)
     file = tmp_path / "c.json"
-    own_calibration.write(file, "m@1", None, {}, cut)
-    back = own_calibration.read(file)
+    local_calibration.write(file, "m@1", None, {}, cut)
+    back = local_calibration.read(file)
     assert (back.accept, back.recapture, back.map, back.probability) == (None, None, 0.37, {})
     before = Thresholds(accept=0.2, recapture=0.4, map=0.5)
     assert back.applied(before) == Thresholds(accept=0.2, recapture=0.4, map=0.37)
     told = json.loads(file.read_text(), parse_constant=pytest.fail)  # NaN is no JSON
     assert told["map"]["dice"]["value"] is None
-    got = own_calibration.fit(*labelled(), **TARGETS)
-    own_calibration.write(file, "m@1", got, {}, cut)
-    both = own_calibration.read(file).applied(before)
+    got = local_calibration.fit(*labelled(), **TARGETS)
+    local_calibration.write(file, "m@1", got, {}, cut)
+    both = local_calibration.read(file).applied(before)
     assert both == Thresholds(accept=got.accept, recapture=got.recapture, map=0.37)
     for wrong in ('{"map": 1.5}', '{"map": NaN}', '{"accept": 0.1, "map": 0.4}', "[]"):
         told["thresholds"] = json.loads(wrong)
         file.write_text(json.dumps(told))
         with pytest.raises(CalibrationError, match="is no calibration"):
-            own_calibration.read(file)
+            local_calibration.read(file)
 
 
 @pytest.mark.parametrize(
@@ -119,15 +119,15 @@ def test_other_files_are_refused(tmp_path, content):
     if content is not None:
         file.write_text(content)
     with pytest.raises(CalibrationError, match=r"c\.json is no calibration of `fiqa calibrate`"):
-        own_calibration.read(file)
+        local_calibration.read(file)
 
 
 def test_limits_that_are_no_numbers_are_refused(tmp_path):
-    got = own_calibration.fit(*labelled(), **TARGETS)
+    got = local_calibration.fit(*labelled(), **TARGETS)
     file = tmp_path / "c.json"
-    own_calibration.write(file, "m@1", got, {})
+    local_calibration.write(file, "m@1", got, {})
     told = json.loads(file.read_text())
     told["thresholds"]["accept"] = float("nan")
     file.write_text(json.dumps(told))
     with pytest.raises(CalibrationError, match="thresholds nan"):
-        own_calibration.read(file)
+        local_calibration.read(file)

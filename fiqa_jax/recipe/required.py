@@ -33,12 +33,12 @@ def missing(config: ConfigDict, jobs: Iterable[Job]) -> str:
         for field, value, what, seen in _lacking(job):
             said = words.get(f"{job.stage}.{field}", words.get(field, what))
             found = f" ({seen})" if seen else ""
-            flag = reaching(config, job.stage, field)
+            flag = flag_of(config, job.stage, field)
             return f"stage {job.title!r} needs {said}{found}: give {flag}={value}"
     return ""
 
 
-def reaching(config: ConfigDict, stage: str, field: str) -> str:
+def flag_of(config: ConfigDict, stage: str, field: str) -> str:
     """The flag that sets a stage's field: the top level's where the stage follows it.
 
     Args:
@@ -60,11 +60,11 @@ def reaching(config: ConfigDict, stage: str, field: str) -> str:
     return f"--config.{field}" if follows else flag
 
 
-def of_stage(error: TableError, config: ConfigDict, job: Job) -> TableError:
+def with_stage(error: TableError, config: ConfigDict, job: Job) -> TableError:
     """The error of a source that names the stage it is of, and the settings as they reach it."""
 
     def reached(setting: Setting) -> str:
-        return setting.called(reaching(config, job.stage, setting.name))
+        return setting.called(flag_of(config, job.stage, setting.name))
 
     return TableError(f"stage {job.title!r}: {error.worded(reached)}")
 

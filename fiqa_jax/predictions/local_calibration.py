@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fiqa_jax.evaluation import calibration, conformal, intervals
 from fiqa_jax.evaluation.conformal import Guarantee
 from fiqa_jax.evaluation.intervals import Interval
-from fiqa_jax.maps.own_cut import MapCut
+from fiqa_jax.maps.cut_fit import MapCut
 from fiqa_jax.predictions.advice import Thresholds
 from input_pipeline import atomic
 
