@@ -30,6 +30,7 @@ from fiqa_jax.benchmark import (
 )
 from fiqa_jax.benchmark.defect_copies import Copies
 from fiqa_jax.methods.visible_cells import CAUSES
+from fiqa_jax.report import markdown
 from input_pipeline import atomic
 from input_pipeline.synthetic.defects import KINDS, protocol
 
@@ -124,14 +125,13 @@ def run(args: argparse.Namespace) -> None:
     print(f"{defect_causes.balanced_accuracy(named):.3f}; a row for each true cause:")
     for name, counts in zip(CAUSES, named.tolist(), strict=True):
         print(f"  {name} {counts}")
-    print(
-        f"{FITTED}: what its values mean\n| read | calibration error | bad from | sensitivity",
-        end="",
-    )
-    print(" | alarms |\n| --- | --- | --- | --- | --- |")
-    for row in defect_calibration.compared(sets, network["map"]):
-        print(f"| {row.way} | {row.error:.3f} | {row.level} ", end="")
-        print(f"| {row.sensitivity:.3f} | {row.alarms:.3f} |")
+    print(f"{FITTED}: what its values mean")
+    header = ("read", "calibration error", "bad from", "sensitivity", "alarms")
+    read = [
+        (r.way, f"{r.error:.3f}", r.level, f"{r.sensitivity:.3f}", f"{r.alarms:.3f}")
+        for r in defect_calibration.compared(sets, network["map"])
+    ]
+    print(markdown.table(header, read))
     if args.ablation:
         steps = {
             name: defect_scores.rows(sets, score)
@@ -149,8 +149,7 @@ def _table(rows: Mapping[str, Sequence[defect_scores.Row]], seed: int, file: Pat
     cameras = sorted({row.camera for row in rows[FITTED]})
     header = ["map", "mean", "gap", "worst", "worst_kind", *cameras, "sensitivity", "alarms"]
     body = [[defect_scores.shown(row.get(k, "")) for k in header] for row in made]
-    print(f"| {' | '.join(header)} |\n|{' --- |' * len(header)}")
-    print("\n".join(f"| {' | '.join(row)} |" for row in body))
+    print(markdown.table(header, body))
     atomic.write_csv(file, header, body)
 
 

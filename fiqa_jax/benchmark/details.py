@@ -29,6 +29,7 @@ from fiqa_jax.defaults import base
 from fiqa_jax.evaluation import bootstrap, intervals, metrics
 from fiqa_jax.predictions import schema
 from fiqa_jax.recipe.data import Data, open_data
+from fiqa_jax.report import markdown as tables
 from input_pipeline import atomic, records
 
 NETWORK = "network"
@@ -169,15 +170,15 @@ def compared(workdir: Path, train: Sequence[str], apply: str, seed: int) -> list
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows as Markdown, the lead of the network in the last column."""
-    lines = ["| defect | metric | way | value | lead of the network |", "| --- |" + " --- |" * 4]
+    lines = []
     order = list(dict.fromkeys((r["metric"], r["detail"]) for r in rows))
     for metric, detail in order:
         for row in rows:
             if (row["metric"], row["detail"]) == (metric, detail):
                 lead = _cell(row, "lead", "+.3f") if "lead" in row else ""
                 value = _cell(row, "value", ".3f")
-                lines.append(f"| {detail} | {metric} | {row['way']} | {value} | {lead} |")
-    return "\n".join(lines)
+                lines.append((detail, metric, row["way"], value, lead))
+    return tables.table(("defect", "metric", "way", "value", "lead of the network"), lines)
 
 
 def _cell(row: Mapping[str, Any], name: str, form: str) -> str:

@@ -33,7 +33,7 @@ from fiqa_jax.predictions import diagnoses
 from fiqa_jax.predictions import scores as score_files
 from fiqa_jax.predictions.diagnoses import Diagnosed
 from fiqa_jax.predictions.scores import ScoreError, Scores
-from fiqa_jax.report import risk_figure
+from fiqa_jax.report import markdown, risk_figure
 from input_pipeline import atomic
 
 RATES = "0,0.05,0.1,0.2,0.3,0.5"
@@ -176,26 +176,26 @@ def _show(
     print("\n".join(f"- {note}" for note in notes))
     print(f"\n{count:,} photographs of {people:,} patients; {diagnosed.counts()}. [95 % interval]")
     print("\nRisk-coverage curve of the error rate: lower is better\n")
-    print(_heading(("AURC", "E-AURC", f"AURC, {first} minus this", "p")))
+    lines = []
     for name, numbers in result.items():
         area, excess = (numbers[metric, -1.0] for metric in AREAS)
         p = f"{area.gap.p:.4f}" if area.gap else "-"
-        cells = [_cell(area.value, ".4f"), _cell(excess.value, ".4f"), _cell(area.gap, "+.4f"), p]
-        print(f"| {name} | {' | '.join(cells)} |")
-    shares = [f"{round(100 * rate, 1):g} %" for rate in rates]
+        values = _cell(area.value, ".4f"), _cell(excess.value, ".4f"), _cell(area.gap, "+.4f")
+        lines.append((name, *values, p))
+    print(markdown.table(("score", "AURC", "E-AURC", f"AURC, {first} minus this", "p"), lines))
+    header = ("score", *(f"{round(100 * rate, 1):g} %" for rate in rates))
     for metric in METRICS:
-        print(f"\n{TITLES[metric]} of what is kept, by the share rejected\n\n{_heading(shares)}")
-        for name, numbers in result.items():
-            cells = [_cell(numbers[metric, rate].value, ".3f") for rate in rates]
-            print(f"| {name} | {' | '.join(cells)} |")
-        print(f"\n{TITLES[metric]}, {first} minus this\n\n{_heading(shares)}")
-        for name in others:
-            cells = [_cell(result[name][metric, rate].gap, "+.3f") for rate in rates]
-            print(f"| {name} | {' | '.join(cells)} |")
-
-
-def _heading(columns: Sequence[str]) -> str:
-    return f"| score | {' | '.join(columns)} |\n| --- |" + " --- |" * len(columns)
+        lines = [
+            (name, *(_cell(numbers[metric, rate].value, ".3f") for rate in rates))
+            for name, numbers in result.items()
+        ]
+        print(f"\n{TITLES[metric]} of what is kept, by the share rejected\n")
+        print(markdown.table(header, lines))
+        lines = [
+            (name, *(_cell(result[name][metric, rate].gap, "+.3f") for rate in rates))
+            for name in others
+        ]
+        print(f"\n{TITLES[metric]}, {first} minus this\n\n{markdown.table(header, lines)}")
 
 
 def _cell(interval: Interval | None, form: str) -> str:

@@ -24,6 +24,7 @@ from fiqa_jax import defaults
 from fiqa_jax.benchmark import map_folder, map_kinds
 from fiqa_jax.maps import localisation
 from fiqa_jax.recipe.data import open_data
+from fiqa_jax.report import markdown
 from input_pipeline import atomic, records
 
 
@@ -156,12 +157,10 @@ def _show(rows: Sequence[dict[str, Any]], people: Sequence[str], name: str) -> N
         f"{name}: {len(people)} photographs of {len(set(people))} people, degraded in part; mean "
         "over photographs [95 % interval]; Dice at each map's best threshold"
     )
-    print("| map | AUROC | AP | Dice | pooled AUROC | AUROC, first map minus this |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for row in rows:
-        cells = [f"{row[m]:.3f}" for m in ("auroc", "ap", "dice")]
-        gap = f"{row['auroc_gap']:.3f}" if "auroc_gap" in row else ""
-        print(f"| {row['map']} | {' | '.join(cells)} | {row['pooled']:.3f} | {gap} |")
+    header = ("map", "AUROC", "AP", "Dice", "pooled AUROC", "AUROC, first map minus this")
+    names = ("auroc", "ap", "dice", "pooled", "auroc_gap")
+    cells = [[f"{row[n]:.3f}" if n in row else "" for n in names] for row in rows]
+    print(markdown.table(header, [(r["map"], *c) for r, c in zip(rows, cells, strict=True)]))
 
 
 def _write(file: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -31,6 +31,7 @@ from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.maps import annotations, scoring
 from fiqa_jax.maps.annotations import Annotation
 from fiqa_jax.maps.scoring import Measured
+from fiqa_jax.report import markdown
 from input_pipeline import atomic
 
 METRICS = {
@@ -175,8 +176,9 @@ def _show(rows: Rows, listed: Sequence[Annotation]) -> None:
         title = f"Pixels of {scope}, pooled"
         if scope.startswith("each"):
             title = "Mean over photographs that are bad in part" + scope.removeprefix("each")
-        print(f"\n{title}\n\n| map | {' | '.join(METRICS.values())} |")
-        print("| --- |" + " --- |" * len(METRICS))
         here = [(m, v) for m, s, _, v in rows if s == scope]
-        for name in dict.fromkeys(m for m, _ in here):
-            print(f"| {name} | {' | '.join(f'{v:.3f}' for m, v in here if m == name)} |")
+        lines = [
+            (name, *(f"{v:.3f}" for m, v in here if m == name))
+            for name in dict.fromkeys(m for m, _ in here)
+        ]
+        print(f"\n{title}\n\n{markdown.table(('map', *METRICS.values()), lines)}")

@@ -21,6 +21,7 @@ from PIL import Image
 from scipy import ndimage
 
 from fiqa_jax.evaluation import intervals, ranking
+from fiqa_jax.report import markdown
 from input_pipeline import atomic
 
 FILTERS = ("frangi", "sato")
@@ -196,7 +197,6 @@ def _print(numbers: dict[str, np.ndarray], who: Sequence[str], seed: int) -> Non
     """One line a method; for each model also its paired difference from both filters' best."""
     people = len(set(who))
     print(f"{len(who)} photographs of {people} participants; mean over photographs [95 % interval]")
-    print("| method | AUROC | AP |\n| --- | --- | --- |")
     kinds = {kind: [n for n in numbers if n.split()[0] == kind] for kind in FILTERS}
     best = {
         kind: [max(names, key=lambda n: numbers[n][:, k].mean()) for k in (0, 1)]
@@ -206,14 +206,13 @@ def _print(numbers: dict[str, np.ndarray], who: Sequence[str], seed: int) -> Non
     ridge = [n for names in kinds.values() for n in names]
     shown = [n for n in numbers if n not in ridge]
     shown += sorted({name for pair in best.values() for name in pair})
-    for name in shown:
-        cells = [_cell(numbers[name][:, k], who, seed) for k in (0, 1)]
-        print(f"| {name} | {cells[0]} | {cells[1]} |")
+    rows = [(name, *(_cell(numbers[name][:, k], who, seed) for k in (0, 1))) for name in shown]
     for name in (n for n in numbers if n.startswith("model ")):
         for kind, pair in best.items():
             gaps = [numbers[name][:, k] - numbers[pair[k]][:, k] for k in (0, 1)]
-            cells = [_cell(gap, who, seed) for gap in gaps]
-            print(f"| {name} less the best {kind} | {cells[0]} | {cells[1]} |")
+            cells = (_cell(gap, who, seed) for gap in gaps)
+            rows.append((f"{name} less the best {kind}", *cells))
+    print(markdown.table(("method", "AUROC", "AP"), rows))
 
 
 def _cell(values: np.ndarray, who: Sequence[str], seed: int) -> str:

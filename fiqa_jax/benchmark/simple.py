@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from fiqa_jax import defaults
 from fiqa_jax.evaluation import intervals
+from fiqa_jax.report import markdown
 from input_pipeline.sources import opening
 from input_pipeline.tables.examples import GRADABLE
 
@@ -114,10 +115,9 @@ def run(args: argparse.Namespace) -> None:
     made = table(statistics, label[rows], source.table.patient[rows], args.seed)
     bad = int(label[rows].sum())
     print(f"{source.name}: {len(rows)} photographs, {bad} ungradable, {args.side} px")
-    print("| statistic | AUROC | 95 % interval |\n| --- | --- | --- |")
-    for row in made:
-        print(
-            f"| {row['statistic']} | {row['auroc']:.3f} | {row['low']:.3f} to {row['high']:.3f} |"
-        )
+    cells = [
+        (r["statistic"], f"{r['auroc']:.3f}", f"{r['low']:.3f} to {r['high']:.3f}") for r in made
+    ]
+    print(markdown.table(("statistic", "AUROC", "95 % interval"), cells))
     if args.output:
         Path(args.output).write_text(json.dumps(made, indent=1) + "\n")

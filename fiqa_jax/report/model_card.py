@@ -19,6 +19,7 @@ from fiqa_jax.inference import model_dir
 from fiqa_jax.predictions import assessment, schema
 from fiqa_jax.predictions.assessment import Assessed
 from fiqa_jax.predictions.schema import Predictions
+from fiqa_jax.report import markdown
 from input_pipeline import atomic, records
 
 NAME = "model_card.md"
@@ -90,9 +91,9 @@ def _section(title: str, body: str) -> str:
 def _data(config: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     facts = record["facts"]
     out = [f"Source: {facts.get('source', 'not recorded')}.", ""]
-    out += ["| split | photographs | patients |", "| --- | --- | --- |"]
-    for split, (photographs, patients) in facts.get("splits", {}).items():
-        out.append(f"| {split} | {photographs:,} | {patients:,} |")
+    splits = facts.get("splits", {}).items()
+    rows = [(name, f"{photographs:,}", f"{patients:,}") for name, (photographs, patients) in splits]
+    out.append(markdown.table(("split", "photographs", "patients"), rows))
     known = facts.get("patients_known")
     level = "patient" if known else "photograph: patients were not known, so both eyes of a person "
     level += "" if known else "and repeated visits may stand on both sides"
