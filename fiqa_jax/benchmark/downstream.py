@@ -176,7 +176,7 @@ def _show(
     print("\n".join(f"- {note}" for note in notes))
     print(f"\n{count:,} photographs of {people:,} patients; {diagnosed.counts()}. [95 % interval]")
     print("\nRisk-coverage curve of the error rate: lower is better\n")
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for name, numbers in result.items():
         area, excess = (numbers[metric, -1.0] for metric in AREAS)
         p = f"{area.gap.p:.4f}" if area.gap else "-"

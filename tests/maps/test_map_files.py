@@ -42,7 +42,7 @@ def test_files(tmp_path, eye):
     assert (tmp_path / "regions.csv").read_text().splitlines()[1].startswith("x.png,")
 
 
-def test_own_side(eye):
+def test_full_side(eye):
     padded = np.pad(eye.image, ((4, 4), (4, 4), (0, 0)))
     assert map_files.full_side(read_photo(padded, 64)) == pytest.approx(200, abs=4)
     assert map_files.full_side(read_photo(padded, 256)) == 256  # never smaller than the model's

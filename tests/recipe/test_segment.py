@@ -66,7 +66,7 @@ def test_maps_of_whole_photographs(tmp_path, folder, monkeypatch, crop, seen):
     assert away.mean() < 1.5
 
 
-def test_own_pixels_reach_outside_the_photograph_in_black(folder):
+def test_full_resolution_reaches_outside_the_photograph_in_black(folder):
     image = np.asarray(Image.open(folder / "a.png"))
     photo = read_photo(folder / "a.png", 32, crop="frame")  # a square of 150 about 100 rows
     found = full_resolution(folder / "a.png", photo, ((60, 40, 80, 60),))
