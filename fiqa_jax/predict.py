@@ -6,21 +6,21 @@
 Without --output the results are in a folder of the working directory named after the first input,
 and the same command goes on where it was interrupted. OUT/predictions.jsonl grows while it runs,
 OUT/predictions.csv and OUT/report.html come at the end. A file that cannot be read is a row, and
-the run goes on. From Python: `fiqa_jax.judge`.
+the run goes on. From Python: `fiqa_jax.judge`. --scheduler judges on the workers of a Dask cluster.
 """
 
 import argparse
 import concurrent.futures
+import dataclasses
 import functools
-import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fiqa_jax import command
-from fiqa_jax.inference import file_states, inputs, run_record, run_shards
+from fiqa_jax import command, merge
+from fiqa_jax.inference import dask_shares, file_states, inputs, run_record, run_shards
 from fiqa_jax.inference import photos as photographs
 from fiqa_jax.inference.file_states import FileStates
 from fiqa_jax.inference.inputs import Found, Item
@@ -37,7 +37,6 @@ from input_pipeline.photo.reader import Photo, PhotoError
 from input_pipeline.tables import folders, parquet_file
 
 LOG, TABLE, RUN = folders.JUDGED, folders.TABLE, folders.RUN
-LONGEST = 200  # bytes of an input's name in that of the output folder
 FEW = 8  # photographs that are judged sooner by a model that is compiled quickly
 
 
@@ -56,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--parquet", action="store_true", help=run_record.PARQUET_HELP)
     told = "judge share I of N, as on one of N machines; fiqa merge makes one run of them"
     p.add_argument("--shard", type=Shard.parse, default=None, metavar="I/N", help=told)
+    told = "judge on a Dask cluster: its scheduler's address, or local (extra cluster)"
+    p.add_argument("--scheduler", default="", metavar="ADDRESS", help=told)
+    told = "with --scheduler: shares of the run (four for each that is judged at a time)"
+    p.add_argument("--shares", type=int, default=0, metavar="N", help=told)
+    told = "with --scheduler local: processes (one for every two cores)"
+    p.add_argument("--processes", type=int, default=0, metavar="N", help=told)
     p.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT")
     return p
 
@@ -80,8 +85,44 @@ def run(args: argparse.Namespace) -> int:
     if args.parquet:
         parquet_file.needed()
     args.maps = args.maps or args.pairs
-    out = Path(args.output or default_output(args.inputs))
-    out = out / run_shards.FOLDER / args.shard.name if args.shard else out
+    out = Path(args.output or run_record.default_output(args.inputs))
+    if args.scheduler:
+        return _scheduled(args, out)
+    if args.shares or args.processes:
+        raise RunError("--shares and --processes say how --scheduler divides a run: add it")
+    done = judge(args, out / run_shards.FOLDER / args.shard.name if args.shard else out)
+    text = run_summary.summary(done.rows, done.new, done.seconds, done.found.folders)
+    print(plain_text.printable(text))
+    print(f"\nreport  {done.page}\ntable   {done.page.parent / TABLE}")
+    asked = {item.id for item in done.found.items}
+    failed = sum(row["status"] == "error" for row in done.rows if row["id"] in asked)
+    return command.of_files(failed, len(done.found.items))
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """A run that has come to its end."""
+
+    found: Found
+    rows: list[Row]  # all of them
+    new: int  # judged now, in `seconds`
+    seconds: float
+    page: Path
+    licence: str  # what the model's user has to know, '' for nothing
+
+
+def judge(args: argparse.Namespace, out: Path, told: Callable[[int], None] | None = None) -> Done:
+    """Judges what is not judged yet, into a folder.
+
+    Args:
+      args: of the command line.
+      out: the folder; that of the share where `args.shard` names one.
+      told: called with the number of judged photographs, in place of all that is printed; what it
+        raises ends the run behind a batch. Another process that writes there is waited for then.
+
+    Raises:
+      see `run`.
+    """
     if (out / LOG).exists() and not args.resume:
         if args.output and not args.shard:
             raise RunError(f"{out / LOG} is there: go on with --resume, or give another --output")
@@ -92,19 +133,47 @@ def run(args: argparse.Namespace) -> int:
     items = found.items
     began = time.monotonic()
     batch = min(args.batch, len(items))
-    predictor = photographs.predictor_of(args, batch, args.calibration, len(items) <= FEW)
-    if predictor.licence:
-        print(f"{predictor.name}: {predictor.licence}", file=sys.stderr)
-    with lock.held(out):
+    quick = share.get("photographs", len(items)) <= FEW  # of all shares, whose rows are alike
+    predictor = photographs.predictor_of(args, batch, args.calibration, quick)
+    licence = f"{predictor.name}: {predictor.licence}" if predictor.licence else ""
+    if licence and told is None:
+        print(licence, file=sys.stderr)
+    with lock.held(out, wait=told is not None):
         atomic.clean(out)
-        rows, new = _rows(out, predictor, found, args, share)
+        rows, new = _rows(out, predictor, found, args, share, told)
         page = judged_page.write(out)
-    text = run_summary.summary(rows, new, time.monotonic() - began, found.folders)
-    print(plain_text.printable(text))
-    print(f"\nreport  {page}\ntable   {out / TABLE}")
-    asked = {item.id for item in items}
-    failed = sum(row["status"] == "error" for row in rows if row["id"] in asked)
-    return command.of_files(failed, len(items))
+    return Done(found, rows, new, time.monotonic() - began, page, licence)
+
+
+def _scheduled(args: argparse.Namespace, out: Path) -> int:
+    """Judges on the workers of a Dask cluster, and makes one run of their shares."""
+    if args.shard:
+        raise RunError("--scheduler divides the run by itself: leave --shard out")
+    if min(args.shares, args.processes) < 0 or (args.processes and args.scheduler != "local"):
+        raise RunError("--shares N, and --processes N with --scheduler local: expected 1 or more")
+    out = out.absolute()
+    if (out / LOG).exists() and not (out / run_shards.FOLDER).is_dir():
+        raise RunError(f"{out} holds a run of one machine: give another --output")
+    arguments, paths = dask_shares.absolute(args, out)
+    found = inputs.gather(arguments["inputs"], recursive=args.recursive)
+    with dask_shares.connected(args.scheduler, args.processes) as client:
+        at_once = dask_shares.threads(client)
+        dask_shares.check(client, out, paths)
+        shards = run_shards.divided(found, args.shares, at_once, out)
+        print(f"{len(found.items)} photographs in {len(shards)} shares, {at_once} at a time")
+        tasks = dask_shares.tasks(arguments, shards)
+        licence = dask_shares.judged(client, _share, tasks, len(found.items))
+    if licence:
+        print(licence, file=sys.stderr)
+    return merge.run(argparse.Namespace(folder=str(out), parquet=args.parquet))
+
+
+def _share(task: dask_shares.Task) -> str:
+    """On a worker: judges a share as --shard does; returns the licence that is to be shown."""
+    told = dask_shares.Told(task)
+    told(0)
+    args = argparse.Namespace(**{**task.arguments, "shard": task.shard})
+    return judge(args, Path(args.output) / run_shards.FOLDER / task.shard.name, told).licence
 
 
 def _rows(
@@ -113,6 +182,7 @@ def _rows(
     found: Found,
     args: argparse.Namespace,
     share: Mapping[str, Any],
+    told: Callable[[int], None] | None,
 ) -> tuple[list[Row], int]:
     """All rows, and how many of them are new.
 
@@ -123,17 +193,16 @@ def _rows(
     states = FileStates(out)
     _forget_changed(out, done, states.changed(item for item in items if item.id in done))
     todo = [item for item in items if item.id not in done]
-    if len(todo) < len(items):
+    if len(todo) < len(items) and told is None:
         print(f"{out}: {len(items) - len(todo)} of {len(items)} are judged, going on", flush=True)
-    if todo:
+    if todo and told is None:
         print(
             f"{len(todo)} photographs to judge with {predictor.name}; the first takes longer, "
             "while the model is compiled for this machine",
             flush=True,
         )
-    for rows in _progress(
-        _predicted(predictor, todo, args, out, states), len(items), len(items) - len(todo)
-    ):
+    batches = _predicted(predictor, todo, args, out, states)
+    for rows in _progress(batches, len(items), len(items) - len(todo), told):
         schema.append_jsonl(out / LOG, rows)
         done |= {row["id"]: row for row in rows}
     if late := states.changed(item for item in items if done[item.id]["status"] != "error"):
@@ -169,15 +238,6 @@ def _forget_changed(out: Path, done: dict[str, Row], changed: Sequence[Item]) ->
     print(plain_text.printable(text), flush=True)
 
 
-def default_output(given: Sequence[str]) -> str:
-    """`photos/` -> `photos-judged`: a folder of the working directory named after the inputs."""
-    first = inputs.expanded(given[0]).resolve()
-    name = first.name if first.is_dir() else first.stem
-    name = os.fsencode(name)[:LONGEST].decode("utf-8", "ignore")  # what follows must fit, too
-    more = f"-and-{len(given) - 1}-more" if len(given) > 1 else ""
-    return f"{name or 'photographs'}{more}-judged"
-
-
 def _predicted(
     predictor: Predictor,
     items: Sequence[Item],
@@ -203,11 +263,16 @@ def _predicted(
             yield [one.row for one in judged]
 
 
-def _progress(batches: Iterator[list[Row]], total: int, done: int) -> Iterator[list[Row]]:
-    with progress.bar(total, "photo", done=done) as bar:
+def _progress(
+    batches: Iterator[list[Row]], total: int, done: int, told: Callable[[int], None] | None
+) -> Iterator[list[Row]]:
+    with progress.bar(total, "photo", done=done, hide=told is not None) as bar:
         for rows in batches:
             yield rows
             bar.update(len(rows))
+            done += len(rows)
+            if told:
+                told(done)
 
 
 def _pictures(

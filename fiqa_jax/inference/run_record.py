@@ -15,6 +15,7 @@ from fiqa_jax.predictions.schema import Row
 from input_pipeline import atomic, records
 from input_pipeline.tables.folders import JUDGED, PARQUET, RUN, TABLE
 
+LONGEST = 200  # bytes of an input's name in that of the output folder
 PARQUET_HELP = f"also write the table as Parquet, {PARQUET} (extra cluster)"
 
 
@@ -22,6 +23,15 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
     """What was asked to be judged, for run.json."""
     named = [str(inputs.expanded(one).resolve()) for one in args.inputs]
     return {"inputs": named, "recursive": args.recursive}
+
+
+def default_output(given: Sequence[str]) -> str:
+    """`photos/` -> `photos-judged`: a folder of the working directory named after the inputs."""
+    first = inputs.expanded(given[0]).resolve()
+    name = first.name if first.is_dir() else first.stem
+    name = os.fsencode(name)[:LONGEST].decode("utf-8", "ignore")  # what follows must fit, too
+    more = f"-and-{len(given) - 1}-more" if len(given) > 1 else ""
+    return f"{name or 'photographs'}{more}-judged"
 
 
 def check_inputs(out: Path, args: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import hashlib
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,22 @@ from input_pipeline import records
 from input_pipeline.tables import folders
 
 FOLDER = "shards"
+PER_PROCESS = 4  # shares for each that is judged at a time: the last ones end at about one time
+FEWEST = 100  # photographs of a share: for less the start is not worth while
 _NAME = re.compile(r"(\d+)-of-(\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """Share `place` (from 1) of `count`."""
+    """Share `place` (from 1) of `count`.
+
+    Attributes:
+      ids: SHA-256 of the ids of all photographs as another process saw them, '' where none did.
+    """
 
     place: int
     count: int
+    ids: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
@@ -46,13 +54,18 @@ class Shard:
         """Its share of a run, and what run.json says of it; other files go to the first.
 
         Raises:
-          RunError: there are fewer photographs than shares.
+          RunError: there are fewer photographs than shares, or others than the other process saw.
         """
         total = len(found.items)
         if total < self.count:
             raise RunError(f"{total} photographs are fewer than {self.count} shards: ask for less")
-        ids = "\n".join(item.id for item in found.items)
-        digest = hashlib.sha256(ids.encode()).hexdigest()
+        digest = _ids(found)
+        if self.ids not in ("", digest):
+            raise RunError(
+                f"{socket.gethostname()} sees {total} photographs, and not those that the run was "
+                "started with: some came or went, or this machine sees another folder under the "
+                "same path. Start again with another --output"
+            )
         share = dataclasses.replace(
             found,
             items=found.items[self.place - 1 :: self.count],
@@ -60,6 +73,46 @@ class Shard:
         )
         told = {"shard": f"{self.place}/{self.count}", "photographs": total, "ids_sha256": digest}
         return share, told
+
+
+def _ids(found: Found) -> str:
+    return hashlib.sha256("\n".join(item.id for item in found.items).encode()).hexdigest()
+
+
+def divided(found: Found, asked: int, at_once: int, out: Path) -> list[Shard]:
+    """The shares of a run whose processes are told which to judge.
+
+    Args:
+      found: all inputs.
+      asked: how many shares; 0: as many as a begun run in `out` has, else `PER_PROCESS` for each
+        that is judged at a time, but not below `FEWEST` photographs each.
+      at_once: how many are judged at a time.
+      out: folder of the run.
+
+    Raises:
+      RunError: the run in `out` has another number of shares.
+    """
+    total = len(found.items)
+    begun = sorted({count for _, count in _places(out)})
+    if begun and (len(begun) > 1 or asked not in (0, begun[0])):
+        raise RunError(
+            f"{out / FOLDER} holds a run in {' and in '.join(map(str, begun))} shares: "
+            f"{'leave --shares out' if len(begun) == 1 else 'delete those that do not belong'}, or "
+            "give another --output"
+        )
+    count = asked or (begun[0] if begun else 0)
+    if not count:
+        count = min(total, max(at_once, min(PER_PROCESS * at_once, total // FEWEST)))
+    return [Shard(place, count, _ids(found)) for place in range(1, count + 1)]
+
+
+def _places(out: Path) -> dict[tuple[int, int], Path]:
+    """Folders of shares by place and count."""
+    there = {}
+    for path in (out / FOLDER).glob("*"):
+        if found := _NAME.fullmatch(path.name):
+            there[int(found[1]), int(found[2])] = path
+    return there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,10 +138,7 @@ def joined(out: Path) -> Joined:
     Raises:
       RunError: says which share lacks what, and the command that goes on with it.
     """
-    places = {}
-    for path in (out / FOLDER).glob("*"):
-        if found := _NAME.fullmatch(path.name):
-            places[int(found[1]), int(found[2])] = path
+    places = _places(out)
     counts = {count for _, count in places}
     if len(counts) != 1:
         seen = ", ".join(sorted(path.name for path in places.values())) or "nothing"

@@ -9,6 +9,7 @@ from dark_model import SIDE, read, run
 from PIL import Image
 
 from fiqa_jax import predict
+from fiqa_jax.inference import run_record
 from fiqa_jax.predictions import run_summary, schema
 from input_pipeline.tables import folders
 
@@ -116,8 +117,8 @@ def test_the_output_of_a_run_is_never_judged(here, monkeypatch):
 
 
 def test_several_inputs_name_one_folder():
-    assert predict.default_output(["a/photos/"]) == "photos-judged"
-    assert predict.default_output(["eye.jpg", "b.jpg"]) == "eye-and-1-more-judged"
+    assert run_record.default_output(["a/photos/"]) == "photos-judged"
+    assert run_record.default_output(["eye.jpg", "b.jpg"]) == "eye-and-1-more-judged"
 
 
 def test_a_mended_file_is_read_on_resume(here):
@@ -168,7 +169,8 @@ def test_help_loads_no_framework():
         "from fiqa_jax import predict\n"
         "try: predict.main(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'jax', 'tensorflow', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'jax', 'tensorflow', 'sklearn', 'matplotlib', 'dask', 'distributed', 'pyarrow'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -218,7 +220,7 @@ def test_a_long_name_gives_an_output_folder_and_a_map(here, letter, monkeypatch)
     Image.new("RGB", (32, 32), (200,) * 3).save(folder / photo)
     Image.new("RGB", (32, 32), (10,) * 3).save(folder / ("x" + photo[1:]))  # the same end
     assert predict.main(["--model", str(root / "model"), "--maps", str(folder)]) == 0
-    out = root / predict.default_output([str(folder)])
+    out = root / run_record.default_output([str(folder)])
     rows = schema.read_rows(out / "predictions.csv")
     assert sorted(row["status"] for row in rows) == ["ok", "ok"]
     assert all((out / row["map"]).is_file() for row in rows)
