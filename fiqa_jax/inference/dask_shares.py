@@ -133,7 +133,8 @@ def check(client: "Client", out: Path, paths: Sequence[str]) -> None:
     try:
         # Sent by value: a worker without the package can run it.
         version, missing = _version(), _missing([*paths, str(mark)])
-        seen = {"the scheduler": (client.run_on_scheduler(version), [])}
+        seen: dict[str, tuple[Any, Any]] = {}
+        seen["the scheduler"] = client.run_on_scheduler(version), []
         versions = client.run(version, on_error="return")
         absent = client.run(missing, on_error="return")
     finally:
