@@ -2,15 +2,17 @@
 
     python benchmarks/cluster.py --count 5000
 
-Judged are COUNT files, synthetic photographs again and again under names of their own: by one
-process; by --scheduler local with two processes, one of which, drawn, is killed (SIGKILL) at random
-moments; by --shard, each share killed once at a random moment and begun again, then fiqa merge.
-Printed are the kills that came before the end, files that are lost or doubled, and cells of the
-Parquet and of the CSV that differ from the CSV of the one process. Linux alone.
+Judged are COUNT files, synthetic photographs again and again under names of their own, with a model
+that compiles at once (`drills.mean_colour`; --model names another): by one process; by --scheduler
+local with two processes, one of which, drawn, is killed (SIGKILL) at random moments; by --shard, each
+share killed once at a random moment and begun again, then fiqa merge. Printed are the kills that came
+before the end, files that are lost or doubled, and cells of the CSV and of the Parquet that differ
+from the CSV of the one process. Linux alone.
 """
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -19,12 +21,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import jax
 import psutil
+from drills import mean_colour
 from many_files import repeated
 from PIL import Image
 
+from fiqa_jax import defaults
+from fiqa_jax.inference import model_dir
 from fiqa_jax.inference.run_shards import FOLDER
 from fiqa_jax.predictions import schema
+from fiqa_jax.training import method
 from input_pipeline import synthetic
 from input_pipeline.tables.folders import JUDGED, PARQUET, TABLE
 
@@ -38,10 +45,24 @@ def drawn(folder: Path, kinds: int, side: int) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def graded(folder: Path) -> Path:
+    """A model directory of `drills.mean_colour`, as it is before any training."""
+    config = defaults.base()
+    config.data.side = 64
+    spec = method.DataSpec(64, 3, (), (), (), {}, config.data.mean, config.data.std)
+    made = mean_colour.build(config, spec, method.Run()).init(jax.random.key(0))
+    variables = jax.device_get({"params": made.params})
+    resolved = defaults.resolved(config)
+    model_dir.save(folder, "mean_colour", "drills.mean_colour", resolved, spec, variables, {})
+    return folder
+
+
 def start(command: str, flags: list[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as file:
         given = [sys.executable, "-m", f"fiqa_jax.{command}", *flags]
-        return subprocess.Popen(given, stdout=file, stderr=file)
+        here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        env = {**os.environ, "PYTHONPATH": here}  # of drills.mean_colour
+        return subprocess.Popen(given, stdout=file, stderr=file, env=env)
 
 
 def lines(out: Path) -> int:
@@ -122,7 +143,7 @@ def main() -> None:
     p.add_argument("--side", type=int, default=128, help="pixels of each")
     p.add_argument("--kills", type=int, default=3, help="of a process on Dask")
     p.add_argument("--shares", type=int, default=4, help="of the run by --shard")
-    p.add_argument("--model", default="open")
+    p.add_argument("--model", default="", help="(drills.mean_colour)")
     p.add_argument("--seed", type=int, default=0, help="of the moments")
     p.add_argument("--output", type=Path, help="JSON of what is printed")
     args = p.parse_args()
@@ -130,7 +151,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as at:
         work = Path(at)
         folder = repeated(drawn(work / "drawn", args.kinds, args.side), args.count, work / "in")
-        given = [str(folder), "--recursive", "--model", args.model]
+        model = args.model or str(graded(work / "model"))
+        given = [str(folder), "--recursive", "--model", model, "--trust", "drills.mean_colour"]
         whole = work / "whole"
         ended(start("predict", [*given, "--output", str(whole), "--parquet"], work / "log"))
         print("| run | files | killed | lost | doubled | cells of CSV, of Parquet that differ |")

@@ -32,6 +32,8 @@ CORES = 2  # of this machine for each process with LOCAL: one decodes while the 
 ANSWER = 10  # seconds in which a scheduler has to answer
 ENDING = 20  # seconds in which shares end behind the batch they are at, when the run is stopped
 ASKED = 1.0  # seconds between two questions of a worker whether the run was stopped
+# Ctrl+C reaches all processes of a terminal; the command stops those of LOCAL behind a batch.
+UNINTERRUPTED = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +85,7 @@ def connected(address: str, processes: int) -> Iterator["Client"]:
             protocol="tls",  # nobody else on this machine may send work
             security=Security.temporary(),
             dashboard_address=None,
+            preload=[UNINTERRUPTED],
         )
         with cluster, distributed.Client(cluster) as client, _quiet_end("distributed.nanny"):
             yield client
