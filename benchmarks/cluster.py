@@ -4,10 +4,10 @@
 
 Judged are COUNT files, synthetic photographs again and again under names of their own, with a model
 that compiles at once (`drills.mean_colour`; --model names another): by one process; by --scheduler
-local with two processes, one of which, drawn, is killed (SIGKILL) at random moments; by --shard, each
-share killed once at a random moment and begun again, then fiqa merge. Printed are the kills that came
-before the end, files that are lost or doubled, and cells of the CSV and of the Parquet that differ
-from the CSV of the one process. Linux alone.
+local with two processes, one of which, drawn, is killed (SIGKILL) at random moments; by --shard,
+each share killed once at a random moment and begun again, then fiqa merge. Printed are the kills
+that came before the end, files that are lost or doubled, and cells of the CSV and of the Parquet
+that differ from the CSV of the one process. Linux alone.
 """
 
 import argparse

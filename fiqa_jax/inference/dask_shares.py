@@ -32,8 +32,13 @@ CORES = 2  # of this machine for each process with LOCAL: one decodes while the 
 ANSWER = 10  # seconds in which a scheduler has to answer
 ENDING = 20  # seconds in which shares end behind the batch they are at, when the run is stopped
 ASKED = 1.0  # seconds between two questions of a worker whether the run was stopped
-# Ctrl+C reaches all processes of a terminal; the command stops those of LOCAL behind a batch.
-UNINTERRUPTED = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+# What processes of LOCAL do first: Ctrl+C, which reaches all processes of a terminal, is left to the
+# command, which stops them behind a batch; and an error of a share is said once, by the command.
+PRELOAD = """
+import logging, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +89,8 @@ def connected(address: str, processes: int) -> Iterator["Client"]:
             host="127.0.0.1",
             protocol="tls",  # nobody else on this machine may send work
             security=Security.temporary(),
-            dashboard_address=None,
-            preload=[UNINTERRUPTED],
+            dashboard_address="127.0.0.1:0",  # any free port: runs beside each other
+            preload=[PRELOAD],
         )
         with cluster, distributed.Client(cluster) as client, _quiet_end("distributed.nanny"):
             yield client

@@ -26,7 +26,7 @@ Image = pytest.importorskip("PIL.Image")
 def scheduler(here):  # noqa: F811
     """Address of a scheduler with two workers that are threads of this process."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
     ) as cluster:
         yield cluster.scheduler_address
 
