@@ -119,9 +119,6 @@ def judge(args: argparse.Namespace, out: Path, told: Callable[[int], None] | Non
       out: the folder; that of the share where `args.shard` names one.
       told: called with the number of judged photographs, in place of all that is printed; what it
         raises ends the run behind a batch. Another process that writes there is waited for then.
-
-    Raises:
-      see `run`.
     """
     if (out / LOG).exists() and not args.resume:
         if args.output and not args.shard:
@@ -175,8 +172,8 @@ def _share(task: dask_shares.Task) -> str:
     try:
         told(0)
         return judge(args, Path(args.output) / run_shards.FOLDER / task.shard.name, told).licence
-    except dask_shares.Stop:  # nobody waits for the answer
-        return ""
+    except dask_shares.Stop:
+        return ""  # nobody waits for it
 
 
 def _rows(

@@ -32,8 +32,7 @@ CORES = 2  # of this machine for each process with LOCAL: one decodes while the 
 ANSWER = 10  # seconds in which a scheduler has to answer
 ENDING = 20  # seconds in which shares end behind the batch they are at, when the run is stopped
 ASKED = 1.0  # seconds between two questions of a worker whether the run was stopped
-# What processes of LOCAL do first: Ctrl+C, which reaches all processes of a terminal, is left to the
-# command, which stops them behind a batch; and an error of a share is said once, by the command.
+# Processes of LOCAL leave Ctrl+C, which reaches all of a terminal, and errors to the command.
 PRELOAD = """
 import logging, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -255,9 +254,6 @@ def _stop(client: "Client", run: str, futures: Sequence[Any]) -> None:
 class Told:
     """On a worker: says how many photographs of a share are judged, and hears of the run's end.
 
-    Args:
-      task: that this thread works on.
-
     Raises:
       RunError: this worker has another version of the package.
     """
@@ -296,10 +292,6 @@ def absolute(args: argparse.Namespace, out: Path) -> tuple[dict[str, Any], list[
 
 
 def tasks(arguments: Mapping[str, Any], shards: Sequence[Shard]) -> list[Task]:
-    """The tasks of a new run.
-
-    Args:
-      arguments: of the command, paths absolute; `shards`: its shares.
-    """
+    """The tasks of a new run, one for each share; `arguments` of the command, paths absolute."""
     run = f"fiqa-{os.getpid()}-{secrets.token_hex(4)}"
     return [Task(arguments, shard, run, fiqa_jax.__version__) for shard in shards]
