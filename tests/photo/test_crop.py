@@ -114,7 +114,7 @@ def test_of_a_strip_between_pixel_centres_one_row_is_left():
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_strip_one_pixel_thin_is_not_widened_beyond_memory(turned):
-    values = np.repeat(np.arange(1, 5, dtype=np.uint8) * 50, 250_000)[:, None]
+    values = np.repeat(np.arange(1, 5, dtype=np.uint8) * 50, 16_000)[:, None]
     picture = np.repeat(values[..., None], 3, axis=2)
     photo = read_photo(picture.swapaxes(0, 1) if turned else picture, 32)
     image = photo.image.swapaxes(0, 1) if turned else photo.image
