@@ -39,7 +39,7 @@ def jax_step(features: np.ndarray, bad: np.ndarray) -> Callable[[], float]:
     return beside.ours(devices, method, jax.jit(method.init)(jax.random.key(0)), rows)
 
 
-def torch_step(features: np.ndarray, bad: np.ndarray) -> Callable[[], float]:
+def torch_step(features: np.ndarray, bad: np.ndarray) -> beside.Theirs:
     """One step, its loss fetched."""
     x, y = torch.from_numpy(features), torch.from_numpy(bad).float()
     model, weight = torch.nn.Linear(x.shape[-1], 1), torch.tensor(POSITIVE)
@@ -62,7 +62,7 @@ def make(args: argparse.Namespace) -> beside.Case:
     rng, cells = np.random.default_rng(0), (args.batch, args.grid, args.grid)
     features = rng.normal(size=(*cells, args.channels)).astype(np.float32)
     bad = (rng.random(cells) < 0.2).astype(np.uint8)
-    ways = {"jax": jax_step(features, bad), "torch": torch_step(features, bad)}
+    ways = {"jax": lambda: jax_step(features, bad), "torch": lambda: torch_step(features, bad)}
     sizes = f"batch {args.batch}, {args.grid} x {args.grid} cells, {args.channels} channels"
     return beside.Case(f"Adapter step, {sizes}, float32", ways, "plain")
 

@@ -106,7 +106,7 @@ def jax_step(
 
 def torch_step(
     images: np.ndarray, bad: np.ndarray, network: Network, layout: torch.memory_format
-) -> Callable[[], float]:
+) -> beside.Theirs:
     """One step, its risk fetched."""
     model = network.to(memory_format=layout).train()
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=layout)
@@ -135,8 +135,10 @@ def make(args: argparse.Namespace) -> beside.Case:
     bad = np.zeros((args.batch, grid, grid), np.uint8)
     bad[:, 0] = 1
     network = Network(args.width)
-    ways = {"jax": jax_step(images, bad, network, args.width)}
-    ways["torch"] = torch_step(images, bad, network, LAYOUTS[args.layout])
+    ways = {
+        "jax": lambda: jax_step(images, bad, network, args.width),
+        "torch": lambda: torch_step(images, bad, network, LAYOUTS[args.layout]),
+    }
     sizes = f"width {args.width}, batch {args.batch}, {args.side} px"
     return beside.Case(f"EFIQA-CP's network, {sizes}, float32", ways, args.layout)
 

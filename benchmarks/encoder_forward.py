@@ -9,6 +9,7 @@ difference of the two results and a row of a Markdown table.
 """
 
 import argparse
+from collections.abc import Callable, Mapping
 
 import beside
 import jax
@@ -96,28 +97,59 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def make(args: argparse.Namespace) -> beside.Case:
     sizes, grid = vit.SIZES[args.size], args.side // 16
-    reference = Reference(**sizes, count=grid**2).eval()
-    for parameter in (reference.cls, reference.position):
-        nn.init.normal_(parameter, std=0.02)
     net = vit.ViT(**sizes, grid=grid)
-    variables = jax.device_put(copied(reference, sizes["depth"]))
     shape = (args.batch, args.side, args.side, 3)
     images = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    x, given = jnp.asarray(images), torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-    compiled = jax.jit(lambda v, x: net.apply(v, x)[0].reshape(args.batch, grid**2, -1))
 
-    def ours() -> np.ndarray:
-        return np.asarray(compiled(variables, x))
+    def network() -> Reference:
+        torch.manual_seed(0)
+        reference = Reference(**sizes, count=grid**2).eval()
+        for parameter in (reference.cls, reference.position):
+            nn.init.normal_(parameter, std=0.02)
+        return reference
 
-    def theirs() -> np.ndarray:
-        with torch.inference_mode():
-            return reference(given).numpy()
+    def weights() -> dict:
+        return copied(network(), sizes["depth"])  # the network itself is not kept
 
-    difference = np.abs(ours() - theirs()).max()
-    assert difference < 1e-3, f"the networks differ by {difference}"
-    print(f"largest difference of the outputs: {difference:.1e}")
+    def forward(variables: dict, x: jax.Array) -> jax.Array:
+        return net.apply(variables, x)[0].reshape(len(images), grid**2, -1)
+
+    def ours() -> Callable[[], np.ndarray]:
+        variables, x, run = jax.device_put(weights()), jnp.asarray(images), jax.jit(forward)
+        return lambda: np.asarray(run(variables, x))
+
+    def theirs() -> beside.Theirs:
+        reference, x = network(), torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+
+        def fetched(work: Callable[[], torch.Tensor]) -> np.ndarray:
+            with torch.inference_mode():
+                return work().numpy()
+
+        return beside.Theirs(lambda: reference(x), fetched)
+
+    def exported() -> Callable[[], np.ndarray]:
+        from fiqa_jax.exports import onnx_file
+
+        variables = weights()
+
+        def program(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+            return {"cells": net.apply(variables, batch["image"])[0]}
+
+        try:
+            shapes = {"image": (shape[1:], np.float32)}
+            run = onnx_file.session(onnx_file.convert(program, shapes, {}))
+        except (onnx_file.ExportError, ValueError) as error:  # ValueError: 2 GiB and more
+            raise beside.CannotRun(str(error)) from error
+        return lambda: run({"image": images})["cells"].reshape(len(images), grid**2, -1)
+
+    if not args.peak:
+        got, want = ours()(), theirs()()
+        difference = np.abs(got - want).max()
+        assert difference < 1e-3, f"the networks differ by {difference}"
+        print(f"largest difference of the outputs: {difference:.1e}")
     what = f"{args.size} forward, batch {args.batch}, {args.side} px, float32"
-    return beside.Case(what, {"jax": ours, "torch": theirs}, "plain")
+    ways = {"jax": ours, "torch": theirs, "onnxruntime": exported}
+    return beside.Case(what, ways, "plain")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def jax_step(maps: np.ndarray, network: UNet, width: int) -> Callable[[], float]
     return beside.ours(devices, method, start, rows)
 
 
-def torch_step(maps: np.ndarray, network: UNet) -> Callable[[], float]:
+def torch_step(maps: np.ndarray, network: UNet) -> beside.Theirs:
     """One step, its loss fetched."""
     model = network.to(memory_format=torch.channels_last).train()
     order = torch.channels_last
@@ -84,7 +84,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def make(args: argparse.Namespace) -> beside.Case:
     lines = np.random.default_rng(0).random((args.batch, args.side, args.side, 3)) < 0.1
     maps, network = (255 * lines).astype(np.uint8), UNet(3, 3, args.base)
-    ways = {"jax": jax_step(maps, network, args.base), "torch": torch_step(maps, network)}
+    ways = {
+        "jax": lambda: jax_step(maps, network, args.base),
+        "torch": lambda: torch_step(maps, network),
+    }
     sizes = f"base {args.base}, batch {args.batch}, {args.side} px"
     return beside.Case(f"Inpainting step, {sizes}, float32", ways)
 

@@ -1,11 +1,16 @@
 """What one photograph costs `fiqa predict`, part by part, beside decoding its file alone.
 
-    OMP_NUM_THREADS=1 python benchmarks/predict_rate.py FOLDER [--photographs 64] [--rounds 3]
+    OMP_NUM_THREADS=1 python benchmarks/predict_rate.py FOLDER [--photographs 64] [--rounds 3] \
+        [--maps] [--side 3000]
 
 Printed are milliseconds of processor time per photograph (all threads together, the model compiled
 and warm), the least of the rounds, which take turns; their ratio to decoding the same files at full
 size by Pillow; and photographs a second if two cores did nothing else. Processor time on a machine
 that is shared is larger than on a quiet one, the ratio less so.
+
+With --maps also what maps cost: as arrays alone, as `fiqa_jax.judge(..., maps=True)` gives them,
+saved as npy; and drawn, by `fiqa predict --maps`. With --side the photographs are first written
+anew as JPEGs of so many pixels along the longer side.
 """
 
 import argparse
@@ -16,6 +21,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import resized
 from PIL import Image
 
 from fiqa_jax import predict
@@ -38,11 +45,19 @@ def main() -> None:
     p.add_argument("--photographs", type=int, default=64, help="at most (%(default)s)")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--batch", type=int, default=0, help="photographs at a time; 0: predict's own")
-    p.add_argument("--maps", action="store_true", help="also with the files of --maps")
+    p.add_argument("--maps", action="store_true", help="also maps, bare and drawn")
+    p.add_argument("--side", type=int, default=0, help="pixels; 0: the files as they are")
     given = p.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        out = Path(work) / "out"
-        flags = ["--model", given.model, "--output", str(out), str(given.folder)]
+        out, folder = Path(work) / "out", given.folder
+        if given.side:
+            folder = Path(work) / "photographs"
+            folder.mkdir()
+            found = [Path(item.path) for item in inputs.collect([given.folder], recursive=False)]
+            found = found[: given.photographs]
+            for file, data in zip(found, resized.jpegs(found, given.side), strict=True):
+                (folder / f"{file.stem}.jpg").write_bytes(data)
+        flags = ["--model", given.model, "--output", str(out), str(folder)]
         flags += ["--batch", str(given.batch)] if given.batch else []
         args = predict.parser().parse_args(flags)
         items = inputs.gather(args.inputs, recursive=False).items[: given.photographs]
@@ -62,6 +77,18 @@ def main() -> None:
             for _ in predict._predicted(predictor, items, args, out, FileStates(out)):
                 pass
 
+        def bare() -> None:
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir()
+            ahead = photos.read_ahead(items, predictor.batch, args.workers, predictor.read)
+            for group, read in ahead:
+                names = [item.id for item in group]
+                for name, one in zip(
+                    names, predictor.judge(read, names, names, names), strict=True
+                ):
+                    if one.map is not None:
+                        np.save(out / f"{Path(name).name}.npy", one.map)
+
         def drawn() -> None:
             args.maps = True
             judged()
@@ -70,10 +97,11 @@ def main() -> None:
         ways: dict[str, tuple[Callable[[], object], int]] = {
             "decoding alone": (decode, len(files)),
             "reader": (lambda: [predictor.read(data) for data in files], len(files)),
-            "model": (lambda: predictor.model.predict(batch), predictor.batch),
+            "model": (lambda: predictor.model.predict(batch), len(batch["image"])),
             "predict": (judged, len(items)),
         }
         if given.maps:
+            ways["rows and bare maps"] = (bare, len(items))
             ways["predict --maps"] = (drawn, len(items))
         times: dict[str, list[float]] = {}
         for _ in range(given.rounds):

@@ -1,11 +1,13 @@
 """The reader's speed beside decoding alone, and its memory on the largest pictures it takes.
 
-    python benchmarks/reader.py FOLDER [--side 128 512] [--rounds 5] [--memory]
+    python benchmarks/reader.py FOLDER [--side 128 512] [--rounds 5] [--long-side 3000] [--memory]
 
 Photographs of FOLDER are read as they lie (bytes already in memory, one thread). What is compared
 takes turns; printed are milliseconds of processor time per photograph, median and quartiles, and
 the ratio to decoding the same files at their full size (`image.load()` of Pillow, nothing else).
-Goal: 6 ms from JPEGs of 1,024 pixels, decoding included.
+Goal: 6 ms from JPEGs of 1,024 pixels, decoding included. With --long-side the photographs are first
+written anew as JPEGs of so many pixels; beside decoding them whole stands decoding them as the
+reader does, at a half, a quarter or an eighth of their size where that holds enough pixels.
 
 With --memory each of the largest pictures (200 million pixels, 1 x 1,000,000) is made and read by a
 process of its own; printed is the peak of resident memory above that of the same process after it
@@ -26,9 +28,11 @@ from typing import Any
 
 import memory
 import numpy as np
+import resized
 from PIL import Image
 
 from input_pipeline.photo import file_type
+from input_pipeline.photo.decode import decode
 from input_pipeline.photo.reader import read_photo
 
 Image.MAX_IMAGE_PIXELS = None
@@ -48,11 +52,12 @@ def spread(values: list[float]) -> str:
 
 
 def speed(files: list[bytes], sides: list[int], rounds: int) -> None:
-    """Prints a row for decoding and for each side."""
+    """Prints a row for decoding, and two for each side."""
     ways: dict[str, Callable[[bytes], object]] = {
         "decoding alone": lambda data: Image.open(io.BytesIO(data)).load()
     }
     for side in sides:
+        ways[f"decoding for {side} px"] = functools.partial(decode, short_side=2 * side)
         ways[f"reader, {side} px"] = functools.partial(read_photo, side=side)
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 1):
@@ -120,6 +125,7 @@ def main() -> None:
     p.add_argument("folder", type=Path)
     p.add_argument("--side", type=int, nargs="+", default=[128, 512], help="pixels (%(default)s)")
     p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--long-side", type=int, default=0, help="pixels; 0: the files as they are")
     p.add_argument("--photographs", type=int, default=60, help="at most (%(default)s)")
     p.add_argument("--memory", action="store_true", help="of the largest pictures instead")
     p.add_argument("--peak", action="store_true", help="of reading one file, given for FOLDER")
@@ -132,7 +138,9 @@ def main() -> None:
             largest_read(Path(work))
         return
     files = sorted(f for f in args.folder.iterdir() if f.suffix.lower() in file_type.SUFFIXES)
-    speed([f.read_bytes() for f in files[: args.photographs]], args.side, args.rounds)
+    files = files[: args.photographs]
+    made = resized.jpegs(files, args.long_side) if args.long_side else []
+    speed(made or [f.read_bytes() for f in files], args.side, args.rounds)
 
 
 if __name__ == "__main__":

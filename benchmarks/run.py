@@ -4,16 +4,19 @@
     python -m benchmarks.run OUT [--photos FOLDER] [--steps 10] [--quick] [--only NAME ...]
 
 Every case is a script of this folder, in a process of its own, where ours and PyTorch's (its faster
-memory order, all cores) take turns, so that a busy machine slows both. Beside each stands its
-bound: the operations of its products and convolutions at the rate of a large float32 product, as
-measured in this run. `--photos` adds reader, model and predict, beside decoding the same files.
+memory order, all cores, as it is and compiled) take turns, so that a busy machine slows both; the
+ratio is to the faster of PyTorch's two. Forward passes stand beside onnxruntime, too. What does not
+run on this machine is named with the reason. The most memory of each is taken in processes of their
+own, above both libraries at rest. Beside each stands its bound: the operations of its products and
+convolutions at the rate of a large float32 product, as measured in this run. `--photos` adds
+reader, model and predict beside decoding the same files, and the shipped networks run by
+onnxruntime.
 OUT/speed.json holds every measured second.
 """
 
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -68,7 +71,9 @@ def step(name: str, steps: int, quick: bool, out: Path) -> dict[str, Any]:
     """A case of CASES, measured."""
     script, fewer = CASES[name]
     file = out / "step.json"
-    called(script, *(fewer if quick else ()), "--steps", str(steps), "--json", str(file))
+    called(
+        script, *(fewer if quick else ()), "--steps", str(steps), "--memory", "--json", str(file)
+    )
     found: dict[str, Any] = json.loads(file.read_text())
     file.unlink()
     return found
@@ -92,11 +97,8 @@ def meta(name: str, steps: int, side: int) -> dict[str, Any]:
 
 def row(found: dict[str, Any], rate: float) -> list[str]:
     """A case as cells of the table."""
-    ours, theirs = (found["seconds"][way] for way in ("jax", "torch"))
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    bound = f"{found['flops'] / rate:.3f}" if "flops" in found else ""
-    middle = [f"{statistics.median(values):.3f}" for values in (ours, theirs)]
-    return [found["what"], *middle, timing.spread(ratios), bound]
+    bound = f"{found['flops'] / rate:.3f}" if "flops" in found else "-"
+    return [*timing.cells(found), bound]
 
 
 def table(rows: list[list[str]], header: list[str]) -> str:
@@ -111,10 +113,7 @@ def picture(found: list[dict[str, Any]], file: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    ratios = [
-        [a / b for a, b in zip(one["seconds"]["jax"], one["seconds"]["torch"], strict=True)]
-        for one in found
-    ]
+    ratios = [timing.ratios(one["seconds"]) for one in found]
     parts = np.array([np.quantile(values, (0.25, 0.5, 0.75)) for values in ratios])
     fig, ax = plt.subplots(figsize=(9, 0.5 * len(found) + 1))
     places = np.arange(len(found))[::-1]
@@ -147,13 +146,20 @@ def main() -> None:
         print(f"{time.strftime('%H:%M:%S')} {row(found[-1], known['matmul_flops_per_second'])}")
         said = {"machine": known, "steps": found}
         (args.out / "speed.json").write_text(json.dumps(said, indent=1) + "\n")
-    header = ["step", "ours, s", "PyTorch, s", "ratio (quartiles)", "bound, s"]
+    header = [*timing.HEADER, "bound, s"]
     text = table([row(one, known["matmul_flops_per_second"]) for one in found], header)
     rate, copied = known["matmul_flops_per_second"], known["copied_bytes_per_second"]
     text += f"\n\n{rate / 1e9:.0f} GFLOP/s in a product, {copied / 1e9:.1f} GB/s copied\n"
+    text += "".join(
+        f"\n{one['what']}: {name} is left out: {reason}\n"
+        for one in found
+        for name, reason in one.get("skipped", {}).items()
+    )
     if args.photos:
         flags = [str(args.photos), "--maps", "--photographs", "32", "--rounds", "2"]
         text += "\n" + called(["predict_rate.py"], *flags)
+        flags = ["--models", "open", "efiqa", "fundus", "--photographs", str(args.photos)]
+        text += "\n" + called(["exported.py"], *flags)
     (args.out / "speed.md").write_text(text)
     picture(found, args.out / "speed.png")
     print(text)

@@ -7,8 +7,15 @@ your own for that flag in XLA_FLAGS stays.
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from fiqa_jax.training import xla_flags
+
+COMPILED = "torch.compile"
+NAMES = {"jax": "ours", "torch": "PyTorch", COMPILED: COMPILED, "onnxruntime": "onnxruntime"}
+PARTS = ("jax", "torch")  # whose memory is asked for
+HEADER = ["what", "ours, s", "PyTorch, s", "torch.compile, s", "onnxruntime, s"]
+HEADER += ["ours / PyTorch's faster (quartiles)", "ours, MiB", "PyTorch, MiB", "ratio"]
 
 xla_flags.prefer_own_convolutions()
 
@@ -47,3 +54,22 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
         return f"{values[0]:.{digits}f}"
     low, mid, high = statistics.quantiles(values, n=4, method="inclusive")
     return f"{mid:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+
+
+def cells(found: Mapping[str, Any]) -> list[str]:
+    """What was measured as cells under HEADER; the ratio is to the faster of PyTorch's ways."""
+    times = found["seconds"]
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    out = [found["what"], *(f"{middle[n]:.3f}" if n in middle else "-" for n in NAMES)]
+    out.append(spread(ratios(times)))
+    if "mebibytes" not in found:
+        return [*out, "-", "-", "-"]
+    ours, theirs = (found["mebibytes"][part] for part in PARTS)
+    return [*out, f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.2f}"]
+
+
+def ratios(times: Mapping[str, Sequence[float]]) -> list[float]:
+    """Ours by the faster of PyTorch's ways, round by round."""
+    theirs = [times[name] for name in ("torch", COMPILED) if name in times]
+    best = min(theirs, key=statistics.median)
+    return [a / b for a, b in zip(times["jax"], best, strict=True)]

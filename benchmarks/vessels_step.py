@@ -48,7 +48,7 @@ def jax_step(rows: dict[str, np.ndarray], width: int) -> Callable[[], float]:
     return beside.ours(devices, method, jax.jit(method.init)(jax.random.key(0)), numbered)
 
 
-def torch_step(rows: dict[str, np.ndarray], width: int) -> Callable[[], float]:
+def torch_step(rows: dict[str, np.ndarray], width: int) -> beside.Theirs:
     """One step, its loss fetched."""
     order = torch.channels_last
     model = UNet(3, 3, width).to(memory_format=order).train()
@@ -85,7 +85,10 @@ def make(args: argparse.Namespace) -> beside.Case:
         "vessels_valid": np.ones((args.batch, 3), np.uint8),
         "fov": np.ones(shape, np.uint8),
     }
-    ways = {"jax": jax_step(rows, args.base), "torch": torch_step(rows, args.base)}
+    ways = {
+        "jax": lambda: jax_step(rows, args.base),
+        "torch": lambda: torch_step(rows, args.base),
+    }
     sizes = f"base {args.base}, batch {args.batch}, {args.side} px"
     return beside.Case(f"Vessels step, {sizes}, float32", ways)
 

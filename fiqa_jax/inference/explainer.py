@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa_jax.inference import model_dir, model_method
+from fiqa_jax.inference import in_parts, model_dir, model_method
 from fiqa_jax.maps import attribution
 from fiqa_jax.maps.attribution_settings import BASELINES, WAYS
 from fiqa_jax.maps.attribution_settings import Settings as Settings
@@ -71,7 +71,7 @@ def heads(model: model_dir.Model) -> tuple[str, ...]:
 
 
 def explainer(model: model_dir.Model, head: str, settings: Settings) -> Explainer:
-    """A function that explains batches, compiled once per batch shape.
+    """A function that explains batches; on accelerators compiled once per size of a batch.
 
     Args:
       model: loaded.
@@ -95,13 +95,17 @@ def explainer(model: model_dir.Model, head: str, settings: Settings) -> Explaine
         run = _integrated(method, targets[head], settings.steps, settings.cells)
     compiled, variables = jax.jit(run), jax.device_put(model.variables)
 
-    def explain(batch: Mapping[str, NDArray[Any]]) -> Explained:
+    def together(batch: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         image = np.asarray(batch["image"])
         given = [base.unit(jnp.asarray(image))]
         if settings.way == "integrated_gradients":
             fov = np.asarray(batch["fov"])
             given.append(jnp.asarray(attribution.baselines(image, fov, settings.baseline)))
-        return Explained(*(np.asarray(one, np.float32) for one in compiled(variables, *given)))
+        return dict(zip(("map", "log_odds", "gap"), compiled(variables, *given), strict=True))
+
+    def explain(batch: Mapping[str, NDArray[Any]]) -> Explained:
+        found = in_parts.run(together, batch, in_parts.size(len(batch["image"])))
+        return Explained(**{name: np.asarray(one, np.float32) for name, one in found.items()})
 
     return explain
 

@@ -21,6 +21,15 @@ def size(count: int) -> int:
     return 1 if jax.default_backend() == "cpu" else count
 
 
+def filled(count: int, batch: int) -> int:
+    """How many photographs a model is given for a group of `count`, 1 to `batch`.
+
+    Where a whole batch goes through together, a smaller group is filled up to it, so that one
+    program serves all; where each goes alone, what fills it up would only be work.
+    """
+    return count if size(batch) < batch else batch
+
+
 def run(
     model: Callable[[dict[str, Any]], Mapping[str, Any]], batch: Batch, part: int
 ) -> dict[str, NDArray[Any]]:

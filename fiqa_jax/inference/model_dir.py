@@ -224,13 +224,15 @@ def load(
     compiled = jax.jit(lambda v, b: method.predict(v, b), compiler_options=options)
     front = _encoder(config, directory, encoder) if "encoder" in config else None
 
-    def predict(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def together(batch: Mapping[str, np.ndarray]) -> Mapping[str, jax.Array]:
         given = dict(batch)
         if front and "features" not in given:
             image = encoders.sized(jax.numpy.asarray(given.pop("image")), config["encoder"]["size"])
             given["features"] = front.features(image)
-        part = in_parts.size(len(next(iter(given.values()))))
-        return in_parts.run(lambda one: compiled(on_device, one), given, part)
+        return compiled(on_device, given)
+
+    def predict(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return in_parts.run(together, batch, in_parts.size(len(next(iter(batch.values())))))
 
     def program(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         given = dict(batch)

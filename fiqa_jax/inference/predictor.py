@@ -47,8 +47,8 @@ class Predictor:
       model: a model directory, the name of one that comes with the package, or a loaded model.
       allow_frame: judge whatever can be read; else pictures that show anything but the inside of
         one eye are `out_of_scope` (fundus models only).
-      batch: photographs that go through the model together; a smaller group is filled up, so that
-        the model is compiled once.
+      batch: photographs of a group at most; on accelerators they go through the model together,
+        and a smaller group is filled up, so that the model is compiled once.
       calibration: a file of `fiqa calibrate`: limits of the score fitted to a clinic's own labels.
       trust, encoder, engine, quick: see `model_dir.load`.
 
@@ -204,8 +204,11 @@ class Predictor:
         return isinstance(photo, Photo) and (self.allow_frame or not photo.scope)
 
     def filled(self, photos: list[Photo]) -> dict[str, NDArray[Any]]:
-        """`stacked` of up to `batch` photographs, the first one repeated."""
-        return stacked(photos + photos[:1] * (self.batch - len(photos)))
+        """`stacked` of up to `batch` photographs, the first one repeated: see `in_parts.filled`."""
+        from fiqa_jax.inference import in_parts  # JAX, which --help does without
+
+        count = in_parts.filled(len(photos), self.batch)
+        return stacked(photos + photos[:1] * (count - len(photos)))
 
     def failed(self, photo: Photo | PhotoError, path: str, id: str, patient: str) -> Row:
         """The row of a photograph that is not judged: why it could not be read, or its kind."""

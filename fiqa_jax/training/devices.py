@@ -200,10 +200,12 @@ def initialise_pod(asked: bool) -> bool:
     """
     tpu_hosts = os.environ.get("TPU_WORKER_HOSTNAMES", "").split(",")
     tasks = int(os.environ.get("SLURM_NTASKS", "1") or 1)
+    # Of several tasks only those that srun started are there: a job's script itself runs once.
+    stepped = {"SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_PROCID"} <= {*os.environ}
     seen = (
         len([h for h in tpu_hosts if h]) > 1
         or "MEGASCALE_COORDINATOR_ADDRESS" in os.environ
-        or ("SLURM_JOB_ID" in os.environ and tasks > 1)
+        or (stepped and tasks > 1)
     )
     if not (asked or seen):
         return False

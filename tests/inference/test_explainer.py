@@ -224,3 +224,16 @@ def test_saturated_probabilities_still_have_a_map():
     assert (got.log_odds > 990).all()
     assert np.isfinite(got.map).all()
     assert got.map.max() > 0
+
+
+@pytest.mark.parametrize("way", ["grad_cam", IG])
+def test_a_photograph_is_explained_alike_in_batches_of_any_size(way):
+    model = fresh("multitask")
+    explain = explainer.explainer(model, "quality", Settings(way, steps=2, cells=4))
+    whole = batch(size=5)
+    alone = [explain({k: v[i : i + 1] for k, v in whole.items()}) for i in range(5)]
+    for count in (1, 3, 4, 5):
+        found = explain({k: v[:count] for k, v in whole.items()})
+        for name in ("map", "log_odds", "gap"):
+            want = np.concatenate([getattr(one, name) for one in alone[:count]])
+            np.testing.assert_allclose(getattr(found, name), want, rtol=1e-5, atol=1e-6)

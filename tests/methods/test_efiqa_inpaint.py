@@ -27,7 +27,7 @@ def spec(side=24):
     return base.DataSpec(side, 3, (), (), (), {}, (0.0,) * 3, (1.0,) * 3)
 
 
-def grids(steps, side=24):
+def batches(steps, side=24):
     """Maps of stripes, always the same but for where they lie."""
     rng = np.random.default_rng(0)
     for step in range(steps):
@@ -41,25 +41,27 @@ def grids(steps, side=24):
         yield {"image": image, "fov": fov, "index": index}
 
 
+def build(precision):
+    return efiqa_inpaint.build(config(precision), spec(), base.Run(5, 8, 8))
+
+
 def test_equal_over_devices():
     with jax.enable_x64(True):
-        assert_equal_over_devices(
-            efiqa_inpaint.build(config("float64"), spec(), base.Run(5, 8, 8)), list(grids(5)), 1e-9
-        )
+        assert_equal_over_devices(build("float64"), list(batches(5)), 1e-9)
 
 
 def test_training_lowers_the_loss():
     c = config(base=4, side=16, crop=False)
     c.optim.lr = 3e-3
     method = efiqa_inpaint.build(c, spec(16), base.Run(60, 8, 8))
-    _, scalars = train(method, list(grids(60, 16)), "jit", 1)
+    _, scalars = train(method, list(batches(60, 16)), "jit", 1)
     losses = [float(s["loss"]) for s in scalars]
     # masks shrink on the way: against the share that is masked, too
     assert np.mean(losses[50:]) < 0.5 * np.mean(losses[:5])
 
 
 def test_mask_and_target_come_from_one_map():
-    image = jnp.asarray(next(grids(1))["image"][0])
+    image = jnp.asarray(next(batches(1))["image"][0])
     for crop in (False, True):
         draw = jax.jit(lambda k, c=crop: efiqa_inpaint.example(image, k, jnp.asarray(90), 16, c))
         target, masked = draw(jax.random.key(3))
@@ -103,7 +105,7 @@ def test_outputs_are_what_the_network_adds():
     params = jax.eval_shape(method.init, jax.random.key(0)).params
     params = jax.tree.map(lambda x: jnp.zeros(x.shape), params)
     params["head"]["conv"]["bias"] = jnp.full(3, -0.3)
-    batch = {k: jnp.asarray(v) for k, v in next(grids(1)).items()}
+    batch = {k: jnp.asarray(v) for k, v in next(batches(1)).items()}
     out = jax.jit(lambda p, b: method.predict({"params": p}, b))(params, batch)
     np.testing.assert_allclose(out["anomaly"], 0.3, rtol=1e-6)
     np.testing.assert_allclose(out["cells"], 0.3, rtol=1e-6)

@@ -1,5 +1,7 @@
 """One device and eight, jit and pmap: the same numbers, for every part that could differ."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -117,3 +119,48 @@ def test_wrong_kind_and_wrong_batch():
         parallel.make("tpu")
     with pytest.raises(ValueError, match="12 does not divide over 8 devices"):
         parallel.make("jit").check_batch(12)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, None),
+        ({"SLURM_JOB_ID": "7", "SLURM_NTASKS": "1", "SLURM_STEP_NODELIST": "n1"}, None),
+        # The script of a job of four tasks: it runs once, srun starts the four.
+        ({"SLURM_JOB_ID": "7", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, None),
+        (
+            {
+                "SLURM_JOB_ID": "7",
+                "SLURM_NTASKS": "4",
+                "SLURM_PROCID": "3",
+                "SLURM_STEP_NODELIST": "n[1-2]",
+            },
+            (),
+        ),
+        ({"TPU_WORKER_HOSTNAMES": "t0"}, None),
+        ({"TPU_WORKER_HOSTNAMES": "t0,t1"}, ()),
+        (
+            {
+                "TPU_WORKER_HOSTNAMES": "t0,t1",
+                "JAX_COORDINATOR_ADDRESS": "n1:99",
+                "JAX_NUM_PROCESSES": "2",
+                "JAX_PROCESS_ID": "1",
+            },
+            ("n1:99", 2, 1),
+        ),
+    ],
+)
+def test_where_processes_join(monkeypatch, environment, expected):
+    """None: alone; (): by what JAX finds; else address, count and number."""
+    for name in [*os.environ]:
+        if name.startswith(("SLURM_", "TPU_", "MEGASCALE_", "JAX_COORD", "JAX_NUM_P", "JAX_PROC")):
+            monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    joined = []
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *a: joined.append(a))
+    assert parallel.initialise_pod(False) == (expected is not None)
+    assert joined == ([] if expected is None else [expected])
+    joined.clear()
+    assert parallel.initialise_pod(True)
+    assert joined == [expected or ()]
