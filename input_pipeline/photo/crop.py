@@ -76,49 +76,60 @@ def crop(
         left, right = 0, w
     if bottom - top > 2 * h:
         top, bottom = 0, h
+    size = columns.stop - columns.start, rows.stop - rows.start
     if left < 0 or top < 0 or right > w or bottom > h:
-        picture, x, y = _with_border(picture, left, top, right, bottom, step / scale)
-        left, right, top, bottom = left + x, right + x, top + y, bottom + y
-    shown = picture.resize(
-        (columns.stop - columns.start, rows.stop - rows.start),
-        Image.Resampling.BILINEAR,
-        box=(left, top, right, bottom),
-    )
+        shown = _with_border(picture, (left, top, right, bottom), size, step / scale)
+    else:
+        shown = picture.resize(size, Image.Resampling.BILINEAR, (left, top, right, bottom))
     out[rows, columns] = np.asarray(shown).reshape(*shown.size[::-1], channels)
     return out
 
 
 def _with_border(
-    picture: Image.Image, left: float, top: float, right: float, bottom: float, step: float
-) -> tuple[Image.Image, int, int]:
-    """The part of a picture about a box, its border repeated where the box reaches beyond it.
+    picture: Image.Image, box: tuple[float, float, float, float], size: tuple[int, int], step: float
+) -> Image.Image:
+    """A box of a picture at another size, its border repeated where the box reaches beyond it.
 
     So that the filter does not darken the last row. A box reaches beyond by half a step at most.
-
-    Returns:
-      The part, and what its left and its top add to coordinates.
+    Columns are made fewer before rows are added: Pillow goes through the axes in this order, too,
+    and the picture that is copied is the smaller one.
     """
     w, h = picture.size
+    left, top, right, bottom = box
     margin = 2 + step  # the filter looks so far beyond
     x0, x1 = _span(left - margin, right + margin, w)
     y0, y1 = _span(top - margin, bottom + margin, h)
     above, before = max(0, math.ceil(y0 - top)), max(0, math.ceil(x0 - left))
     below, after = max(0, math.ceil(bottom - y1)), max(0, math.ceil(right - x1))
-    pw, ph = x1 - x0, y1 - y0
-    wide = Image.new(picture.mode, (pw + before + after, ph + above + below))
-    wide.paste(picture.crop((x0, y0, x1, y1)), (before, above))
-    for size, start, to, of in (
-        (before, 0, 1, before),  # columns first, then rows, corners with them
-        (after, before + pw, 1, before + pw - 1),
+    part = picture if (x0, y0, x1, y1) == (0, 0, w, h) else picture.crop((x0, y0, x1, y1))
+    part = _bordered(part, before, 0, after, 0)
+    x, y = before - x0, above - y0
+    across = (left + x, 0, right + x, part.height)
+    part = part.resize((size[0], part.height), Image.Resampling.BILINEAR, across)
+    part = _bordered(part, 0, above, 0, below)
+    return part.resize(size, Image.Resampling.BILINEAR, (0, top + y, size[0], bottom + y))
+
+
+def _bordered(picture: Image.Image, before: int, above: int, after: int, below: int) -> Image.Image:
+    """A picture with its outermost columns or rows so often repeated, on one axis alone."""
+    w, h = picture.size
+    if not (before or above or after or below):
+        return picture
+    wide = Image.new(picture.mode, (w + before + after, h + above + below))
+    wide.paste(picture, (before, above))
+    for count, at, line in (
+        (before, (0, 0), (0, 0, 1, h)),
+        (after, (before + w, 0), (w - 1, 0, w, h)),
     ):
-        if size:
-            edge = wide.crop((of, above, of + to, above + ph)).resize((size, ph))
-            wide.paste(edge, (start, above))
-    for size, start, of in ((above, 0, above), (below, above + ph, above + ph - 1)):
-        if size:
-            edge = wide.crop((0, of, wide.width, of + 1)).resize((wide.width, size))
-            wide.paste(edge, (0, start))
-    return wide, before - x0, above - y0
+        if count:
+            wide.paste(picture.crop(line).resize((count, h)), at)
+    for count, at, line in (
+        (above, (0, 0), (0, 0, w, 1)),
+        (below, (0, above + h), (0, h - 1, w, h)),
+    ):
+        if count:
+            wide.paste(picture.crop(line).resize((w, count)), at)
+    return wide
 
 
 def mask(
@@ -149,7 +160,7 @@ def mask(
         inside &= seen(square[0] + centre, square[1] + centre)
     for box in boxes:
         inside[cover(_grown(box, step), square, step, inside.shape)] = False
-    return inside.astype(np.uint8)
+    return inside.view(np.uint8)
 
 
 def _grown(box: Sequence[float], by: float) -> tuple[float, float, float, float]:

@@ -18,6 +18,7 @@ from input_pipeline.photo.fields.surround import Frame, lit, within
 
 Circle = tuple[float, float, float]  # x, y, radius
 TWO_FIELDS, TOO_SMALL = "two round fields in one picture", "too few pixels to tell what it shows"
+_STRIP = 32  # rows looked at together
 SQUARED = 0.02  # black share of circle and frame from which a field is no circle any more
 
 
@@ -72,7 +73,10 @@ class View:
         out = rows[:, None] & columns[None, :]
         if self.circle is not None:
             x0, y0, radius = self.circle
-            out &= (x[None, :] - x0) ** 2 + (y[:, None] - y0) ** 2 <= radius**2
+            across, down = (x - x0) ** 2, (y - y0) ** 2
+            for at in range(0, len(y), _STRIP):  # which stays in the processor's cache
+                strip = slice(at, at + _STRIP)
+                out[strip] &= across[None, :] + down[strip, None] <= radius**2
         if self.lit is not None:
             h, w = self.lit.shape
             i = np.clip(((y - self.origin[1]) / self.step).astype(int), 0, h - 1)
