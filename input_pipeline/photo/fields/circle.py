@@ -4,6 +4,7 @@ Coordinates are pixels of the picture searched, pixel i covering the interval fr
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -85,8 +86,7 @@ def guess(points: np.ndarray, shape: tuple[int, int]) -> Iterator[np.ndarray]:
     h, w = shape
     points = points[:: max(1, len(points) // 160)]
     low, high = 0.25 * min(h, w), 0.75 * np.hypot(h, w)
-    pick = np.random.default_rng(0).integers(0, len(points), (TRIPLES, 3))
-    a, b, c = points[pick[:, 0]], points[pick[:, 1]], points[pick[:, 2]]
+    a, b, c = points[_triples(len(points))]
     u, v = b - a, c - a
     cross = 2 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
     keep = np.abs(cross) > 1e-6  # three different points, not on one line
@@ -103,6 +103,12 @@ def guess(points: np.ndarray, shape: tuple[int, int]) -> Iterator[np.ndarray]:
     if len(r):
         middle = np.full((len(r), 2), (w / 2, h / 2))
         yield _fullest(points, np.concatenate([middle, r[:, None]], axis=1))
+
+
+@functools.lru_cache(maxsize=256)  # there are at most 320 points
+def _triples(count: int) -> np.ndarray:
+    """Three of `count` points for each sample, `[3, TRIPLES]`."""
+    return np.random.default_rng(0).integers(0, count, (TRIPLES, 3)).T
 
 
 def measure(level: np.ndarray, circle: np.ndarray, hidden: np.ndarray | None) -> Circle | None:
@@ -185,7 +191,8 @@ def _edge(level: np.ndarray, circle: np.ndarray, share: float, hidden: np.ndarra
     along = np.minimum(radius + np.arange(-reach, reach + 1), room[:, None])
     row, column = y + sin[:, None] * along - 0.5, x + cos[:, None] * along - 0.5
     value = ndimage.map_coordinates(level, (row, column), order=1, mode="nearest")
-    value = (np.roll(value, 1, axis=0) + value + np.roll(value, -1, axis=0)) / 3
+    around = np.concatenate([value[-1:], value, value[:1]])  # the directions are a circle
+    value = (around[:-2] + value + around[2:]) / 3
     clear = np.ones(len(seen), bool)
     if hidden is not None:
         row = np.clip(np.rint(row).astype(int), 0, h - 1)
@@ -243,16 +250,15 @@ def _fit(place: np.ndarray, circle: np.ndarray, shape: tuple[int, ...]) -> np.nd
     prior = (EDGE_NOISE / (CENTRE_PRIOR * max(shape))) ** 2
     centre, radius = circle[:2].copy(), float(circle[2])
     slope = np.ones((3, len(place)))  # of the distance from the circle, the sign turned
+    hold, pull = np.diag([prior, prior, 1e-9]), np.zeros(3)
     for _ in range(8):
         x, y = place[:, 0] - centre[0], place[:, 1] - centre[1]
         distance = np.sqrt(x * x + y * y)
         error = distance - radius
         slope[0], slope[1] = x / distance, y / distance
         weighted = slope / np.maximum(1, np.abs(error) / EDGE_NOISE)
-        pull = np.array([*(prior * (middle - centre)), 0.0])
-        move = np.linalg.solve(
-            weighted @ slope.T + np.diag([prior, prior, 1e-9]), pull + weighted @ error
-        )
+        pull[:2] = prior * (middle - centre)
+        move = np.linalg.solve(weighted @ slope.T + hold, pull + weighted @ error)
         centre, radius = centre + move[:2], radius + float(move[2])
         if np.abs(move).max() < 1e-3:
             break

@@ -4,6 +4,8 @@ Everything here asks about grey levels against the surround; where the round fie
 `field`.
 """
 
+import math
+
 import numpy as np
 from scipy import ndimage
 
@@ -63,7 +65,14 @@ def surround_of(calm: np.ndarray, hidden: np.ndarray | None) -> int:
     rim = np.concatenate([calm[at].ravel() for at in border])
     if hidden is not None:
         rim = rim[~np.concatenate([hidden[at].ravel() for at in border])]
-    return int(np.quantile(rim, 0.03)) if len(rim) else 0
+    if not len(rim):
+        return 0
+    # The quantile by linear interpolation, rounded down: between two values next to each other in
+    # rank. By counting, which is faster than numpy's.
+    place = 0.03 * (len(rim) - 1)
+    count = np.bincount(rim, minlength=256).cumsum()
+    low, high = np.searchsorted(count, (int(place) + 0.5, math.ceil(place) + 0.5))
+    return int(low + (high - low) * (place - int(place)))
 
 
 def uncut(light: np.ndarray) -> Window:
