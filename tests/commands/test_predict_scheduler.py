@@ -4,6 +4,7 @@ import _thread
 import os
 import socket
 import sys
+import threading
 import types
 from pathlib import Path
 
@@ -53,14 +54,21 @@ def test_shares_on_workers_make_the_run_of_one_machine(scheduler, capsys):
 
 
 def test_an_interrupted_run_goes_on(scheduler, monkeypatch, capsys):
-    judged = []
+    judged, heard, stop = [], threading.Event(), dask_shares._stop
 
     def reader(source, side, **how):
         judged.append(source)
         if len(judged) == 3:
             _thread.interrupt_main()
+        if len(judged) >= 3:  # else all may be judged before the command hears of it
+            heard.wait(60)
         return test_merge.reader(source, side, **how)
 
+    def stopping(*given):
+        heard.set()
+        stop(*given)
+
+    monkeypatch.setattr(dask_shares, "_stop", stopping)
     monkeypatch.setattr(dask_shares, "ASKED", 0.0)
     monkeypatch.setattr(predictor, "read_photo", reader)
     sent = arguments("sent", "--scheduler", scheduler, "--shares", "2")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from input_pipeline.photo import averaging, decode
+from input_pipeline.photo import averaging, decode, limits
 from input_pipeline.photo.errors import PhotoError
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -65,11 +65,11 @@ def test_a_compressed_tiff_counts_as_mapped(tmp_path, monkeypatch):
     for compression, whole in (("raw", True), ("tiff_adobe_deflate", False)):
         path = tmp_path / f"{compression}.tif"
         noise.save(path, compression=compression)
-        monkeypatch.setattr(decode, "MEMORY", 600 * 600 * 5 + path.stat().st_size // 2)
+        monkeypatch.setattr(limits, "MEMORY", 600 * 600 * 5 + path.stat().st_size // 2)
         if whole:
             assert decode.decode(path).size == (600, 600)
             continue
         with pytest.raises(PhotoError, match="to decode"):
             decode.decode(path)
-        monkeypatch.setattr(decode, "MEMORY", 600 * 600 * 5 + path.stat().st_size)
+        monkeypatch.setattr(limits, "MEMORY", 600 * 600 * 5 + path.stat().st_size)
         assert decode.decode(path).size == (600, 600)
