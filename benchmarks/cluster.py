@@ -21,17 +21,15 @@ import tempfile
 import time
 from pathlib import Path
 
-import jax
 import psutil
-from drills import mean_colour
+from drills import untrained
 from many_files import repeated
 from PIL import Image
 
 from fiqa_jax import defaults
-from fiqa_jax.inference import model_dir
 from fiqa_jax.inference.run_shards import FOLDER
 from fiqa_jax.predictions import schema
-from fiqa_jax.training import method
+from fiqa_jax.training.method import DataSpec
 from input_pipeline import synthetic
 from input_pipeline.tables.folders import JUDGED, PARQUET, TABLE
 
@@ -49,12 +47,8 @@ def graded(folder: Path) -> Path:
     """A model directory of `drills.mean_colour`, as it is before any training."""
     config = defaults.base()
     config.data.side = 64
-    spec = method.DataSpec(64, 3, (), (), (), {}, config.data.mean, config.data.std)
-    made = mean_colour.build(config, spec, method.Run()).init(jax.random.key(0))
-    variables = jax.device_get({"params": made.params})
-    resolved = defaults.resolved(config)
-    model_dir.save(folder, "mean_colour", "drills.mean_colour", resolved, spec, variables, {})
-    return folder
+    data = DataSpec(64, 3, (), (), (), {}, config.data.mean, config.data.std)
+    return untrained.save(folder, "drills.mean_colour", config, data)
 
 
 def start(command: str, flags: list[str], log: Path) -> subprocess.Popen[bytes]:

@@ -6,17 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import pandas
 
-from drills import mutation, seeds
+from drills import mutation, seeds, untrained
 from drills.outcomes import Counts, say
-from fiqa_jax import defaults, methods
+from fiqa_jax import defaults
 from fiqa_jax import predict as command
-from fiqa_jax.inference import model_dir
 from fiqa_jax.predictions import schema
-from fiqa_jax.training import checkpoints
-from fiqa_jax.training.method import DataSpec, Run
+from fiqa_jax.training.method import DataSpec
 from input_pipeline import plain_text
 
 # Names that a table, a terminal, a page or a shell may take for something else.
@@ -73,11 +70,7 @@ def _model(folder: Path) -> Path:
     config.data.side = 32
     names = ("good", "usable", "reject")
     data = DataSpec(32, 3, names, ("clarity",), (), {}, config.data.mean, config.data.std)
-    made = methods.build("multitask", config, data, Run(4, 2, 10))
-    state = made.init(jax.random.key(0))
-    variables = checkpoints.to_host({"params": state.params, **state.model_state})
-    model_dir.save(folder, "table", "multitask", defaults.resolved(config), data, variables, {})
-    return folder
+    return untrained.save(folder, "multitask", config, data)
 
 
 def _same(value: Any, row: Mapping[str, Any], name: str, written: Callable[[str], str]) -> bool:

@@ -102,7 +102,7 @@ class _Programs(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def _programs(settings: Settings) -> _Programs:
-    """What `fit` runs, compiled once for all folds: compiling takes longer than a fold's steps."""
+    """What `fit` runs, compiled once for all folds and seeds."""
     net = cell_network.CellNetwork(
         visible_cells.LOGITS, settings.width, settings.dropout, blocks=settings.blocks
     )

@@ -100,7 +100,7 @@ def decode(source: Source, *, grey: bool = False, short_side: int | None = None)
     with _opened(source) as (file, name):
         kind = file_type.kind(file, name)
         if kind == "DICOM":
-            from input_pipeline.photo.dicom import read_dicom  # pydicom is an extra
+            from input_pipeline.photo.dicom.dicom_file import read_dicom  # pydicom is an extra
 
             pixels, meta = read_dicom(file, name)
             image = Image.fromarray(pixels)

@@ -1,6 +1,6 @@
 """How large a picture may be, and how much memory its decoding may take."""
 
-from input_pipeline.photo.errors import PhotoError, problem
+from input_pipeline.photo.errors import problem
 
 MAX_PIXELS = 200_000_000  # larger pictures are refused from their header, before any is decoded
 MAX_SIDE = 65_535  # pixels, the most that a JPEG can have; a longer picture shows no eye
@@ -29,14 +29,9 @@ def check_size(width: int, height: int, name: str) -> None:
 def check_memory(needed: float, width: int, height: int, mode: str, name: str) -> None:
     """Raises PhotoError where decoding needs more than MEMORY bytes."""
     if needed > MEMORY:
-        raise memory_problem(width, height, mode, name)
-
-
-def memory_problem(width: int, height: int, mode: str, name: str) -> PhotoError:
-    """The error for a picture that would take more than MEMORY to decode."""
-    return problem(
-        name,
-        f"a picture of {width} x {height} pixels and mode {mode}, which takes more than "
-        f"{MEMORY >> 30} GiB to decode",
-        "export it smaller, or as RGB of 8 bits",
-    )
+        raise problem(
+            name,
+            f"a picture of {width} x {height} pixels and mode {mode}, which takes more than "
+            f"{MEMORY >> 30} GiB to decode",
+            "export it smaller, or as RGB of 8 bits",
+        )

@@ -3,6 +3,7 @@
 import mcfnet
 import numpy as np
 import pytest
+from fifty_outputs import TRUTH, make_outputs
 from sklearn.linear_model import LogisticRegression
 
 from fiqa_jax.evaluation import calibration, metrics
@@ -68,23 +69,6 @@ def test_platt_stays_finite_where_classes_part_and_never_turns_the_order():
 def test_nothing_to_fit_is_the_identity():
     assert calibration.fit_temperature([-1, -1], np.full((2, 3), 1 / 3)) == {"temperature": 1.0}
     assert calibration.fit_platt([1, 1, -1], [0.2, 0.3, 0.4]) == {"slope": 1.0, "offset": 0.0}
-
-
-def make_outputs(seed=0):
-    rng = np.random.default_rng(seed)
-    return {
-        "p_quality": rng.dirichlet(np.ones(3), 50).astype(np.float32),
-        "p_ungradable": rng.random(50).astype(np.float32),
-        "p_details": rng.random((50, 2)).astype(np.float32),
-        "score": rng.random(50).astype(np.float32),
-    }
-
-
-TRUTH = {
-    "quality": np.arange(50) % 3,
-    "ungradable": (np.arange(50) % 3 == 2) * 1,
-    "details": np.stack([np.arange(50) % 2, np.full(50, -1)], -1),
-}
 
 
 def test_fit_covers_the_heads_that_have_labels():

@@ -1,14 +1,13 @@
 """Files and arrays of every kind, decoded to values known beforehand."""
 
-import io
 import os
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
+from encoded import pack
+from PIL import Image
 
 from input_pipeline.photo import decode
 from input_pipeline.photo.errors import PhotoError
@@ -19,30 +18,8 @@ PICTURE[:12, :16], PICTURE[:12, 16:] = (200, 30, 40), (20, 180, 60)
 PICTURE[12:, :16], PICTURE[12:, 16:] = (30, 60, 220), (240, 230, 20)
 
 
-def pack(image, kind, **options):
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
 def pixels(source, **options):
     return np.asarray(decode.decode(source, **options).image)
-
-
-def png16(values):
-    """A 16-bit RGB PNG by hand, `[H, W, 3] uint16`: Pillow cannot write one."""
-    height, width = values.shape[:2]
-
-    def chunk(name, data):
-        return (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
-
-    rows = b"".join(b"\x00" + row.astype(">u2").tobytes() for row in values)
-    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        [chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
-    )
 
 
 @pytest.mark.parametrize(
@@ -79,18 +56,6 @@ def test_colour_to_grey_is_the_luma_of_bt_601():
     np.testing.assert_allclose(got, PICTURE @ np.array([0.299, 0.587, 0.114]), atol=1)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_sixteen_bit_grey_is_scaled(kind):
-    values = np.array([[0, 257, 25700], [40000, 65407, 65535]], np.uint16)
-    got = pixels(pack(Image.fromarray(values), kind), grey=True)
-    np.testing.assert_array_equal(got, np.rint(values / 257))
-
-
-def test_sixteen_bit_colour_is_scaled():
-    values = np.random.default_rng(0).integers(0, 65536, (5, 6, 3))
-    np.testing.assert_allclose(pixels(png16(values)), values / 257, atol=1)
-
-
 @pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
 def test_cmyk(kind):
     # Ink shares of white, cyan, magenta, yellow, black; JPEGs by Adobe store them inverted.
@@ -124,69 +89,6 @@ def test_one_bit():
     bits = np.array([[True, False], [False, True]])
     got = pixels(pack(Image.fromarray(bits), "PNG"), grey=True)
     np.testing.assert_array_equal(got, bits * 255)
-
-
-@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])
-def test_several_frames_of_one_size_are_said(kind):
-    first, second = Image.new("RGB", (8, 6), (255, 0, 0)), Image.new("RGB", (8, 6), (0, 0, 255))
-    data = pack(first, kind, save_all=True, append_images=[second])
-    with pytest.raises(
-        PhotoError, match=r"2 pages or frames \(8 x 6, 8 x 6 pixels\).*each to a file"
-    ):
-        pixels(data)
-
-
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_frames_on_one_canvas_are_not_decoded_to_count_them(kind, monkeypatch):
-    """Going to the second frame decodes the first, which may be enormous or slow."""
-    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("it is decoded"))
-    for reader in decode.READERS.values():
-        if "load" in vars(reader):
-            monkeypatch.setattr(reader, "load", lambda self: pytest.fail("it is decoded"))
-    first, second = Image.new("RGB", (8, 6), (255, 0, 0)), Image.new("RGB", (8, 6), (0, 0, 255))
-    with pytest.raises(PhotoError, match="2 pages or frames"):
-        pixels(pack(first, kind, save_all=True, append_images=[second]))
-
-
-def test_an_enormous_canvas_of_two_frames_is_refused_from_its_header():
-    first, second = Image.new("P", (8, 6)), Image.new("P", (8, 6), 1)
-    data = bytearray(pack(first, "GIF", save_all=True, append_images=[second]))
-    data[6:10] = struct.pack("<HH", 65400, 65535)
-    with pytest.raises(PhotoError, match="65400 x 65535 pixels, more than 200 million"):
-        decode.decode(bytes(data))
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_of_a_photograph_and_its_preview_the_photograph_is_read(first):
-    photo, preview = Image.new("RGB", (80, 60), (255, 0, 0)), Image.new("RGB", (16, 12), (0, 0, 9))
-    pages = [preview, photo] if first else [photo, preview]
-    got = decode.decode(pack(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
-    assert got.size == (80, 60)
-    np.testing.assert_array_equal(np.asarray(got.image)[30, 40], [255, 0, 0])
-    assert got.meta["pages"].startswith("2 pages of")
-
-
-@pytest.mark.parametrize("bits", [8, 10, 12, 14])
-def test_sensor_values_in_files_of_sixteen_bits_are_scaled_by_the_bits_in_use(bits):
-    values = np.random.default_rng(bits).integers(0, 2**bits, (9, 7, 3))
-    values[0, 0] = 2**bits - 1
-    expected = np.rint(values * 255 / (2**bits - 1))
-    got = decode.decode(png16(values))
-    np.testing.assert_array_equal(np.asarray(got.image), expected)
-    assert got.meta["bits"] == f"{bits}-bit values in a 16-bit file, scaled to their range"
-    grey = decode.decode(pack(Image.fromarray(values[..., 0].astype(np.uint16)), "TIFF"), grey=True)
-    np.testing.assert_array_equal(np.asarray(grey.image), expected[..., 0])
-    array = decode.decode(values.astype(np.uint16))
-    np.testing.assert_array_equal(np.asarray(array.image), expected)
-    assert grey.meta["bits"] == array.meta["bits"] == got.meta["bits"]
-
-
-@pytest.mark.parametrize("high", [20000, 40000, 65535, 5000])
-def test_other_ends_are_sixteen_bits(high):
-    values = np.full((4, 5, 3), high)
-    got = decode.decode(png16(values))
-    np.testing.assert_allclose(np.asarray(got.image), high / 257, atol=1)
-    assert "bits" not in got.meta
 
 
 # Stored rows and columns by the EXIF standard's words: 6 = "the 0th row is the visual right-hand
@@ -315,52 +217,6 @@ def test_truncated_large_jpegs_are_refused_when_scaled_too():
     data = pack(Image.fromarray(noise), "JPEG")
     with pytest.raises(PhotoError, match="truncated"):
         decode.decode(data[: len(data) // 2], short_side=500)
-
-
-def _bomb_png(side=60000, depth=8, colour=2, height=None):
-    head = struct.pack(">IIBBBBB", side, height or side, depth, colour, 0, 0, 0)
-    head = b"IHDR" + head
-    head = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
-    return b"\x89PNG\r\n\x1a\n" + head + struct.pack(">I", 1000) + b"IDAT"
-
-
-def _bomb_jpeg():
-    data = bytearray(pack(Image.new("RGB", (64, 64)), "JPEG"))
-    at = data.index(b"\xff\xc0")  # start of frame: length, precision, height, width
-    data[at + 5 : at + 9] = struct.pack(">HH", 40000, 40000)
-    return bytes(data)
-
-
-@pytest.mark.parametrize(("side", "depth", "colour"), [(9000, 8, 6), (5000, 16, 2), (9000, 16, 0)])
-def test_what_would_take_more_than_a_gibibyte_is_refused(side, depth, colour):
-    """Alpha, 16 bits a channel, 16 bits of grey: copies are made on the way to RGB."""
-    with pytest.raises(PhotoError, match="takes more than 1 GiB to decode"):
-        decode.decode(_bomb_png(side, depth, colour))
-    with pytest.raises(PhotoError, match="damaged, truncated"):
-        decode.decode(_bomb_png(64, depth, colour))
-
-
-@pytest.mark.parametrize("make", [_bomb_png, _bomb_jpeg], ids=["png", "jpeg"])
-def test_enormous_pictures_are_refused_from_their_header(make):
-    # Warnings are errors here: Pillow's own on large pictures must not come first.
-    data = make() + bytes(200)
-    with pytest.raises(PhotoError, match="more than 200 million"):
-        decode.decode(data)
-
-
-@pytest.mark.parametrize(("width", "height"), [(200_000_000, 1), (1, 100_000_000), (65_536, 64)])
-def test_strips_longer_than_any_photograph_are_refused_from_their_header(width, height):
-    with pytest.raises(PhotoError, match=f"{width} x {height} pixels, more than 65,535 along"):
-        decode.decode(_bomb_png(width, 8, 0, height))
-
-
-def test_the_longest_strip_is_read():
-    assert decode.decode(pack(Image.new("L", (65_535, 1)), "PNG")).size == (65_535, 1)
-
-
-def test_large_pictures_within_the_limit_do_not_warn():
-    # 100 million pixels, past the 89 at which Pillow warns; one bit each.
-    assert decode.decode(pack(Image.new("1", (10000, 10000)), "PNG"), grey=True).size[0] == 10000
 
 
 def test_modes_without_a_meaning_here_are_refused():

@@ -23,7 +23,8 @@ from pydicom.uid import (  # noqa: E402
     generate_uid,
 )
 
-from input_pipeline.photo import decode, dicom_bounds  # noqa: E402
+from input_pipeline.photo import decode  # noqa: E402
+from input_pipeline.photo.dicom import dicom_bounds  # noqa: E402
 from input_pipeline.photo.errors import PhotoError  # noqa: E402
 
 OPHTHALMIC_8_BIT = "1.2.840.10008.5.1.4.1.1.77.1.5.1"

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from encoded import pack
 from fundus_disc import draw
 from PIL import Image
 
@@ -14,12 +15,6 @@ from input_pipeline.photo import decode, reader
 from input_pipeline.photo.reader import PhotoError, read_photo
 
 STAMP = (568, 4, 680, 26)  # DRIMDB's burned-in date, in original pixels
-
-
-def pack(array, kind="JPEG", **options):
-    out = io.BytesIO()
-    Image.fromarray(array).save(out, kind, **options)
-    return out.getvalue()
 
 
 def test_a_drawn_photograph_end_to_end():

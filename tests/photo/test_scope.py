@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from encoded import pack
 from fundus_disc import draw
 from PIL import Image
 
@@ -116,23 +117,15 @@ def _turned(image, orientation):
     }
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return _packed(image.transpose(turn[orientation]), "JPEG", quality=95, exif=exif)
-
-
-def _packed(image, kind, **options):
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
+    return pack(image.transpose(turn[orientation]), "JPEG", quality=95, exif=exif)
 
 
 FORMATS = {
-    "PNG": lambda image: _packed(image, "PNG"),
-    "JPEG": lambda image: _packed(image, "JPEG", quality=80),
-    "TIFF": lambda image: _packed(image, "TIFF"),
-    "WebP": lambda image: _packed(image, "WEBP", quality=80),
-    "JPEG 2000": lambda image: _packed(
-        image, "JPEG2000", quality_mode="rates", quality_layers=[12]
-    ),
+    "PNG": lambda image: pack(image, "PNG"),
+    "JPEG": lambda image: pack(image, "JPEG", quality=80),
+    "TIFF": lambda image: pack(image, "TIFF"),
+    "WebP": lambda image: pack(image, "WEBP", quality=80),
+    "JPEG 2000": lambda image: pack(image, "JPEG2000", quality_mode="rates", quality_layers=[12]),
     "turned by half": lambda image: _turned(image, 3),
     "turned left": lambda image: _turned(image, 6),
     "turned right": lambda image: _turned(image, 8),

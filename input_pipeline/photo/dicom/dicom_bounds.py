@@ -71,12 +71,10 @@ def check_pixels(header: Any, name: str) -> None:
     """
     width, height = int(header.get("Columns") or 0), int(header.get("Rows") or 0)
     check_size(width, height, name)
-    samples = int(header.get("SamplesPerPixel") or 1)
-    stored = -(-int(header.get("BitsAllocated") or 8) // 8)
-    if "PALETTE" in str(header.get("PhotometricInterpretation", "")):
-        samples = 3
-    cost = HELD * stored + SHOWN if stored <= 2 else UNUSUAL
     mode = str(header.get("PhotometricInterpretation", "unknown"))
+    samples = 3 if "PALETTE" in mode else int(header.get("SamplesPerPixel") or 1)
+    stored = -(-int(header.get("BitsAllocated") or 8) // 8)
+    cost = HELD * stored + SHOWN if stored <= 2 else UNUSUAL
     check_memory(width * height * samples * cost, width, height, mode, name)
     syntax = header.file_meta.TransferSyntaxUID
     if not syntax.is_compressed or syntax.is_deflated:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from input_pipeline.photo.dicom_bounds import check_inflated, check_pixels
+from input_pipeline.photo.dicom.dicom_bounds import check_inflated, check_pixels
 from input_pipeline.photo.errors import PhotoError, problem
 
 EXTRA = "pip install 'fiqa-jax[dicom]'"

@@ -1,0 +1,1 @@
+"""Pictures in DICOM objects; needs pydicom, the optional extra `dicom`."""
