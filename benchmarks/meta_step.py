@@ -158,7 +158,7 @@ def theirs(variant: str, args: argparse.Namespace) -> Callable[[], float]:
 
 
 def one(side: str, variant: str, args: argparse.Namespace) -> dict:
-    """Seconds of every step but the first two, and the largest memory in MiB."""
+    """Seconds of every step but the first two, and the largest memory in MiB over them."""
     if side == "jax":
         import jax
 
@@ -170,8 +170,9 @@ def one(side: str, variant: str, args: argparse.Namespace) -> dict:
     memory.forget_peak()
     before = memory.peak()
     step = (ours if side == "jax" else theirs)(variant, args)
-    values: list[float] = []
-    times = timing.interleaved({variant: lambda: values.append(step())}, args.steps, unmeasured=2)
+    values = [step() for _ in range(2)]  # compile, and fill caches
+    memory.forget_peak()
+    times = timing.interleaved({variant: lambda: values.append(step())}, args.steps)
     assert np.isfinite(values).all()
     peak = (memory.peak() - before) / 2**20
     if side == "jax":

@@ -9,6 +9,7 @@ the order of the inputs, as of one run; the report is made of them all.
 """
 
 import argparse
+import collections
 import json
 import shutil
 import sys
@@ -19,6 +20,7 @@ from fiqa_jax.inference import photos, run_record, run_shards
 from fiqa_jax.inference.file_states import FileStates
 from fiqa_jax.maps import map_files
 from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.row_log import RowLog
 from fiqa_jax.report.judged import judged_page, thumbnails
 from input_pipeline import atomic, lock
 from input_pipeline.tables import folders, parquet_file
@@ -55,20 +57,20 @@ def run(args: argparse.Namespace) -> int:
                         shutil.copytree(folder / name, out / name, dirs_exist_ok=True)
         if (out / photos.MAPS).is_dir():
             map_files.table(out / photos.MAPS, out / photos.REGIONS)
-        schema.write_jsonl(out / folders.JUDGED, merged.rows)
-        run_record.write_tables(out, merged.rows, merged.columns, args.parquet)
-        states = [FileStates(folder) for folder in merged.folders]
-        FileStates(out).finish([row["id"] for row in merged.rows], states)
+        schema.write_jsonl(out / folders.JUDGED, merged.rows())
+        rows = RowLog(out / folders.JUDGED)
+        run_record.write_tables(out, rows.values(), merged.columns, args.parquet)
+        FileStates(out).finish(rows, [FileStates(folder) for folder in merged.folders])
         text = json.dumps(merged.run, indent=1) + "\n"
         atomic.write(out / folders.RUN, text.encode())
-        page = judged_page.write(out)
-    judged = [row for row in merged.rows if row["status"] != "skipped"]
-    failed = sum(row["status"] == "error" for row in judged)
+        page = judged_page.write(out, rows.values())
+    statuses = collections.Counter(row["status"] for row in rows.values())
+    judged, failed = len(rows) - statuses["skipped"], statuses["error"]
     print(
-        f"{len(judged)} photographs of {len(merged.folders)} shards, {failed} of them could not be "
+        f"{judged} photographs of {len(merged.folders)} shards, {failed} of them could not be "
         f"read\n\nreport  {page}\ntable   {out / 'predictions.csv'}"
     )
-    return command.of_files(failed, len(judged))
+    return command.of_files(failed, judged)
 
 
 main = command.entry(parser, run)

@@ -29,6 +29,7 @@ from fiqa_jax.inference.predictor import Judged, Predictor
 from fiqa_jax.inference.run_shards import Shard
 from fiqa_jax.maps import map_files
 from fiqa_jax.predictions import run_summary, schema
+from fiqa_jax.predictions.row_log import RowLog
 from fiqa_jax.predictions.schema import Row
 from fiqa_jax.pretrained import shipped
 from fiqa_jax.report.judged import judged_page, thumbnails
@@ -91,11 +92,11 @@ def run(args: argparse.Namespace) -> int:
     if args.shares or args.processes:
         raise RunError("--shares and --processes say how --scheduler divides a run: add it")
     done = judge(args, out / run_shards.FOLDER / args.shard.name if args.shard else out)
-    text = run_summary.summary(done.rows, done.new, done.seconds, done.found.folders)
+    text = run_summary.summary(done.rows.values(), done.new, done.seconds, done.found.folders)
     print(plain_text.printable(text))
     print(f"\nreport  {done.page}\ntable   {done.page.parent / TABLE}")
     asked = {item.id for item in done.found.items}
-    failed = sum(row["status"] == "error" for row in done.rows if row["id"] in asked)
+    failed = sum(done.rows[name]["status"] == "error" for name in asked)
     return command.of_files(failed, len(done.found.items))
 
 
@@ -104,7 +105,7 @@ class Done:
     """A run that has come to its end."""
 
     found: Found
-    rows: list[Row]  # all of them
+    rows: RowLog  # all of them
     new: int  # judged now, in `seconds`
     seconds: float
     page: Path
@@ -138,7 +139,7 @@ def judge(args: argparse.Namespace, out: Path, told: Callable[[int], None] | Non
     with lock.held(out, wait=told is not None):
         atomic.clean(out)
         rows, new = _rows(out, predictor, found, args, share, told)
-        page = judged_page.write(out)
+        page = judged_page.write(out, rows.values())
     return Done(found, rows, new, time.monotonic() - began, page, licence)
 
 
@@ -183,7 +184,7 @@ def _rows(
     args: argparse.Namespace,
     share: Mapping[str, Any],
     told: Callable[[int], None] | None,
-) -> tuple[list[Row], int]:
+) -> tuple[RowLog, int]:
     """All rows, and how many of them are new.
 
     Those of the inputs come first and in their order, then what their folders hold besides.
@@ -191,7 +192,9 @@ def _rows(
     items = found.items
     done = run_record.begin(out, predictor, args, share)
     states = FileStates(out)
-    _forget_changed(out, done, states.changed(item for item in items if item.id in done))
+    changed = states.changed(item for item in items if item.id in done)
+    done.forget(item.id for item in changed)
+    _tell_changed(out, changed)
     todo = [item for item in items if item.id not in done]
     if len(todo) < len(items) and told is None:
         print(f"{out}: {len(items) - len(todo)} of {len(items)} are judged, going on", flush=True)
@@ -203,34 +206,27 @@ def _rows(
         )
     batches = _predicted(predictor, todo, args, out, states)
     for rows in _progress(batches, len(items), len(items) - len(todo), told):
-        schema.append_jsonl(out / LOG, rows)
-        done |= {row["id"]: row for row in rows}
+        done.append(rows)
     if late := states.changed(item for item in items if done[item.id]["status"] != "error"):
-        for item in late:  # a row is of the file as it is
-            error = file_states.changed_since(item.path)
-            done[item.id] = predictor.failed(error, item.shown, item.id, item.patient)
-        schema.write_jsonl(out / LOG, done.values())
+        errors = ((file_states.changed_since(item.path), item) for item in late)
+        done.replace(  # a row is of the file as it is
+            predictor.failed(error, item.shown, item.id, item.patient) for error, item in errors
+        )
     if others := [predictor.skipped(one.shown, one.id, one.other) for one in found.others]:
-        schema.append_jsonl(out / LOG, others)
-        done |= {row["id"]: row for row in others}
-    asked = {item.id: item for item in (*items, *found.others)}
-    rows = [done[name] for name in asked]
-    rows += [row for name, row in done.items() if name not in asked]
+        done.append(others)
+    done.order(item.id for item in (*items, *found.others))
     columns = schema.columns(predictor.details, predictor.diagnosis)
-    run_record.write_tables(out, rows, columns, args.parquet)
-    states.finish(row["id"] for row in rows)
+    run_record.write_tables(out, done.values(), columns, args.parquet)
+    states.finish(done)
     if args.maps:
         map_files.table(out / photographs.MAPS, out / photographs.REGIONS)
-    return rows, len(todo)
+    return done, len(todo)
 
 
-def _forget_changed(out: Path, done: dict[str, Row], changed: Sequence[Item]) -> None:
-    """Takes out the rows of files that are no longer what was judged, and says so."""
+def _tell_changed(out: Path, changed: Sequence[Item]) -> None:
+    """Says that these files are no longer what was judged."""
     if not changed:
         return
-    for item in changed:
-        del done[item.id]
-    schema.write_jsonl(out / LOG, done.values())
     names = ", ".join(item.shown for item in changed[: run_summary.NAMED])
     left = len(changed) - run_summary.NAMED
     more = f" and {left} more" if left > 0 else ""

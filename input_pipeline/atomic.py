@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import socket
 from collections.abc import Iterable, Sequence
@@ -64,8 +65,8 @@ def _part_name(name: str) -> str:
 
 def write_csv(path: str | os.PathLike, header: Sequence[str], rows: Iterable[Sequence]) -> None:
     """Writes a UTF-8 CSV by `write`; text cells as `plain_text.cell` has them."""
-    text = "".join(plain_text.csv_line(row) for row in (header, *rows))
-    write(path, text.encode("utf-8", "backslashreplace"))
+    lines = (plain_text.csv_line(row) for row in itertools.chain([header], rows))
+    write(path, b"".join(line.encode("utf-8", "backslashreplace") for line in lines))
 
 
 def clean(directory: str | os.PathLike) -> None:

@@ -38,12 +38,18 @@ FITTED = "network of cells"
 
 
 def left_out(sets: Sequence[Copies], settings: defect_fit.Settings) -> list[defect_scores.Row]:
-    """Rows of the fitted map where neither the camera nor the family of the kind was trained on."""
+    """Rows of the fitted map where neither the camera nor the family of the kind was trained on.
+
+    Prints each family's kinds when it is done.
+    """
     out: list[defect_scores.Row] = []
     for family in sorted({kind.family for kind in KINDS.values()}):
         kinds_of = [name for name, kind in KINDS.items() if kind.family == family]
         score = defect_maps.fitted(sets, settings, kinds_of)["map"]
-        out += [row for row in defect_scores.rows(sets, score) if row.kind in kinds_of]
+        rows = [row for row in defect_scores.rows(sets, score) if row.kind in kinds_of]
+        each = (f"{kind} {value:.3f}" for kind, value in defect_scores.by_kind(rows).items())
+        print(f"{family}, never trained on: {', '.join(each)}", flush=True)
+        out += rows
     return out
 
 
@@ -109,17 +115,10 @@ def run(args: argparse.Namespace) -> None:
         scores[name] = defect_maps.chosen(sets, scales)
     scores["known truth"] = defect_maps.truth
     rows = {name: defect_scores.rows(sets, score) for name, score in scores.items()}
-    if args.families:
-        unseen = left_out(sets, settings)
     kinds = {name: defect_scores.by_kind(each) for name, each in rows.items()}
-    if args.families:
-        kinds[f"{FITTED}, family unseen"] = defect_scores.by_kind(unseen)
     cameras = ", ".join(sorted({one.camera for one in sets}))
     print(f"engine {protocol.VERSION}, {len(sets)} photographs of {cameras}")
     _table(rows, args.seed, workdir / "table.csv")
-    if args.families:
-        mean = float(np.mean(list(kinds[f"{FITTED}, family unseen"].values())))
-        print(f"{FITTED}, family of the kind left out of training, too: mean {mean:.3f}")
     named = defect_causes.confusion(sets, network["map"], network["causes"])
     print(f"{FITTED}: causes of single defects, balanced accuracy of four classes ", end="")
     print(f"{defect_causes.balanced_accuracy(named):.3f}; a row for each true cause:")
@@ -132,15 +131,19 @@ def run(args: argparse.Namespace) -> None:
         for r in defect_calibration.compared(sets, network["map"])
     ]
     print(markdown.table(header, read))
-    if args.ablation:
-        steps = {
-            name: defect_scores.rows(sets, score)
-            for name, score in defect_steps.steps(sets, settings)
-        }
-        _table({FITTED: rows[FITTED]} | steps, args.seed, workdir / "steps.csv")
+    if args.families:
+        unseen = defect_scores.by_kind(left_out(sets, settings))
+        kinds[f"{FITTED}, family unseen"] = unseen
+        print(f"mean {np.mean(list(unseen.values())):.3f}")
     table = [[kind, *(each.get(kind, float("nan")) for each in kinds.values())] for kind in KINDS]
     atomic.write_csv(workdir / "kinds.csv", ["kind", *kinds], table)
     picture(kinds, workdir / "kinds.png")
+    if args.ablation:
+        steps = {FITTED: rows[FITTED]}
+        for name, score in defect_steps.steps(sets, settings):
+            steps[name] = defect_scores.rows(sets, score)
+            print(f"{name}: {np.mean(list(defect_scores.by_kind(steps[name]).values())):.3f}")
+        _table(steps, args.seed, workdir / "steps.csv")
 
 
 def _table(rows: Mapping[str, Sequence[defect_scores.Row]], seed: int, file: Path) -> None:

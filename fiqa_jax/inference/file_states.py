@@ -19,7 +19,7 @@ from input_pipeline.photo.reader import Photo, PhotoError
 FILE = "files.jsonl"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FileState:
     """What a file was when it was read."""
 

@@ -28,7 +28,7 @@ class InputError(ValueError):
     """Inputs that cannot be used; says which, what was seen and what to do."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Item:
     """One photograph."""
 

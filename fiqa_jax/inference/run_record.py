@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from fiqa_jax.inference import inputs
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.predictions import parquet_table, schema
+from fiqa_jax.predictions.row_log import RowLog
 from fiqa_jax.predictions.schema import Row
 from input_pipeline import atomic, records
 from input_pipeline.tables.folders import JUDGED, PARQUET, RUN, TABLE
@@ -49,28 +50,25 @@ def check_inputs(out: Path, args: argparse.Namespace) -> None:
 
 def begin(
     out: Path, predictor: Predictor, args: argparse.Namespace, share: Mapping[str, Any]
-) -> dict[str, Row]:
-    """Rows of an earlier run by id, without those of files not read, which get a new try."""
+) -> RowLog:
+    """Rows of an earlier run, without those of files not read, which get a new try."""
     now: dict[str, Any] = {"model": predictor.name, "allow_frame": args.allow_frame}
     now |= {"maps": args.maps, "ids": "below the input", **share}
-    log = out / JUDGED
-    rows = schema.resume_jsonl(log)
+    rows = RowLog(out / JUDGED)
     if rows and (out / RUN).is_file():
         before = read(out / RUN)
         changed = [key for key in now if now[key] != before.get(key)]
         if changed:
             was = ", ".join(f"{key} was {before.get(key)!r}, is {now[key]!r}" for key in changed)
             raise RunError(f"{out} holds another run: {was}. Give another --output")
-    fine = [row for row in rows if row["status"] not in ("error", "skipped")]
-    if len(fine) < len(rows):
-        schema.write_jsonl(log, fine)
+    rows.forget(row["id"] for row in rows.values() if row["status"] in ("error", "skipped"))
     now |= _asked(args) | {"began_in": os.getcwd()}
     now |= {"licence": predictor.licence} if predictor.licence else {}
     atomic.write(out / RUN, (json.dumps(now, indent=1) + "\n").encode())
-    return {row["id"]: row for row in fine}
+    return rows
 
 
-def write_tables(out: Path, rows: Sequence[Row], names: Sequence[str], parquet: bool) -> None:
+def write_tables(out: Path, rows: Collection[Row], names: Sequence[str], parquet: bool) -> None:
     """Writes OUT/predictions.csv, and .parquet where it is asked for or there already.
 
     Args:

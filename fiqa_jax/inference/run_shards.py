@@ -9,12 +9,14 @@ import dataclasses
 import hashlib
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fiqa_jax.inference.inputs import Found
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.row_log import RowLog
 from fiqa_jax.predictions.schema import Row
 from input_pipeline import records
 from input_pipeline.tables import folders
@@ -121,15 +123,20 @@ class Joined:
 
     Attributes:
       folders: of the shares, in their order.
-      rows: of all photographs in the order of the inputs, then what the folders hold besides.
+      places: of the rows, each the log of its share and its id: all photographs in the order of
+        the inputs, then what the folders hold besides.
       columns: of the tables.
       run: run.json without what is a share's own.
     """
 
     folders: list[Path]
-    rows: list[Row]
+    places: list[tuple[RowLog, str]]
     columns: list[str]
     run: dict[str, Any]
+
+    def rows(self) -> Iterator[Row]:
+        """Typed rows in their order."""
+        return (log[name] for log, name in self.places)
 
 
 def joined(out: Path) -> Joined:
@@ -158,31 +165,36 @@ def joined(out: Path) -> Joined:
                 "Judge the shards again with the same photographs, model and flags"
             )
     total = runs[0]["photographs"]
-    parts: list[list[Row]] = []
-    others: list[Row] = []
+    parts: list[list[tuple[RowLog, str]]] = []
+    others: list[tuple[RowLog, str]] = []
     for i, path in enumerate(folders_):
-        rows = _rows(path, len(range(i, total, count)), f"{i + 1}/{count}")
-        parts.append([row for row in rows if row["status"] != "skipped"])
-        others += [row for row in rows if row["status"] == "skipped"]
-    rows = [parts[k % count][k // count] for k in range(total)] + others
+        log, photographs = _rows(path, len(range(i, total, count)), f"{i + 1}/{count}")
+        names = [(log, name) for name in log]
+        parts.append(names[:photographs])
+        others += names[photographs:]
+    placed = [parts[k % count][k // count] for k in range(total)] + others
     run = {k: v for k, v in runs[0].items() if k != "shard"}
-    columns = list(schema.read_rows(folders_[0] / folders.TABLE)[0])
-    return Joined(folders_, rows, columns, run)
+    columns = list(next(schema.each_row(folders_[0] / folders.TABLE)))
+    return Joined(folders_, placed, columns, run)
 
 
-def _rows(path: Path, expected: int, again: str) -> list[Row]:
-    """Typed rows of a share in the order of its table, which is written at its end.
+def _rows(path: Path, expected: int, again: str) -> tuple[RowLog, int]:
+    """Rows of a share in the order of its table, which is written at its end, photographs first.
+
+    Returns:
+      The rows, and how many of them are photographs.
 
     Raises:
       RunError: it has not come to its end.
     """
-    typed = {row["id"]: row for row in schema.resume_jsonl(path / folders.JUDGED)}
+    typed = RowLog(path / folders.JUDGED)
     photographs = sum(row["status"] != "skipped" for row in typed.values())
     table = path / folders.TABLE
-    order = [row["id"] for row in schema.read_rows(table)] if table.is_file() else []
+    order = [row["id"] for row in schema.each_row(table)] if table.is_file() else []
     if photographs != expected or {*order} != {*typed}:
         raise RunError(
             f"{path}: {photographs} of {expected} photographs are judged, and its end was not "
             f"reached; start --shard {again} again, it goes on where it stopped"
         )
-    return [typed[name] for name in order]
+    typed.order(order)
+    return typed, photographs

@@ -43,6 +43,6 @@ def write(path: str | os.PathLike[str], rows: Iterable[Row], names: Sequence[str
       ValueError: a row with a column that is not among names.
       TableError: pyarrow is not installed.
     """
-    table = [dict(zip(names, cells, strict=True)) for cells in schema.cells(rows, names)]
+    table = (dict(zip(names, cells, strict=True)) for cells in schema.cells(rows, names))
     facts = {SCHEMA: str(schema.SCHEMA)}
     parquet_file.write(path, {name: type_of(name) for name in names}, table, facts)

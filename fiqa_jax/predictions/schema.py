@@ -18,7 +18,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,24 +89,22 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[Row], names: Sequence
     atomic.write_csv(path, names, cells(rows, names))
 
 
-def cells(rows: Iterable[Row], names: Sequence[str]) -> list[list[Any]]:
-    """The values of a table, for each row those of the columns `names`; None where there is none.
+def cells(rows: Iterable[Row], names: Sequence[str]) -> Iterator[list[Any]]:
+    """The values of a table, row by row those of the columns `names`; None where there is none.
 
     Raises:
       ValueError: a row with a column that is not among names.
     """
     known = set(names)
-    table = []
     for row in rows:
         if unknown := sorted(set(row) - known):
             raise ValueError(f"row {row.get('id')!r} has unknown columns {unknown}")
-        table.append([_cell(row.get(name)) for name in names])
-    return table
+        yield [_cell(row.get(name)) for name in names]
 
 
 def append_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
     """Appends rows to the log of a resumable run; they are on disk when this returns."""
-    data = _jsonl(rows)
+    data = "".join(map(json_line, rows)).encode()
     try:
         with open(path, "ab") as file:
             file.write(data)
@@ -120,30 +118,31 @@ def append_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
     """Writes a log anew, whole or not at all."""
-    atomic.write(path, _jsonl(rows))
+    atomic.write(path, "".join(map(json_line, rows)).encode())
 
 
-def _jsonl(rows: Iterable[Row]) -> bytes:
-    lines = ({name: _cell(value) for name, value in row.items()} for row in rows)
-    return "".join(map(plain_text.json_line, lines)).encode()
+def json_line(row: Row) -> str:
+    """A row as a line of a log."""
+    return plain_text.json_line({name: _cell(value) for name, value in row.items()})
 
 
-def resume_jsonl(path: str | os.PathLike[str]) -> list[Row]:
-    """Complete rows of a log; a last line torn by a kill is cut off the file.
+def resume_jsonl(path: str | os.PathLike[str]) -> Iterator[Row]:
+    """Complete rows of a log, one by one; a last line torn by a kill is cut off the file.
 
     Returns:
-      The rows, [] where there is no file.
+      The rows, none where there is no file.
 
     Raises:
       PredictionsError: a line that is no row, or another schema.
     """
     if not os.path.exists(path):
-        return []
+        return
     data = Path(path).read_bytes()
     whole = data.rfind(b"\n") + 1
     if whole < len(data):
         os.truncate(path, whole)
-    return read_rows(path)
+    del data
+    yield from each_row(path)
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[Row]:
@@ -152,39 +151,50 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
     Raises:
       PredictionsError: no such file, columns missing, an unreadable line, another schema.
     """
-    rows: list[Row] = []
+    return list(each_row(path))
+
+
+def each_row(path: str | os.PathLike[str]) -> Iterator[Row]:
+    """`read_rows`, one by one, of which only those of a .jsonl file are not held all together."""
     try:
-        if os.fspath(path).endswith(".jsonl"):
-            with open(path, encoding="utf-8-sig", newline="") as file:
-                for line, text in enumerate(file.read().split("\n"), 1):
-                    try:
-                        rows += [json.loads(text)] if text else []
-                    except ValueError as error:
-                        raise PredictionsError(
-                            f"{path}, line {line}: no JSON ({error}); delete that line, and a run "
-                            "that goes on judges its photograph again"
-                        ) from None
-        elif parquet_file.is_one(path):
-            _, rows = parquet_file.read(path)
-        else:
-            table, _ = tables.read_cells(path, strip=False)
-            rows = [_plain(dict(zip(table[0], row, strict=True))) for row in table[1:]]
+        for line, row in enumerate(_rows(path), 1):
+            missing = [
+                name for name in (*_HEAD, "schema") if not isinstance(row, dict) or name not in row
+            ]
+            if missing:
+                raise PredictionsError(
+                    f"{path}, row {line}: no columns {missing}; expected a file that "
+                    "`python -m fiqa_jax.predict` or a recipe wrote (other files: evaluate "
+                    "--format)"
+                )
+            if str(row["schema"]) != str(SCHEMA):
+                raise PredictionsError(
+                    f"{path}, row {line}: schema {row['schema']!r}; this version reads {SCHEMA}"
+                )
+            yield row
     except (OSError, UnicodeDecodeError, TableError) as error:
         raise PredictionsError(f"{path}: cannot be read as predictions ({error})") from None
-    for line, row in enumerate(rows, 1):
-        missing = [
-            name for name in (*_HEAD, "schema") if not isinstance(row, dict) or name not in row
-        ]
-        if missing:
-            raise PredictionsError(
-                f"{path}, row {line}: no columns {missing}; expected a file that "
-                "`python -m fiqa_jax.predict` or a recipe wrote (other files: evaluate --format)"
-            )
-        if str(row["schema"]) != str(SCHEMA):
-            raise PredictionsError(
-                f"{path}, row {line}: schema {row['schema']!r}; this version reads {SCHEMA}"
-            )
-    return rows
+
+
+def _rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+    """What a file has for rows, whatever it is."""
+    if os.fspath(path).endswith(".jsonl"):
+        with open(path, encoding="utf-8-sig", newline="\n") as file:
+            for line, text in enumerate(file, 1):
+                try:
+                    if text.strip():
+                        yield json.loads(text)
+                except ValueError as error:
+                    raise PredictionsError(
+                        f"{path}, line {line}: no JSON ({error}); delete that line, and a run "
+                        "that goes on judges its photograph again"
+                    ) from None
+    elif parquet_file.is_one(path):
+        yield from parquet_file.read(path)[1]
+    else:
+        (header, *rows), _ = tables.read_cells(path, strip=False)
+        for row in rows:
+            yield _plain(dict(zip(header, row, strict=True)))
 
 
 def _plain(row: Row) -> Row:

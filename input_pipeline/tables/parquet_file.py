@@ -1,5 +1,6 @@
 """Parquet files, by pyarrow, which is imported where one is read or written and nowhere else."""
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from input_pipeline import atomic
 from input_pipeline.tables.table_error import TableError
 
 SUFFIX = ".parquet"
+GROUP = 10_000  # rows that are written at a time
 NEEDED = "Parquet files need pyarrow: pip install 'fiqa-jax[cluster]'"
 
 
@@ -78,9 +80,9 @@ def write(
         [(name, pyarrow.type_for_alias(kind)) for name, kind in types.items()],
         metadata=dict(facts),
     )
-    table = pyarrow.Table.from_pylist(
-        [{name: _whole(value) for name, value in row.items()} for row in rows], schema=schema
-    )
     sink = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(table, sink)
+    left = ({name: _whole(value) for name, value in row.items()} for row in rows)
+    with pyarrow.parquet.ParquetWriter(sink, schema) as writer:
+        while group := list(itertools.islice(left, GROUP)):
+            writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
     atomic.write(path, sink.getvalue().to_pybytes())

@@ -44,6 +44,7 @@ def test_a_rehearsal_measures_both_precisions_and_growing_batches(script, tmp_pa
         )
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_every_case_fits_its_batch(script, precision):
     """Traced, not compiled: parameters stay float32, and the loss is one number."""

@@ -163,6 +163,7 @@ def test_blinded_cells_lose_what_is_named_and_nothing_else():
     )
 
 
+@pytest.mark.whole
 def test_steps_of_the_ablation_differ_from_the_network_in_what_they_say(monkeypatch):
     sets = [made(camera, k, k) for k, camera in enumerate("ab")]
     kind = np.array(["haze", "lid", "haze", f"haze+{next(iter(CONTROLS))}", "", "haze"])
@@ -210,6 +211,7 @@ def test_one_camera_is_refused():
         defect_maps.fitted([made("a", 0, 0)], defect_fit.Settings())
 
 
+@pytest.mark.whole
 def test_a_run_from_photographs_to_tables(tmp_path, capsys, monkeypatch):
     for camera in "ab":
         folder = tmp_path / camera

@@ -148,6 +148,7 @@ def test_outputs_are_compared_by_name_shape_and_number():
             equality.largest_difference(here, wrong)
 
 
+@pytest.mark.whole
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_fifty_real_photographs(name, shared_data):

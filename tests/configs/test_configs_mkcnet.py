@@ -12,6 +12,8 @@ from fiqa_jax.recipe import runner
 from input_pipeline.readers import iqad
 from input_pipeline.sources import opening, splits
 
+pytestmark = pytest.mark.whole
+
 
 def test_tiny(tmp_path):
     runner.run(recipes.load("tiny", "mkcnet"), tmp_path)

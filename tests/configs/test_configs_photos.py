@@ -14,6 +14,8 @@ from fiqa_jax.recipe.jobs import RecipeError
 from input_pipeline import synthetic
 from input_pipeline.sources import opening, splits
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def eyes(tmp_path_factory):

@@ -16,6 +16,8 @@ from fiqa_jax.report import build, maps_page
 from input_pipeline import synthetic
 from input_pipeline.storage import shards
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def run(shared_run):

@@ -12,6 +12,8 @@ from fiqa_jax.recipe import runner
 from input_pipeline import synthetic
 from input_pipeline.storage import shards
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

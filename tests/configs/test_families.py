@@ -13,6 +13,8 @@ from fiqa_jax.recipe import jobs, runner
 from input_pipeline import synthetic
 from input_pipeline.storage import shards
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.mark.parametrize("argument", ["", "tiny"])
 def test_who_learns_from_what(argument, tmp_path):

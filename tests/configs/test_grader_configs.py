@@ -10,6 +10,8 @@ from fiqa_jax.inference import model_dir
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.recipe import runner
 
+pytestmark = pytest.mark.whole
+
 GRADES = ("good", "usable", "reject")
 
 

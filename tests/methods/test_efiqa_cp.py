@@ -70,6 +70,7 @@ def stored(steps):
         yield {"features": features, "bad": bad, "index": np.arange(8, dtype=np.int32) + 8 * step}
 
 
+@pytest.mark.whole
 def test_equal_over_devices():
     """Plain steps, steps that climb (a large prior), a step without positives, dropped branches."""
     with jax.enable_x64(True):

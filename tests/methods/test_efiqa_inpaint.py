@@ -45,6 +45,7 @@ def build(precision):
     return efiqa_inpaint.build(config(precision), spec(), base.Run(5, 8, 8))
 
 
+@pytest.mark.whole
 def test_equal_over_devices():
     with jax.enable_x64(True):
         assert_equal_over_devices(build("float64"), list(batches(5)), 1e-9)

@@ -163,6 +163,7 @@ def test_an_absent_grade_teaches_nothing():
     assert scalars[0]["grad_norm"] == 0
 
 
+@pytest.mark.whole
 def test_equal_over_devices():
     with jax.enable_x64():
         alone = build("float64", augment="flip|rotate(180)|tint(0.1)")

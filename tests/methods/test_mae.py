@@ -46,6 +46,7 @@ def batches(steps):
         yield {"image": image, "fov": fov, "index": (np.arange(8) + 8 * step).astype(np.int32)}
 
 
+@pytest.mark.whole
 def test_equal_over_devices():
     with jax.enable_x64(True):
         assert_equal_over_devices(method("float64"), list(batches(5)), 1e-9)
@@ -126,6 +127,7 @@ def test_photographs_come_after_the_drawings():
     assert config.deliver == "photographs"
 
 
+@pytest.mark.whole
 def test_recipe_and_the_encoder_it_leaves(tmp_path, capsys):
     config = recipes.load("tiny", "pretrain")
     runner.run(config, tmp_path)

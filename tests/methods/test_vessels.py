@@ -42,6 +42,7 @@ def method(precision="float32", line=LINE, **own):
     return vessels.build(c, data, base.Run(10, 8, 8))
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     "own", [{}, {"architecture": "rrwnet", "iterations": 1, "base": 2, "levels": 2, "flatten": 4.0}]
 )
@@ -136,6 +137,7 @@ def test_unknown_channels_have_no_measure():
     assert float(out["vessels"][:, :5].max()) == 0.0, "nothing outside the field"
 
 
+@pytest.mark.whole
 def test_recipe(tmp_path):
     import importlib.util
     import json

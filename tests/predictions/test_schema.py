@@ -100,7 +100,7 @@ def test_csv_is_plain(tmp_path):
 
 def test_torn_last_line_is_cut_off(tmp_path):
     log = tmp_path / "p.jsonl"
-    assert schema.resume_jsonl(log) == []
+    assert list(schema.resume_jsonl(log)) == []
     made = rows()
     schema.append_jsonl(log, made[:2])
     whole = log.read_bytes()

@@ -18,7 +18,7 @@ import switch_worker
 
 from fiqa_jax.training import xla_flags
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.whole]
 
 WORKER = Path(switch_worker.__file__)
 OWN = f"{xla_flags.YNNPACK}=+individual_convolution"  # a user who wants YNNPACK's

@@ -15,6 +15,8 @@ from fiqa_jax.training import losses
 from fiqa_jax.training import method as base
 from fiqa_jax.training.devices import Axis
 
+pytestmark = pytest.mark.whole
+
 DETAILS = ("illumination", "clarity", "contrast")
 
 

@@ -3,7 +3,7 @@
 import base64
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,24 +20,26 @@ NAMES = (
 _SHARED = ("reasons", "advice", "error")  # texts that come again and again
 
 
-def entries(out: Path, rows: Sequence[Row], began_in: str) -> dict[str, Any]:
+def entries(out: Path, rows: Iterable[Row], began_in: str) -> dict[str, Any]:
     """What the page shows, as JSON values.
 
     Args:
       out: folder of the run, with its thumbnails.
-      rows: of predictions.csv.
+      rows: of the run, looked at once.
       began_in: working directory of the run; relative paths start there.
 
     Returns:
       `names`: of an entry's values; `rows`: entries, a list of values each; `texts`: what the
       numbers under reasons, advice and error stand for; `pictures`: name -> data URI where the
-      page holds its pictures itself, else {}.
+      page holds its pictures itself, else {}; `model`: of the first row, '' where there is none.
     """
     folder = out / thumbnails.FOLDER
     there = {file.name for file in os.scandir(folder)} if folder.is_dir() else set()
     texts: dict[str, int] = {}
-    made = []
+    made, model = [], ""
+    wanted = set()  # stems of pictures that the page is to hold itself
     for row in rows:
+        model = model or str(row["model"])
         stem = thumbnails.stem(str(row["id"]))
         name = Path(str(row["path"]).replace("\\", "/")).name or str(row["id"])
         whose = str(row["patient"] or "")
@@ -63,13 +65,15 @@ def entries(out: Path, rows: Sequence[Row], began_in: str) -> dict[str, Any]:
         for key in _SHARED:
             entry[key] = texts.setdefault(entry[key], len(texts))
         made.append([entry[key] for key in NAMES])
+        if len(made) <= EMBEDDED:
+            wanted.add(stem)
     pictures = {}
     if len(made) <= EMBEDDED:
-        wanted = {thumbnails.stem(str(row["id"])) for row in rows}
         for name in sorted(there):
             if name.split(".")[0] in wanted and name.endswith((".jpg", ".png")):
                 pictures[name] = _data(folder / name)
-    return {"names": NAMES, "rows": made, "texts": list(texts), "pictures": pictures}
+    told = {"names": NAMES, "rows": made, "texts": list(texts), "pictures": pictures}
+    return {**told, "model": model}
 
 
 def _number(cell: Any, digits: int) -> float | None:

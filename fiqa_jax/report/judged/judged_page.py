@@ -11,11 +11,13 @@ import html
 import json
 import os
 import re
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from fiqa_jax.predictions import schema
+from fiqa_jax.predictions.schema import Row
 from fiqa_jax.report.judged import thumbnails
 from fiqa_jax.report.judged.entries import entries
 from input_pipeline import atomic, progress, records
@@ -27,19 +29,22 @@ PAGE, RUN, TABLE = "report.html", folders.RUN, folders.TABLE
 SCRIPT = ("rows", "list", "histogram", "detail", "decisions", "start")  # one after the other
 
 
-def write(out: Path) -> Path:
-    """Writes OUT/report.html from predictions.csv, run.json and the thumbnails; returns its path.
+def write(out: Path, rows: Iterable[Row] | None = None) -> Path:
+    """Writes OUT/report.html from run.json, the thumbnails and the rows; returns its path.
+
+    Args:
+      out: the judged folder.
+      rows: of the run, looked at once; None: those of predictions.csv.
 
     Raises:
       PredictionsError: no table there, or a damaged one.
     """
     run = _run(out)
-    rows = schema.read_rows(out / TABLE)
     began_in = str(run.get("began_in") or os.getcwd())
-    shown = entries(out, rows, began_in)
+    shown = entries(out, schema.each_row(out / TABLE) if rows is None else rows, began_in)
     shown["run"] = {
         "title": _title(out, run),
-        "model": str(rows[0]["model"]) if rows else str(run.get("model", "")),
+        "model": shown.pop("model") or str(run.get("model", "")),
         "folder": thumbnails.FOLDER,
     }
     page = out / PAGE
