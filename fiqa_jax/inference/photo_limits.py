@@ -10,6 +10,7 @@ from fiqa_jax.maps import landmarks
 from fiqa_jax.maps.resizing import resized
 from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.advice import Finding
+from input_pipeline.loading.field_survey import FRAME
 from input_pipeline.photo.reader import Photo
 
 
@@ -18,6 +19,8 @@ def findings(
     quality: NDArray[np.floating] | None,
     threshold: float,
     places: landmarks.Sought | None = None,
+    *,
+    frames: bool = False,
 ) -> list[Finding]:
     """Findings about one photograph.
 
@@ -26,19 +29,27 @@ def findings(
       quality: its map `[h, w]` in [0, 1], 1 = bad, or None.
       threshold: of the map; a place is bad from here on.
       places: its landmarks, where others want them, too.
+      frames: photographs without a round field are expected.
     """
-    out = field_findings(photo.across, photo.shown, photo.empty)
+    frame = photo.field == FRAME and not frames
+    out = field_findings(photo.across, photo.shown, photo.empty, frame)
     if quality is not None and not photo.empty:
         out += macula_findings(photo.image, photo.fov, quality, threshold, places)
     return out
 
 
-def field_findings(across: float, shown: float, empty: str) -> list[Finding]:
-    """Findings about a field; the arguments are those of `Photo`."""
+def field_findings(across: float, shown: float, empty: str, frame: bool) -> list[Finding]:
+    """Findings about a field.
+
+    Args:
+      across, shown, empty: of `Photo`.
+      frame: no round field was found where one is expected.
+    """
     every = (
         advice.nothing_seen(empty),
         advice.too_few_pixels(across),
         advice.cut_field(shown),
+        advice.no_round_edge(frame and not empty),
     )
     return [finding for finding in every if finding is not None]
 

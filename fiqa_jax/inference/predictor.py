@@ -183,7 +183,11 @@ class Predictor:
                 fov=given["fov"][: len(fine)],
                 findings=[
                     photo_limits.findings(
-                        photo, outputs["map"][i] if "map" in outputs else None, limit, places[i]
+                        photo,
+                        outputs["map"][i] if "map" in outputs else None,
+                        limit,
+                        places[i],
+                        frames=self.allow_frame,
                     )
                     for i, photo in enumerate(seen)
                 ],

@@ -195,6 +195,17 @@ def cut_field(shown: float) -> Finding | None:
     )
 
 
+def no_round_edge(frame: bool) -> Finding | None:
+    """Of a picture in which no round field was found, so that all of it is judged (`frame`)."""
+    if not frame:
+        return None
+    return Finding(
+        "review",
+        "field: no round edge of it in the picture, so how much is missing is not known",
+        "Export the whole photograph; if it was cut on purpose, judge it again with --allow-frame.",
+    )
+
+
 def nothing_seen(what: str) -> Finding | None:
     """Of a picture that is black, white or blurred all over (`what`); '' for none of these."""
     if not what:

@@ -1,8 +1,10 @@
-"""Where nothing of a retina can be seen: the worst of everything, and no cause by chance."""
+"""What a photograph shows beside a model's outputs: an empty one, one without a round edge."""
 
 import numpy as np
 
 from fiqa_jax.inference import photo_limits
+from input_pipeline import synthetic
+from input_pipeline.photo.reader import read_photo
 
 
 def test_an_empty_picture_has_the_worst_grade_and_no_cause():
@@ -23,3 +25,19 @@ def test_an_empty_picture_has_the_worst_grade_and_no_cause():
     assert not got["p_details"][1].any()
     assert not got["causes"][1].any()
     assert given["p_details"][1, 1] == 0.99  # what was given stays
+
+
+def test_the_middle_of_a_field_goes_to_a_person():
+    eye = synthetic.draw(1, 512).image
+    whole, middle = read_photo(eye, 64), read_photo(eye[128:384, 128:384], 64)
+    assert (whole.field, middle.field, middle.scope) == ("circle", "frame", "")
+    assert photo_limits.findings(whole, None, 0.5) == []
+    (found,) = photo_limits.findings(middle, None, 0.5)
+    assert found.least == "review"
+    assert found.reason.startswith("field: no round edge")
+    assert photo_limits.findings(middle, None, 0.5, frames=True) == []
+
+
+def test_an_empty_picture_is_not_blamed_for_its_edge():
+    (found,) = photo_limits.field_findings(900.0, 1.0, "black", True)
+    assert found.least == "recapture"
