@@ -2,8 +2,9 @@
 
 XLA's CPU backend runs a convolution with a group for each channel one number at a time. Here a
 kernel's places are so many shifted copies of the input, multiplied and added in one pass over
-memory, and the kernel's gradient is gathered row by row. `benchmarks/cnn_step.py` times a network
-of them.
+memory, and the kernel's gradient is gathered row by row. Examples come one after the other: of a
+whole batch XLA would write all shifted copies to memory in a gradient, twelve times as much for
+twice the time. `benchmarks/layers.py` times them.
 """
 
 import flax.linen as nn
@@ -64,13 +65,16 @@ def _plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def _on_cpu(x: jax.Array, kernel: jax.Array) -> jax.Array:
     (h, w), size = x.shape[1:3], kernel.shape[0]
     exact = parameter_dtype(x.dtype)
-    around = _padded(x, size).astype(exact)
-    out = jnp.zeros(x.shape, exact)
-    for i in range(size):
-        for j in range(size):
-            place = kernel[i, j].astype(exact).reshape(1, 1, 1, -1)
-            out = out + around[:, i : i + h, j : j + w] * place
-    return out.astype(x.dtype)
+    places = kernel[:, :, 0].astype(exact)
+
+    def example(around: jax.Array) -> jax.Array:
+        out = jnp.zeros((h, w, x.shape[-1]), exact)
+        for i in range(size):
+            for j in range(size):
+                out = out + around[i : i + h, j : j + w] * places[i, j].reshape(1, 1, -1)
+        return out.astype(x.dtype)
+
+    return jax.lax.map(example, _padded(x, size).astype(exact))
 
 
 def _padded(x: jax.Array, size: int) -> jax.Array:
