@@ -147,7 +147,7 @@ def make(args: argparse.Namespace) -> beside.Case:
         difference = np.abs(got - want).max()
         assert difference < 1e-3, f"the networks differ by {difference}"
         print(f"largest difference of the outputs: {difference:.1e}")
-    what = f"{args.size} forward, batch {args.batch}, {args.side} px, float32"
+    what = f"ViT-{args.size[-1].upper()}/16 forward, batch {args.batch}, {args.side} px, float32"
     ways = {"jax": ours, "torch": theirs, "onnxruntime": exported}
     return beside.Case(what, ways, "plain")
 
