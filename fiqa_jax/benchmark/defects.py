@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> None:
     print(markdown.table(header, read))
     if args.families:
         unseen = defect_scores.by_kind(left_out(sets, settings))
-        kinds[f"{FITTED}, family unseen"] = unseen
+        kinds = {FITTED: kinds[FITTED], f"{FITTED}, family unseen": unseen} | kinds
         print(f"mean {np.mean(list(unseen.values())):.3f}")
     table = [[kind, *(each.get(kind, float("nan")) for each in kinds.values())] for kind in KINDS]
     atomic.write_csv(workdir / "kinds.csv", ["kind", *kinds], table)
