@@ -74,6 +74,7 @@ def made(camera, shift, seed):
     return Copies(camera, camera, kind, test, seen, cause, cells, Path(f"{camera}.npz"))
 
 
+@pytest.mark.whole
 def test_a_fold_trains_on_the_other_cameras(monkeypatch):
     sets = [made("a", 1, 0), made("b", 2, 1), made("c", 3, 2)]
     seen = []

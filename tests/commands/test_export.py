@@ -49,6 +49,7 @@ def page_run(tmp_path_factory):
     return here, printed.getvalue()
 
 
+@pytest.mark.whole
 def test_the_page_shows_what_the_commands_print(page_run):
     text = PAGE.read_text()
     shown = text[text.index("    fundus-onnx/") :].split("\n\n")[0]

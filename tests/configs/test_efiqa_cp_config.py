@@ -61,6 +61,7 @@ def run(shared_run):
     return shared_run / "work"
 
 
+@pytest.mark.whole
 def test_the_network_reads_photographs_and_their_labels(run):
     stored = shards.opened(run / "vessels")
     row = stored.row(0)
@@ -80,6 +81,7 @@ def test_the_network_reads_photographs_and_their_labels(run):
     np.testing.assert_allclose(out["map"][0], tested.row(0)["map"], atol=1e-6)
 
 
+@pytest.mark.whole
 def test_predicted_maps_in_funpiqs_format(run, capsys, tmp_path):
     (tmp_path / "annotations").mkdir()
     (tmp_path / "photographs").mkdir()

@@ -69,6 +69,7 @@ def test_a_flat_photograph_has_no_green_above_its_own():
     np.testing.assert_allclose(found[0, :, 9:, :3], -0.2, atol=1e-6)
 
 
+@pytest.mark.whole
 def test_what_it_says_of_a_photograph():
     method = build(parts=ALL, details=("clarity", "contrast"))
     (batch,) = batches(1, MAPPED)
@@ -97,6 +98,7 @@ def test_what_it_says_of_a_photograph():
     assert np.abs(a - p).max() > 0
 
 
+@pytest.mark.whole
 def test_the_grade_sees_the_photograph_smaller():
     """Joined with a map at a larger side, it says what it says alone of the mean of its pixels."""
     joined, alone = build(parts=("grade", "view")), build(parts=("grade",))
@@ -136,6 +138,7 @@ def test_logits_are_means_over_turns_by_hand():
     np.testing.assert_allclose(corner, [[(0 + 3 + 12 + 15) / 4 + 100]])
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("trained", ALL)
 def test_a_part_that_does_not_learn_stays_as_it_is(trained):
     method = build(parts=ALL, trained=(trained,))

@@ -85,6 +85,7 @@ def test_loss_by_hand():
     np.testing.assert_array_equal(nothing, [0.0])
 
 
+@pytest.mark.whole
 def test_the_encoder_sees_no_hidden_pixel():
     net = MaskedAutoencoder(ViT(**SMALL, position="sines"), 8, 1, 1)
     x = jax.random.normal(jax.random.key(0), (2, 16, 16, 3))

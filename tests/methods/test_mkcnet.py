@@ -143,6 +143,7 @@ def test_rows_hold_what_they_are_called_for():
     assert heads["no_meta"] == heads["first_order"] == heads["second_order"] == (everything, True)
 
 
+@pytest.mark.whole
 def test_a_meta_learner_that_does_not_learn_stays():
     m = method("no_meta")
     begin = jax.device_get(jax.jit(m.init)(jax.random.key(0))).params
@@ -153,6 +154,7 @@ def test_a_meta_learner_that_does_not_learn_stays():
     assert max(jax.tree.leaves(gone)) > 0
 
 
+@pytest.mark.whole
 def test_epochs_in_turn():
     """Two steps an epoch: steps 1, 2, 5, 6 move theta and its statistics, 3 and 4 phi alone."""
     m = method("first_order", alternate="epoch")
@@ -185,6 +187,7 @@ def test_odd_batches_stay_finite():
     assert 0 < scalars[0]["label_entropy"] <= np.log(2) + 1e-5
 
 
+@pytest.mark.whole
 def test_one_output_a_class_in_bfloat16():
     """psi = 1 leaves the Meta Learner nothing to say: only its weight decay moves it."""
     m = method("first_order", "bfloat16", psi=1)

@@ -64,6 +64,7 @@ def test_evaluation_equals_torchvision(name):
     np.testing.assert_allclose(logits, golden["eval_logits"], atol=1e-4)
 
 
+@pytest.mark.whole
 def test_training_step_equals_torchvision():
     name = "resnet18"
     golden = np.load(GOLDEN / f"{name}.npz")

@@ -13,11 +13,7 @@ from fiqa_jax.recipe import runner
 from fiqa_jax.training import loop
 
 AT = 2  # of three steps
-QUICK = ("inpaint", "adapter")  # one that draws, one that reads what another stage left
-STAGES = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.whole)
-    for name in whole_run.STAGES
-]
+pytestmark = pytest.mark.whole
 
 
 class Stopped(Exception):
@@ -38,7 +34,7 @@ def whole(shared_run):
     compilation_cache.reset_cache()
 
 
-@pytest.mark.parametrize("method", STAGES)
+@pytest.mark.parametrize("method", whole_run.STAGES)
 def test_stopped_stage_equals_the_whole_run(method, whole, tmp_path, monkeypatch):
     stage, config, run = whole_run.STAGES[method], whole_run.config(), loop.run
     assert config.stage[stage].uses == method
