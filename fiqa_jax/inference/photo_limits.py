@@ -1,5 +1,6 @@
 """What a photograph shows beside a model's outputs, as limits on its decision."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,6 @@ from fiqa_jax.maps import landmarks
 from fiqa_jax.maps.resizing import resized
 from fiqa_jax.predictions import advice
 from fiqa_jax.predictions.advice import Finding
-from input_pipeline.loading.field_survey import FRAME
 from input_pipeline.photo.reader import Photo
 
 
@@ -29,27 +29,21 @@ def findings(
       quality: its map `[h, w]` in [0, 1], 1 = bad, or None.
       threshold: of the map; a place is bad from here on.
       places: its landmarks, where others want them, too.
-      frames: photographs without a round field are expected.
+      frames: photographs without a round edge are expected.
     """
-    frame = photo.field == FRAME and not frames
-    out = field_findings(photo.across, photo.shown, photo.empty, frame)
+    out = field_findings(photo.across, photo.shown, photo.empty, frames=frames)
     if quality is not None and not photo.empty:
         out += macula_findings(photo.image, photo.fov, quality, threshold, places)
     return out
 
 
-def field_findings(across: float, shown: float, empty: str, frame: bool) -> list[Finding]:
-    """Findings about a field.
-
-    Args:
-      across, shown, empty: of `Photo`.
-      frame: no round field was found where one is expected.
-    """
+def field_findings(across: float, shown: float, empty: str, *, frames: bool) -> list[Finding]:
+    """Findings about a field; the arguments are those of `Photo` and of `findings`."""
+    asked = not (math.isnan(shown) and (frames or empty))
     every = (
         advice.nothing_seen(empty),
         advice.too_few_pixels(across),
-        advice.cut_field(shown),
-        advice.no_round_edge(frame and not empty),
+        advice.cut_field(shown) if asked else None,
     )
     return [finding for finding in every if finding is not None]
 

@@ -185,24 +185,20 @@ def too_few_pixels(across: float) -> Finding | None:
 
 
 def cut_field(shown: float) -> Finding | None:
-    """Of a round field of which so much lies in the picture, 0 to 1."""
+    """Of a round field of which so much lies in the picture, 0 to 1; NaN: it is not known."""
     if shown >= MOST_SHOWN:
         return None
+    if math.isnan(shown):
+        return Finding(
+            "review",
+            "field: no round edge of it in the picture, so how much is missing is not known",
+            "Export the whole photograph; if it was cut on purpose, judge it again with "
+            "--allow-frame.",
+        )
     return Finding(
         "review",
         f"field: only {shown:.0%} of it lies in the picture",
         "Export the whole photograph; if the camera cut it, retake.",
-    )
-
-
-def no_round_edge(frame: bool) -> Finding | None:
-    """Of a picture in which no round field was found, so that all of it is judged (`frame`)."""
-    if not frame:
-        return None
-    return Finding(
-        "review",
-        "field: no round edge of it in the picture, so how much is missing is not known",
-        "Export the whole photograph; if it was cut on purpose, judge it again with --allow-frame.",
     )
 
 

@@ -13,7 +13,6 @@ from fiqa_jax.predictions import rows as judge
 from fiqa_jax.recipe.data import Data
 from fiqa_jax.training.method import DataSpec
 from input_pipeline import atomic
-from input_pipeline.loading.field_survey import FRAME
 
 
 def scores(outputs: Mapping[str, np.ndarray], data: Data, spec: DataSpec) -> dict[str, float]:
@@ -53,10 +52,11 @@ def limits(
     frames = data.section.allow_frame or data.section.modality != "fundus"
     for name in names:
         field = data.fields.get(name)
-        if field:
-            frame = field.what == FRAME and not frames
-            found = photo_limits.field_findings(field.across, field.shown, field.empty, frame)
-        findings.append(found if field else [])
+        findings.append(
+            photo_limits.field_findings(field.across, field.shown, field.empty, frames=frames)
+            if field
+            else []
+        )
     photographs = data.photographs
     if photographs is None or "map" not in outputs:
         return findings, None

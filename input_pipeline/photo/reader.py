@@ -45,7 +45,7 @@ class Photo:
     scope: str = ""  # '' where it shows the inside of one eye; else what it shows, in a line
     empty: str = ""  # 'black' | 'white' | 'blurred all over': nothing of a retina can be seen
     across: float = math.inf  # original pixels across the field
-    shown: float = 1.0  # share of the round field that the picture holds
+    shown: float = 1.0  # share of the round field that the picture holds; NaN: not known
     # Another side -> the same photograph at that side, where `read_photo` was told to `keep` it
     larger: "Callable[[int], Photo] | None" = dataclasses.field(
         default=None, repr=False, compare=False

@@ -56,15 +56,26 @@ class View:
 
     @property
     def shown(self) -> float:
-        """Share of the round field that lies in the frame, 0 to 1; 1 without a circle."""
+        """Share of the round field that lies in the frame, 0 to 1.
+
+        Without a circle 1, but NaN where the frame is full: what lies outside is not known.
+        """
         if self.circle is None:
-            return 1.0
+            return math.nan if self._full() else 1.0
         x, y, radius = self.circle
         at = x + radius * np.linspace(-0.995, 0.995, 200)
         half = np.sqrt(radius**2 - (at - x) ** 2)
         left, top, right, bottom = self.frame
         seen = np.clip(np.minimum(y + half, bottom) - np.maximum(y - half, top), 0, None)
         return float(seen[(at > left) & (at < right)].sum() / (2 * half).sum())
+
+    def _full(self) -> bool:
+        """Whether next to nothing of the frame is black."""
+        if self.lit is None:
+            return True
+        frame = zip(self.frame, (*self.origin, *self.origin), strict=True)
+        left, top, right, bottom = (round((edge - start) / self.step) for edge, start in frame)
+        return float(self.lit[top:bottom, left:right].mean()) >= 1 - SQUARED
 
     def inside(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Whether pixel centres at columns x `[W]` and rows y `[H]` are seen, `[H, W] bool`."""

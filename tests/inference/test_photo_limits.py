@@ -1,6 +1,7 @@
 """What a photograph shows beside a model's outputs: an empty one, one without a round edge."""
 
 import numpy as np
+from PIL import Image
 
 from fiqa_jax.inference import photo_limits
 from input_pipeline import synthetic
@@ -31,6 +32,8 @@ def test_the_middle_of_a_field_goes_to_a_person():
     eye = synthetic.draw(1, 512).image
     whole, middle = read_photo(eye, 64), read_photo(eye[128:384, 128:384], 64)
     assert (whole.field, middle.field, middle.scope) == ("circle", "frame", "")
+    assert whole.shown > 0.9
+    assert np.isnan(middle.shown)
     assert photo_limits.findings(whole, None, 0.5) == []
     (found,) = photo_limits.findings(middle, None, 0.5)
     assert found.least == "review"
@@ -38,6 +41,17 @@ def test_the_middle_of_a_field_goes_to_a_person():
     assert photo_limits.findings(middle, None, 0.5, frames=True) == []
 
 
+def test_a_field_of_another_shape_has_its_edge():
+    """An oval in a black frame: no circle, and nothing of it is cut off."""
+    eye = synthetic.draw(1, 512).image
+    black = np.zeros((700, 700, 3), np.uint8)
+    narrow = np.asarray(Image.fromarray(eye).resize((360, 512)))
+    black[94:606, 170:530] = narrow
+    oval = read_photo(black, 64)
+    assert oval.shown == 1
+    assert photo_limits.findings(oval, None, 0.5) == []
+
+
 def test_an_empty_picture_is_not_blamed_for_its_edge():
-    (found,) = photo_limits.field_findings(900.0, 1.0, "black", True)
+    (found,) = photo_limits.field_findings(900.0, float("nan"), "black", frames=False)
     assert found.least == "recapture"

@@ -120,7 +120,7 @@ def test_no_finding_leaves_a_milder_decision_than_it_says():
     [
         (advice.too_few_pixels, 200, 199, "review"),
         (advice.cut_field, 0.5, 0.49, "review"),
-        (advice.no_round_edge, False, True, "review"),
+        (advice.cut_field, 1.0, NAN, "review"),
         (advice.macula_lost, 0.49, 0.5, "review"),
         (lambda area: advice.large_area(area, "rim"), 0.24, 0.25, "review"),
         (lambda area: advice.large_area(area, "rim"), NAN, 0.5, "recapture"),
