@@ -18,6 +18,7 @@ SHOWN = {
     "docs/maps_photographs.jpg": "HRF and CHASE_DB1",
     "docs/report.jpg": "HRF",
     "docs/serve.jpg": "HRF, locally degraded",
+    "docs/speed.png": "a table of figures",
 }
 NUMBERS = "tests/golden/"  # outputs of published networks on numbers from a generator
 
