@@ -32,7 +32,7 @@ class Seen:
     what: str  # circle | frame (none was found) | out_of_scope
     seen: str  # of the field, or what the picture shows
     across: float
-    shown: float
+    shown: float  # NaN where it is not known
     empty: str
 
     @property
@@ -141,7 +141,7 @@ def _known(file: Path) -> dict[int, Seen] | None:
             rows = list(csv.DictReader(lines))
         return {
             int(r["row"]): Seen(
-                r["what"], r["seen"], _number(r["across"]), _number(r["shown"]), r["empty"]
+                r["what"], r["seen"], _number(r["across"]), float(r["shown"]), r["empty"]
             )
             for r in rows
         }

@@ -56,6 +56,7 @@ def test_the_same_source_is_looked_at_once(folder, tmp_path, monkeypatch):
         k: v.what for k, v in first.fields.items()
     }
     assert again.fields[0].across == pytest.approx(first.fields[0].across, abs=0.1)
+    assert np.isnan(again.fields[1].shown)  # full of retina, with no edge to tell
 
 
 def test_sources_of_other_things_have_nothing_to_look_at(tmp_path):
