@@ -22,6 +22,8 @@ import timing
 import torch
 from torch.nn import functional
 
+from fiqa_jax.models import vit
+from fiqa_jax.models.efiqa_cp import EPSILON, KERNEL
 from fiqa_jax.models.layers import depthwise
 
 # batch, side, channels in and out of 3x3 convolutions: inpainting's, then ResNet-18's
@@ -30,7 +32,6 @@ CONVOLUTIONS = (
     *((16, 32, 64, 64), (16, 16, 128, 128), (16, 56, 64, 64), (16, 8, 256, 256)),
 )
 CELLS = (8, 64, 64, 128)  # of EFIQA-CP's widest blocks
-KERNEL = 7  # pixels of their depthwise convolutions
 ROWS = 8  # of the picture, in a block of patches
 
 Layer = Callable[..., Any]
@@ -68,9 +69,10 @@ def of_patches(x: jax.Array, out: jax.Array) -> jax.Array:
 
 
 def normalised(x: jax.Array, scale: jax.Array) -> jax.Array:
-    """Layer normalisation."""
-    rest = x - x.mean(-1, keepdims=True)
-    return rest * jax.lax.rsqrt((rest**2).mean(-1, keepdims=True) + 1e-6) * scale
+    """Layer normalisation as the networks have it."""
+    zero = jnp.zeros_like(scale)
+    norm = vit.layer_norm(EPSILON, jnp.float32, "norm")
+    return norm.apply({"params": {"scale": scale, "bias": zero}}, x)
 
 
 def run(work: Layer, *given: Any) -> Way:
@@ -126,8 +128,7 @@ def main() -> None:
     def for_torch(kernel: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
 
-    large = torch.ones(2048, 2048)
-    rate = 2 * 2048**3 / min(timing.interleaved({"product": lambda: large @ large}, 5)["product"])
+    rate = timing.product_rate()
     print(f"{rate / 1e9:.0f} GFLOP/s in a product\n")
     print("| 3x3 convolution | bound, ms | ours, ms | PyTorch, ms | by kernel alone | patches |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -158,7 +159,7 @@ def main() -> None:
         ),
         "layer normalisation": (
             ours(normalised, out, x, scale),
-            theirs(lambda x, s: functional.layer_norm(x, (c,), s, None, 1e-6), out, x, scale),
+            theirs(lambda x, s: functional.layer_norm(x, (c,), s, None, EPSILON), out, x, scale),
         ),
         "GELU": (
             ours(lambda x: jax.nn.gelu(x, approximate=False), out, x),

@@ -48,6 +48,15 @@ def interleaved(
     return times
 
 
+def product_rate() -> float:
+    """Operations a second of a large float32 product, by PyTorch with the threads it is set to."""
+    import torch
+
+    a = torch.ones(2048, 2048)
+    taken = interleaved({"product": lambda: a @ a}, 5, unmeasured=1)
+    return 2 * 2048**3 / min(taken["product"])
+
+
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Median and quartiles, `1.02 (0.98-1.07)`; of one value that value."""
     if len(values) == 1:

@@ -168,21 +168,18 @@ def joined(out: Path) -> Joined:
     parts: list[list[tuple[RowLog, str]]] = []
     others: list[tuple[RowLog, str]] = []
     for i, path in enumerate(folders_):
-        log, photographs = _rows(path, len(range(i, total, count)), f"{i + 1}/{count}")
-        names = [(log, name) for name in log]
-        parts.append(names[:photographs])
-        others += names[photographs:]
+        log = _rows(path, len(range(i, total, count)), f"{i + 1}/{count}")
+        parts.append([])
+        for name, row in log.items():
+            (others if row["status"] == "skipped" else parts[-1]).append((log, name))
     placed = [parts[k % count][k // count] for k in range(total)] + others
     run = {k: v for k, v in runs[0].items() if k != "shard"}
     columns = list(next(schema.each_row(folders_[0] / folders.TABLE)))
     return Joined(folders_, placed, columns, run)
 
 
-def _rows(path: Path, expected: int, again: str) -> tuple[RowLog, int]:
-    """Rows of a share in the order of its table, which is written at its end, photographs first.
-
-    Returns:
-      The rows, and how many of them are photographs.
+def _rows(path: Path, expected: int, again: str) -> RowLog:
+    """Rows of a share in the order of its table, which is written at its end.
 
     Raises:
       RunError: it has not come to its end.
@@ -197,4 +194,4 @@ def _rows(path: Path, expected: int, again: str) -> tuple[RowLog, int]:
             f"reached; start --shard {again} again, it goes on where it stopped"
         )
     typed.order(order)
-    return typed, photographs
+    return typed
