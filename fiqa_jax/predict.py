@@ -45,10 +45,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line; see the module's docstring."""
     p = argparse.ArgumentParser("fiqa predict", description=__doc__.split("\n", 1)[0])
     photographs.add_arguments(p, shipped.DEFAULT, "INPUT-judged, in the working directory")
-    told = "also write every map in full, as npy, as 16-bit PNG and drawn, into OUTPUT/maps"
-    p.add_argument("--maps", action="store_true", help=told)
-    told = "with the maps: also the photograph as it is beside the drawn one, as NAME_pair.png"
-    p.add_argument("--pairs", action="store_true", help=told)
+    photographs.add_map_arguments(p)
     told = "limits fitted to your own labels: a file of fiqa calibrate"
     p.add_argument("--calibration", default="", metavar="FILE", help=told)
     told = "what runs the model: jax, or onnx (onnxruntime on the CPU; extra export)"
@@ -85,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     photographs.check(args)
     if args.parquet:
         parquet_file.needed()
-    args.maps = args.maps or args.pairs
+    photographs.check_maps(args)
     out = Path(args.output or run_record.default_output(args.inputs))
     if args.scheduler:
         return _scheduled(args, out)
@@ -289,6 +286,7 @@ def _pictures(
     judged.row["map"] = photographs.draw(
         *(predictor, out, item, photo, judged.map, predictor.thresholds.map, args.pairs),
         judged.places,
+        args.overlay_side,
     )
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fiqa_jax.maps import landmarks
 from fiqa_jax.maps.resizing import resized
-from fiqa_jax.predictions import advice
-from fiqa_jax.predictions.advice import Finding
+from fiqa_jax.predictions import triage
+from fiqa_jax.predictions.triage import Finding
 from input_pipeline.photo.reader import Photo
 
 
@@ -41,9 +41,9 @@ def field_findings(across: float, shown: float, empty: str, *, frames: bool) -> 
     """Findings about a field; the arguments are those of `Photo` and of `findings`."""
     asked = not (math.isnan(shown) and (frames or empty))
     every = (
-        advice.nothing_seen(empty),
-        advice.too_few_pixels(across),
-        advice.cut_field(shown) if asked else None,
+        triage.nothing_seen(empty),
+        triage.too_few_pixels(across),
+        triage.cut_field(shown) if asked else None,
     )
     return [finding for finding in every if finding is not None]
 
@@ -65,7 +65,7 @@ def macula_findings(
         return []
     known = (places or landmarks.sought(image, fov))()
     share = landmarks.shares(resized(quality, *fov.shape), fov, known, threshold)
-    lost = advice.macula_lost(share["macula"])
+    lost = triage.macula_lost(share["macula"])
     return [lost] if lost else []
 
 

@@ -65,6 +65,25 @@ def add_arguments(p: argparse.ArgumentParser, model: str = "", output: str = "")
     )
 
 
+def add_map_arguments(p: argparse.ArgumentParser) -> None:
+    """Flags of what is written of maps."""
+    told = "also write every map in full, as npy, as 16-bit PNG and drawn, into OUTPUT/maps"
+    p.add_argument("--maps", action="store_true", help=told)
+    told = "with the maps: also the photograph as it is beside the drawn one, as NAME_pair.png"
+    p.add_argument("--pairs", action="store_true", help=told)
+    told = "with the maps: pixels across the drawn one, at most its photograph's (%(default)s)"
+    most = map_files.SHOWN
+    p.add_argument("--overlay-side", type=int, default=most, metavar="N", help=told)
+
+
+def check_maps(args: argparse.Namespace) -> None:
+    """Settles what follows from one another. Raises: RunError: an overlay of no possible size."""
+    args.maps = args.maps or args.pairs
+    if not 1 <= args.overlay_side <= map_files.LARGEST:
+        expected = f"expected 1 to {map_files.LARGEST} pixels"
+        raise RunError(f"--overlay-side {args.overlay_side}: {expected}")
+
+
 def check(args: argparse.Namespace) -> None:
     """Raises: RunError: counts below one, or a folder that is no model directory."""
     if args.batch < 1 or args.workers < 1:
@@ -118,23 +137,25 @@ def draw(
     threshold: float,
     pair: bool = False,
     places: landmarks.Sought | None = None,
+    side: int = map_files.SHOWN,
 ) -> str:
     """Writes the files of one map into OUT/maps, see `map_files.write`; returns MAPS/NAME.png.
 
     Args:
-      predictor: shows the photograph at its own resolution.
+      predictor: shows the photograph at another side.
       out: folder of the run.
       item, photo: of `read_ahead`, the photograph kept.
       quality: `[h, w]` in [0, 1], 1 = bad.
       threshold: from here on a place is bad.
       pair: also the photograph beside its map.
       places: the photograph's landmarks where they were sought before.
+      side: pixels of the overlay, at most.
     """
     # Two photographs may have the same file name: the path's digest keeps them apart.
     tag = hashlib.sha256(item.id.encode()).hexdigest()[:8]
     stem = plain_text.printable(plain_text.as_text(Path(item.path).stem), keep=())
     stem = stem.encode()[:LONGEST].decode("utf-8", "ignore")
     name = f"{stem}_{tag}"
-    shown = predictor.larger(photo, map_files.full_side(photo))
+    shown = predictor.larger(photo, map_files.overlay_side(photo, side))
     map_files.write(out / MAPS, name, photo, shown, quality, threshold, pair, places)
     return f"{MAPS}/{name}.png"

@@ -20,8 +20,8 @@ from fiqa_jax.inference import photo_limits
 from fiqa_jax.maps import landmarks
 from fiqa_jax.predictions import local_calibration
 from fiqa_jax.predictions import rows as judge
-from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import Row
+from fiqa_jax.predictions.triage import Thresholds
 from fiqa_jax.pretrained import shipped
 from input_pipeline.photo import decode
 from input_pipeline.photo.errors import problem

@@ -1,8 +1,8 @@
 """A photograph's quality map as files: for machines, and over the photograph for eyes.
 
 `name.npy` is the map as the model gives it, `name.png` the same at the side the model sees with 16
-bits, `name_overlay.jpg` the photograph at its own resolution with contours, hatching and a legend,
-`name.json` the share of every region that is bad.
+bits, `name_overlay.jpg` the photograph with contours, hatching and a legend, at its own resolution
+up to a limit, `name.json` the share of every region that is bad.
 """
 
 import io
@@ -18,7 +18,8 @@ from input_pipeline import atomic, marked, records
 from input_pipeline.photo.reader import Photo
 
 OVERLAY, PAIR = "_overlay", "_pair"  # behind a map's name: what is drawn of it
-LARGEST = 4096  # pixels of an overlay's edge
+LARGEST = 4096  # pixels of an overlay's edge, at most
+SHOWN = 1536  # where nothing else is said: more than a screen shows, in a third of the time
 JPEG = 92  # quality of an overlay; thin lines keep their colours (4:4:4)
 Bytes = NDArray[np.uint8]
 
@@ -72,9 +73,10 @@ def overlay_of(file: str) -> str:
     return f"{file.removesuffix('.png')}{OVERLAY}.jpg"
 
 
-def full_side(photo: Photo) -> int:
-    """Pixels of the photograph's square in the photograph itself."""
-    return int(np.clip(round(photo.width), photo.image.shape[0], LARGEST))
+def overlay_side(photo: Photo, most: int = SHOWN) -> int:
+    """Pixels of an overlay's edge: those of the photograph itself, `most` at most."""
+    side = photo.image.shape[0]
+    return int(np.clip(round(photo.width), side, max(most, side)))
 
 
 def marks_of(places: landmarks.Landmarks | None) -> drawing.Marks:

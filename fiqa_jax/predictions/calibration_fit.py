@@ -20,7 +20,7 @@ class Calibration:
     """What a model's config.json takes over: `temperature` and `thresholds`."""
 
     temperature: dict[str, Fitted]
-    thresholds: dict[str, Any]  # see advice.Thresholds
+    thresholds: dict[str, Any]  # see triage.Thresholds
     band: Band | None  # what the thresholds were seen to do
     notes: tuple[str, ...]  # what could not be fitted, and why
 

@@ -19,7 +19,7 @@ from fiqa_jax.evaluation import calibration, conformal, intervals
 from fiqa_jax.evaluation.conformal import Guarantee
 from fiqa_jax.evaluation.intervals import Interval
 from fiqa_jax.maps.cut_fit import MapCut
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 from input_pipeline import atomic
 
 SCHEMA, KIND = 1, "fiqa calibration"

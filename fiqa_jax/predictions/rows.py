@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from fiqa_jax.evaluation import decisions
 from fiqa_jax.evaluation.decisions import predicted_class
-from fiqa_jax.predictions import advice, places
-from fiqa_jax.predictions.advice import Finding, Thresholds
+from fiqa_jax.predictions import advice, defect_terms, places, triage
 from fiqa_jax.predictions.schema import DIAGNOSIS, SCHEMA, Row, columns
+from fiqa_jax.predictions.triage import Finding, Thresholds
 from input_pipeline import plain_text
 from input_pipeline.tables.examples import GRADABLE, QUALITY
 
@@ -54,7 +54,7 @@ def rows_from_outputs(
 
     Args:
       outputs: any of p_quality [N, 3], p_ungradable [N], p_details [N, K], p_diagnosis [N, T],
-        score [N], map [N, h, w], causes [N, h, w, 4] in the order of `advice.CAUSES`; float. A
+        score [N], map [N, h, w], causes [N, h, w, 4] in the order of `defect_terms.CAUSES`. A
         missing score is that of `with_score`.
       path: N file names, '' for drawn images; `id`: N unique ids; `patient`: N, the id by default.
       details: K names; `diagnosis`: T names.
@@ -162,13 +162,13 @@ def _judged(
         row["bad_area"] = area
     if "causes" in outputs and area > 0 and outputs["causes"].any():
         parts = places.by_cause(outputs["map"], outputs["causes"], fov, thresholds.map)
-        causes = [(list(advice.CAUSES)[k], share, where) for k, share, where in parts]
-        place = advice.where_and_why(causes)
+        causes = [(list(defect_terms.CAUSES)[k], share, where) for k, share, where in parts]
+        place = defect_terms.where_and_why(causes)
     row["score"] = float(outputs.get("score", np.nan))
-    wide = advice.large_area(area, place, thresholds.recapture is not None, causes)
+    wide = triage.large_area(area, place, thresholds.recapture is not None, causes)
     limits = [*findings, *([wide] if wide else [])]
-    by_model = advice.decide(row["score"], row["quality"], thresholds)
-    row["decision"] = advice.settled(by_model, limits)
+    by_model = triage.decide(row["score"], row["quality"], thresholds)
+    row["decision"] = triage.settled(by_model, limits)
     row["reasons"], row["advice"] = advice.explain(
         details, p_details, row["decision"], row["quality"], thresholds, area, place, limits
     )

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from fiqa_jax.evaluation import metrics
 from fiqa_jax.inference import photo_limits
-from fiqa_jax.predictions import advice, schema
 from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions import schema, triage
 from fiqa_jax.recipe.data import Data
 from fiqa_jax.training.method import DataSpec
 from input_pipeline import atomic
@@ -37,7 +37,7 @@ def as_used(outputs: Mapping[str, np.ndarray], data: Data) -> dict[str, np.ndarr
 
 def limits(
     outputs: Mapping[str, np.ndarray], data: Data, threshold: float
-) -> tuple[list[list[advice.Finding]], NDArray[np.uint8] | None]:
+) -> tuple[list[list[triage.Finding]], NDArray[np.uint8] | None]:
     """What limits the decision on each row, as in `predict`, and the fields of view of rows.
 
     Args:
@@ -48,7 +48,7 @@ def limits(
       Findings of N rows; `[N, S, S] uint8`, 1 inside the field, None without maps.
     """
     names = _ids(outputs, data)
-    findings: list[list[advice.Finding]] = []
+    findings: list[list[triage.Finding]] = []
     frames = data.section.allow_frame or data.section.modality != "fundus"
     for name in names:
         field = data.fields.get(name)
@@ -84,7 +84,7 @@ def write(
     outputs: Mapping[str, np.ndarray],
     data: Data,
     spec: DataSpec,
-    thresholds: advice.Thresholds,
+    thresholds: triage.Thresholds,
     model: str,
 ) -> None:
     """predictions_<split>.csv with the true labels beside, rows_<split>.csv for row measures."""

@@ -10,8 +10,8 @@ from fiqa_jax import defaults
 from fiqa_jax.benchmark import __main__ as benchmark
 from fiqa_jax.benchmark import detail_floors, details, simple
 from fiqa_jax.evaluation import intervals
-from fiqa_jax.predictions import advice, schema
 from fiqa_jax.predictions import rows as judge
+from fiqa_jax.predictions import schema, triage
 from fiqa_jax.recipe.data import open_data
 
 ALL = ("illumination", "clarity", "contrast", "artefact")
@@ -136,7 +136,7 @@ def workdir(tmp_path_factory):
             **names,
             details=ALL,
             diagnosis=(),
-            thresholds=advice.Thresholds(),
+            thresholds=triage.Thresholds(),
             model=stage,
             truth=truth,
         )

@@ -8,7 +8,7 @@ import pytest
 from fiqa_jax import aggregate
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 
 NAMES = ["7_left.jpg", "7_right.jpg", "8_left.jpg"]
 

@@ -10,8 +10,8 @@ import shipped_config
 from fiqa_jax import calibrate
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import Predictions
+from fiqa_jax.predictions.triage import Thresholds
 from fiqa_jax.pretrained.shipped import model_name
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from fiqa_jax import calibrate
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 from input_pipeline import synthetic
 from input_pipeline.photo.reader import read_photo
 

@@ -10,7 +10,7 @@ import pytest
 from fiqa_jax import enhancement
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "enhancement.md"
 BEFORE, AFTER = "rrrruggg", "gguruggu"  # grades of the page's photographs, ten of each

@@ -10,7 +10,7 @@ import pytest
 from fiqa_jax import evaluate
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 
 
 def own_file(path, seed=0, skill=1.0, n=60):

@@ -5,7 +5,8 @@ import numpy as np
 from dark_model import SIDE, Model, config, network, read, run
 from PIL import Image
 
-from fiqa_jax.inference import model_dir
+from fiqa_jax.inference import model_dir, predictor
+from input_pipeline import synthetic
 from input_pipeline.photo.reader import read_photo
 
 here = dark_model.here  # the fixture
@@ -47,6 +48,18 @@ def test_a_photograph_beside_its_map(here):
     photo = read_photo(root / "photos" / "b.png", left.shape[0])
     np.testing.assert_array_equal(left, photo.image)
     assert len(list((root / "out" / "maps").iterdir())) == 5 * 3
+
+
+def test_an_overlay_is_as_large_as_it_was_asked_for(here, monkeypatch, capsys):
+    root, _ = here
+    monkeypatch.setattr(predictor, "read_photo", read_photo)
+    Image.fromarray(synthetic.draw(0, 600, "a").image).save(root / "photos" / "b.png")
+    assert run(root, "--maps", "--overlay-side", "300") == 3  # one of the files is broken
+    file = root / "out" / read(root)["b.png"]["map"]
+    with Image.open(file.with_name(f"{file.stem}_overlay.jpg")) as drawn:
+        assert drawn.height == 300
+    assert run(root, "--maps", "--overlay-side", "0") == 1
+    assert "--overlay-side 0: expected 1 to 4096 pixels" in capsys.readouterr().err
 
 
 def test_maps_of_a_model_without_any(here, monkeypatch, capsys):

@@ -42,10 +42,13 @@ def test_files(tmp_path, eye):
     assert (tmp_path / "regions.csv").read_text().splitlines()[1].startswith("x.png,")
 
 
-def test_full_side(eye):
+def test_overlay_side(eye):
     padded = np.pad(eye.image, ((4, 4), (4, 4), (0, 0)))
-    assert map_files.full_side(read_photo(padded, 64)) == pytest.approx(200, abs=4)
-    assert map_files.full_side(read_photo(padded, 256)) == 256  # never smaller than the model's
+    photo = read_photo(padded, 64)
+    assert map_files.overlay_side(photo) == pytest.approx(200, abs=4)  # the photograph's own
+    assert map_files.overlay_side(photo, 100) == 100
+    assert map_files.overlay_side(photo, 16) == 64  # never smaller than what the model sees
+    assert map_files.overlay_side(read_photo(padded, 256)) == 256
 
 
 def test_the_legend_stands_beside_the_picture_and_the_pair_before_it():

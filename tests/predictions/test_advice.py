@@ -3,8 +3,8 @@
 import pytest
 
 from fiqa_jax.methods import visible_cells
-from fiqa_jax.predictions import advice
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions import advice, defect_terms, triage
+from fiqa_jax.predictions.triage import Thresholds
 from input_pipeline.synthetic import defects
 
 NAN = float("nan")
@@ -29,7 +29,7 @@ NAN = float("nan")
     ],
 )
 def test_decision(score, quality, band, want):
-    assert advice.decide(score, quality, Thresholds(**band)) == want
+    assert triage.decide(score, quality, Thresholds(**band)) == want
 
 
 def test_half_a_band_and_unknown_names_are_refused():
@@ -89,11 +89,11 @@ def test_accepted_photograph_keeps_its_reason_but_gets_no_advice():
 
 
 def test_every_known_defect_is_complete():
-    for name, record in advice.DEFECTS.items():
+    for name, record in defect_terms.DEFECTS.items():
         assert name == name.lower()
         assert "capture" in record.cause
         assert "retake" in record.advice
-        assert advice.defect(name.title()) is record
+        assert defect_terms.defect(name.title()) is record
 
 
 def test_small_bad_area_is_no_reason():
@@ -104,12 +104,12 @@ def test_small_bad_area_is_no_reason():
 
 
 def test_no_finding_leaves_a_milder_decision_than_it_says():
-    few, blank = advice.too_few_pixels(96), advice.nothing_seen("white")
+    few, blank = triage.too_few_pixels(96), triage.nothing_seen("white")
     assert few.reason == "pixels: 96 across the field, too few to judge sharpness"
-    assert advice.settled("accept", [few]) == "review"
-    assert advice.settled("recapture", [few]) == "recapture"
-    assert advice.settled("accept", [few, blank]) == "recapture"
-    assert advice.settled("accept", []) == "accept"
+    assert triage.settled("accept", [few]) == "review"
+    assert triage.settled("recapture", [few]) == "recapture"
+    assert triage.settled("accept", [few, blank]) == "recapture"
+    assert triage.settled("accept", []) == "accept"
     reasons, todo = advice.explain((), (), "recapture", "", Thresholds(), findings=[few, blank])
     assert reasons.split("; ") == [blank.reason, few.reason]
     assert "full size" in todo
@@ -118,12 +118,12 @@ def test_no_finding_leaves_a_milder_decision_than_it_says():
 @pytest.mark.parametrize(
     ("finding", "below", "at", "least"),
     [
-        (advice.too_few_pixels, 200, 199, "review"),
-        (advice.cut_field, 0.5, 0.49, "review"),
-        (advice.cut_field, 1.0, NAN, "review"),
-        (advice.macula_lost, 0.49, 0.5, "review"),
-        (lambda area: advice.large_area(area, "rim"), 0.24, 0.25, "review"),
-        (lambda area: advice.large_area(area, "rim"), NAN, 0.5, "recapture"),
+        (triage.too_few_pixels, 200, 199, "review"),
+        (triage.cut_field, 0.5, 0.49, "review"),
+        (triage.cut_field, 1.0, NAN, "review"),
+        (triage.macula_lost, 0.49, 0.5, "review"),
+        (lambda area: triage.large_area(area, "rim"), 0.24, 0.25, "review"),
+        (lambda area: triage.large_area(area, "rim"), NAN, 0.5, "recapture"),
     ],
 )
 def test_what_limits_a_decision(finding, below, at, least):
@@ -133,22 +133,24 @@ def test_what_limits_a_decision(finding, below, at, least):
 
 
 def test_the_bad_area_is_named_once():
-    wide = advice.large_area(0.51, "rim")
+    wide = triage.large_area(0.51, "rim")
     reasons, _ = advice.explain((), (), "recapture", "", Thresholds(), 0.51, "rim", findings=[wide])
     assert reasons == "map: 51% of the field bad, rim"
 
 
 def test_a_cause_is_named_with_its_place_and_gives_the_advice():
     one = [("covered", 0.3, "lower left"), ("sharpness", 0.04, "rim")]
-    text = advice.where_and_why(one)
+    text = defect_terms.where_and_why(one)
     assert text == "lower left: covered (lid, lashes, dust or text)"
-    wide = advice.large_area(0.34, text, True, one)
+    wide = triage.large_area(0.34, text, True, one)
     assert wide.reason == f"map: 34% of the field bad, {text}"
     assert "Lift the lid" in wide.advice
-    two = advice.where_and_why([("contrast", 0.3, "all over"), ("illumination", 0.1, "right")])
+    two = defect_terms.where_and_why(
+        [("contrast", 0.3, "all over"), ("illumination", 0.1, "right")]
+    )
     assert two == "all over hazy (30%), right too dark, too bright or glaring (10%)"
 
 
 def test_causes_are_the_same_everywhere():
-    assert tuple(advice.CAUSES) == tuple(defects.CAUSES) == visible_cells.CAUSES
-    assert {defect for _, defect in advice.CAUSES.values()} <= set(advice.DEFECTS)
+    assert tuple(defect_terms.CAUSES) == tuple(defects.CAUSES) == visible_cells.CAUSES
+    assert {defect for _, defect in defect_terms.CAUSES.values()} <= set(defect_terms.DEFECTS)

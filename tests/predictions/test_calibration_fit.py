@@ -5,8 +5,8 @@ import pytest
 from fifty_outputs import TRUTH, make_outputs
 
 from fiqa_jax.predictions import calibration_fit
-from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.schema import Predictions
+from fiqa_jax.predictions.triage import Thresholds
 
 
 def predicted(outputs, truth):

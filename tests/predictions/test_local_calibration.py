@@ -8,8 +8,8 @@ import pytest
 from fiqa_jax.evaluation import intervals
 from fiqa_jax.maps.cut_fit import MapCut
 from fiqa_jax.predictions import local_calibration
-from fiqa_jax.predictions.advice import Thresholds
 from fiqa_jax.predictions.local_calibration import CalibrationError
+from fiqa_jax.predictions.triage import Thresholds
 
 TARGETS = {"sensitivity": 0.9, "specificity": 0.9}
 

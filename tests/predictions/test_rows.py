@@ -7,7 +7,7 @@ import pytest
 
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 
 OUTPUTS = {
     "p_quality": np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]], np.float32),

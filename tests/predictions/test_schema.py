@@ -8,7 +8,7 @@ import pytest
 
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 
 DETAILS, DIAGNOSIS = ("clarity", "contrast"), ("healthy", "glaucoma")
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import shipped_config
 
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 from fiqa_jax.recipe import comparison
 
 

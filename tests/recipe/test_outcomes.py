@@ -8,7 +8,7 @@ from PIL import Image
 from fiqa_jax import defaults
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 from fiqa_jax.recipe import outcomes
 from fiqa_jax.recipe.data import open_data
 from input_pipeline.tables.table_error import TableError

@@ -7,7 +7,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from fiqa_jax.evaluation import bootstrap, metrics
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 from fiqa_jax.recipe import comparison, fit_embedding, prior_sweep
 from fiqa_jax.recipe.jobs import Job, RecipeError
 from fiqa_jax.recipe.repetitions import by_quality, join

@@ -10,7 +10,7 @@ from PIL import Image
 from fiqa_jax.evaluation import metrics
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 from fiqa_jax.report import __main__ as report_command
 from fiqa_jax.report import build, comparison_page, page
 from fiqa_jax.report import gallery as examples

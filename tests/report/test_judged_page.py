@@ -13,7 +13,7 @@ from PIL import Image
 from fiqa_jax.maps import drawing
 from fiqa_jax.predictions import rows as judge
 from fiqa_jax.predictions import schema
-from fiqa_jax.predictions.advice import Thresholds
+from fiqa_jax.predictions.triage import Thresholds
 from fiqa_jax.report import __main__ as report_command
 from fiqa_jax.report.judged import entries, judged_page, thumbnails
 from input_pipeline.photo.reader import Photo

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from fiqa_jax.inference import model_dir, model_method
-from fiqa_jax.predictions import advice
+from fiqa_jax.predictions import triage
 from fiqa_jax.pretrained import encoders, shipped
 from fiqa_jax.recipe import (
     earlier,
@@ -62,7 +62,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
                 {**outputs, "index": rows},
                 data,
                 spec,
-                advice.Thresholds.from_dict(model.config["thresholds"]),
+                triage.Thresholds.from_dict(model.config["thresholds"]),
                 shipped.model_name(earlier.only(job) / "model"),
             )
     return {"rows": len(rows), "data": data.source.digest}

@@ -11,7 +11,7 @@ import numpy as np
 from fiqa_jax import methods
 from fiqa_jax.defaults import resolved
 from fiqa_jax.inference import model_dir
-from fiqa_jax.predictions import advice
+from fiqa_jax.predictions import triage
 from fiqa_jax.pretrained import shipped
 from fiqa_jax.recipe import (
     earlier,
@@ -88,7 +88,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
             outputs = predict_split(predict, weights, data, name, job, context)
             facts[name] = outcomes.scores(outputs, data, spec)
             if jax.process_index() == 0:
-                thresholds = advice.Thresholds()
+                thresholds = triage.Thresholds()
                 outcomes.write(job.directory, name, outputs, data, spec, thresholds, called)
     return facts
 
