@@ -9,7 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fiqa_jax import command, methods
+
 pytestmark = pytest.mark.whole
+
+# What trains, beside multitask and mkcnet, which have tests of their own below.
+REHEARSED = {
+    "adapter": "test_efiqa_adapter",
+    "cell_grades": "test_efiqa_grades",
+    "eyequal": "test_eyequal",
+    "grader": "test_grader",
+    "inpaint": "test_efiqa_inpaint",
+    "nnpu": "test_efiqa_cp",
+    "pretrain": "test_mae",
+    "vessels": "test_vessels",
+}
 
 WORKER = Path(__file__).parents[1] / "pod_worker.py"
 
@@ -20,8 +34,8 @@ def free_port():
         return s.getsockname()[1]
 
 
-def start(kind, directory, processes, steps, die_at, cache, module="test_devices"):
-    """Starts the workers together and returns their exit codes."""
+def start(kind, directory, processes, steps, die_at, cache, modules=("test_devices",), how="exit"):
+    """Starts the workers together; their exit codes, and what they print."""
     environment = {
         **os.environ,
         "JAX_PLATFORMS": "cpu",
@@ -35,7 +49,7 @@ def start(kind, directory, processes, steps, die_at, cache, module="test_devices
                 sys.executable,
                 WORKER,
                 kind,
-                *map(str, (p, processes, port, directory, steps, die_at, module)),
+                *map(str, (p, processes, port, directory, steps, die_at, how, *modules)),
             ],
             env=environment,
             stdout=subprocess.PIPE,
@@ -49,7 +63,7 @@ def start(kind, directory, processes, steps, die_at, cache, module="test_devices
 
 
 def run(kind, directory, processes, cache, steps=4, die_at=99, module="test_devices"):
-    codes, output = start(kind, directory, processes, steps, die_at, cache, module)
+    codes, output = start(kind, directory, processes, steps, die_at, cache, [module])
     assert codes == [0] * len(codes), output[-3000:]
     return dict(np.load(directory / "final.npz"))
 
@@ -95,3 +109,45 @@ def test_two_processes_checkpoint_resumes_in_one(alone):
     lines = (directory / "metrics.jsonl").read_text()
     alone_lines = (root / "alone" / "metrics.jsonl").read_text()
     assert lines.count("\n") == alone_lines.count("\n")
+
+
+def test_one_process_is_asked_to_stop_and_both_save_and_go_on(alone):
+    """SIGTERM to one of two, as a scheduler sends it: one step is saved, the next start ends it."""
+    want, root = alone
+    directory = root / "asked"
+    codes, output = start("jit", directory, 2, 8, 2, root / "compiled", how="sigterm")
+    assert codes == [command.TERMINATED] * 2, output[-3000:]
+    assert "start again to go on" in output
+    kept = sorted(int(p.name) for p in (directory / "checkpoints").iterdir() if p.name.isdigit())
+    assert 2 < kept[-1] < 8
+    codes, output = start("jit", directory, 2, 8, 99, root / "compiled")
+    assert codes == [0, 0], output[-3000:]
+    whole = run("jit", root / "eight", 0, root / "compiled", steps=8)
+    assert_close(dict(np.load(directory / "final.npz")), whole)
+    assert whole.keys() == want.keys()
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory):
+    """Two steps of every method on one process and, sharded and mapped, on two."""
+    root, modules = tmp_path_factory.mktemp("rehearsed"), [*REHEARSED.values()]
+    for kind, processes in (("alone", 0), ("jit", 2), ("pmap", 2)):
+        how = "pmap" if kind == "pmap" else "jit"
+        codes, output = start(how, root / kind, processes, 2, 99, root / "compiled", modules)
+        assert codes == [0] * len(codes), output[-3000:]
+    return root
+
+
+@pytest.mark.parametrize("kind", ["jit", "pmap"])
+@pytest.mark.parametrize("method", [*REHEARSED])
+def test_every_method_on_two_processes(rehearsed, method, kind):
+    want, got = (
+        dict(np.load(rehearsed / name / REHEARSED[method] / "final.npz"))
+        for name in ("alone", kind)
+    )
+    assert_close(got, want)
+
+
+def test_no_method_is_left_out():
+    """patchcore is not trained."""
+    assert {*REHEARSED, "multitask", "mkcnet", "patchcore"} == {*methods.METHODS}
