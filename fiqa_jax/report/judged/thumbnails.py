@@ -5,6 +5,7 @@ show, hide or fade it. Both are named after the photograph's id, which may hold 
 """
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from input_pipeline import atomic, marked
 from input_pipeline.photo.reader import Photo
 
 FOLDER = "report_files"
-SIDE = 320  # pixels of a thumbnail at most
+SIDE = 512  # pixels of a thumbnail at most: as `open` sees them, which need not be resized
 MAP_SIDE = 64  # pixels of a map; browsers interpolate
-_JPEG = 85
+_JPEG = 80
 
 
 def stem(id: str) -> str:
@@ -43,17 +44,17 @@ def save(out: Path, id: str, photo: Photo, quality: NDArray[np.floating] | None)
 
 
 def picture(photo: Photo, side: int = SIDE) -> bytes:
-    """The photograph as a JPEG of at most `side` pixels."""
+    """The photograph as a JPEG of at most `side` pixels: means of whole blocks, soonest had."""
     pixels = np.broadcast_to(photo.image, (*photo.image.shape[:2], 3))
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if image.width > side:
-        image = image.resize((side, side), Image.Resampling.HAMMING)
+        image = image.reduce(math.ceil(image.width / side))
     return marked.jpeg(image, quality=_JPEG)
 
 
 def layer(quality: NDArray[np.floating], fov: NDArray[np.uint8]) -> bytes:
     """`veil` as a PNG, to be laid over `picture`."""
-    return marked.png(veil(quality, fov))
+    return marked.png(veil(quality, fov), compress_level=1)
 
 
 def veil(quality: NDArray[np.floating], fov: NDArray[np.uint8]) -> Image.Image:
