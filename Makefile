@@ -20,6 +20,8 @@ SHORT := $(if $(filter configs/efiqa.py,$(CONFIG)),--config.stage.inpaint.train.
 # Layers whose tests compile little.
 QUICK := $(addprefix tests/,test_layers.py photo tables evaluation predictions maps storage readers report)
 RUN := $(VENV)/bin/python
+# What is imported is compiled then: of all that is installed it would take half of the time.
+PIP := -q --disable-pip-version-check --no-compile -c constraints.txt
 # Large pages where glibc (2.35 or later, else ignored) and Linux offer them: fewer page faults.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
@@ -44,7 +46,7 @@ test-all: $(VENV)/.test
 	$(RUN) -m pytest -q -n 2 --dist loadfile
 
 parity: $(VENV)/.test
-	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[reference]'
+	$(RUN) -m pip install $(PIP) -e '.[reference]'
 	$(RUN) -m pytest -q -n 2 --dist loadfile $(REFERENCE)
 
 drill: $(VENV)/.test
@@ -63,11 +65,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.train: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train]'
+	$(RUN) -m pip install $(PIP) -e '.[train]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,test,dicom,export,app,docs,cluster]'
+	$(RUN) -m pip install $(PIP) -e '.[train,test,dicom,export,app,docs,cluster]'
 	@touch $@ $(VENV)/.train
 
 clean:
