@@ -107,7 +107,7 @@ def _macula(
 
 
 def _away(side: int, y: int, x: int) -> NDArray[np.float64]:
-    """Distance of every pixel `[side, side]` from one; numpy's hypot takes several times as long."""
+    """Distance of every pixel `[side, side]` from one; numpy's hypot takes longer."""
     down, across = np.arange(-y, side - y), np.arange(-x, side - x)
     return np.sqrt((down * down)[:, None] + (across * across)[None])
 
