@@ -92,13 +92,18 @@ def _macula(
     ring = (away > AWAY[0] * radius) & (away < AWAY[1] * radius)
     ring &= (slope > LEAN[0]) & (slope < LEAN[1])
     ring &= room
-    flat = blurred(light, inside, 0.6 * radius) - wide
+    rows = np.flatnonzero(ring.any(axis=1))
+    if not len(rows):
+        return None
+    part = slice(rows[0], rows[-1] + 1)  # the others are not asked for
+    ring, away = ring[part], away[part]
+    flat = blurred(light, inside, 0.6 * radius, part) - wide[part]
     spots = []
     for here in (ring & s for s in sides if (ring & s).any()):
         # As dark as a deviation less, for every disc radius from the usual distance.
         dark = flat / max(float(flat[ring].std()), 1e-6) + np.abs(away / radius - USUAL)
         place = int(np.argmin(np.where(here, dark, np.inf)))
-        spots.append((float(dark.flat[place]), *divmod(place, side)))
+        spots.append((float(dark.flat[place]), place // side + int(rows[0]), place % side))
     spots.sort()
     if not spots or (len(spots) == 2 and spots[1][0] - spots[0][0] < CLEAR):
         return None
@@ -119,12 +124,15 @@ def _eroded(inside: NDArray[np.bool_], times: int) -> NDArray[np.bool_]:
 
 
 def blurred(
-    values: NDArray[np.float32], inside: NDArray[np.bool_], sigma: float
+    values: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    sigma: float,
+    rows: slice = slice(None),
 ) -> NDArray[np.float32]:
-    """Gaussian mean `[S, S]` over pixels inside the field; `sigma` in pixels."""
+    """Gaussian mean `[rows, S]` of `[S, S]` over pixels inside the field; `sigma` in pixels."""
     smooth = gaussian(len(inside), sigma)
-    weight = smooth @ inside.astype(np.float32) @ smooth.T
-    mean = smooth @ np.where(inside, values, 0) @ smooth.T
+    weight = smooth[rows] @ inside.astype(np.float32) @ smooth.T
+    mean = smooth[rows] @ np.where(inside, values, 0) @ smooth.T
     return mean / np.maximum(weight, 1e-6)
 
 
