@@ -1,6 +1,6 @@
 """`fiqa predict` on ever more files: memory, processor time a file, and a kill in the middle.
 
-    python benchmarks/many_files.py FOLDER --counts 1000 5000 20000
+    python benchmarks/many_files.py FOLDER --counts 1000 5000 20000 [--picture many_files.png]
 
 Each folder holds the photographs of FOLDER again and again, under names of their own. Every run is
 one `fiqa predict` with its report; the one on the most files is killed (SIGKILL) once about half of
@@ -66,12 +66,36 @@ def run(folder: Path, out: Path, model: str, kill_at: int, resume: bool) -> tupl
     return peak, taken
 
 
+def picture(found: list[dict[str, float]], file: Path) -> None:
+    """Memory and processor time a file against the number of files."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    counts = [one["files"] for one in found]
+    fig, places = plt.subplots(1, 2, figsize=(9, 3.2))
+    told = {"MiB": "memory at most, MiB", "ms": "processor time a file, ms"}
+    for ax, (key, label) in zip(places, told.items(), strict=True):
+        ax.plot(counts, [one[key] for one in found], "o-", color="#4477aa")
+        ax.set_xscale("log")
+        ax.set_xticks(counts, [f"{count:,}" for count in counts])
+        ax.minorticks_off()
+        ax.set_ylim(bottom=0)
+        ax.set_xlabel("files")
+        ax.set_ylabel(label)
+    fig.tight_layout()
+    fig.savefig(file, dpi=120)
+    plt.close(fig)
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     p.add_argument("folder", type=Path)
     p.add_argument("--counts", type=int, nargs="+", default=[1000, 5000, 20000])
     p.add_argument("--model", default="open")
     p.add_argument("--output", type=Path, help="JSON of what is printed")
+    p.add_argument("--picture", type=Path, help="the same as a picture")
     args = p.parse_args()
     photographs = sorted(f for f in args.folder.iterdir() if f.suffix.lower() in SUFFIXES)
     counts, found = sorted(args.counts), []
@@ -101,6 +125,8 @@ def main() -> None:
             print(f"| {count:,} | {peak:,} | {each:.1f} | {lost} | {doubled} |", flush=True)
     if args.output:
         args.output.write_text(json.dumps(found, indent=1) + "\n")
+    if args.picture:
+        picture(found, args.picture)
 
 
 if __name__ == "__main__":
