@@ -81,7 +81,7 @@ def picture(found: list[dict[str, float]], file: Path) -> None:
         ax.set_xscale("log")
         ax.set_xticks(counts, [f"{count:,}" for count in counts])
         ax.minorticks_off()
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.3 * max(one[key] for one in found))
         ax.set_xlabel("files")
         ax.set_ylabel(label)
     fig.tight_layout()

@@ -15,6 +15,7 @@ SHOWN = {
     "docs/defects.png": "a table of figures",
     "docs/drawn_and_real.jpg": "synthetic eyes beside HRF and CHASE_DB1",
     "docs/graded_photographs.png": "figures about photographs",
+    "docs/many_files.png": "figures",
     "docs/maps_photographs.jpg": "HRF and CHASE_DB1",
     "docs/report.jpg": "HRF",
     "docs/serve.jpg": "HRF, locally degraded",
