@@ -85,6 +85,15 @@ def test_a_gaussian_as_a_matrix_is_scipys_filter():
         np.testing.assert_allclose(smooth @ values @ smooth.T, want, atol=3e-6)
 
 
+def test_one_transform_erodes_as_often_as_asked():
+    rng = np.random.default_rng(0)
+    round_field = np.hypot(*np.ogrid[-40:40, -45:45]) < 44  # cut by the frame, above and below
+    for inside in (round_field, rng.random((70, 80)) < 0.9, np.zeros((20, 20), bool)):
+        for times in (1, 4, 9):
+            want = ndimage.binary_erosion(inside, iterations=times)
+            np.testing.assert_array_equal(landmarks._eroded(inside, times), want)
+
+
 def test_disc_and_macula_of_drawn_eyes():
     """Where a disc is found it is the disc; a macula is found for most eyes turned to it."""
     found = discs = maculae = eyes = 0
