@@ -108,8 +108,13 @@ def confusion(truth: np.ndarray, p: np.ndarray) -> np.ndarray:
     return metrics.confusion_matrix(truth, p.argmax(-1), len(GRADES))
 
 
+def auroc(truth: np.ndarray, score: np.ndarray) -> float:
+    """NaN where all are true, or none."""
+    return roc_auc_score(truth, score) if 0 < np.count_nonzero(truth) < len(truth) else np.nan
+
+
 def macro_auroc(truth: np.ndarray, p: np.ndarray) -> float:
-    return float(np.mean([roc_auc_score(truth == k, p[:, k]) for k in range(len(GRADES))]))
+    return float(np.mean([auroc(truth == k, p[:, k]) for k in range(len(GRADES))]))
 
 
 def interval(measure: Callable[[np.ndarray], float], patient: np.ndarray) -> str:
@@ -120,12 +125,12 @@ def interval(measure: Callable[[np.ndarray], float], patient: np.ndarray) -> str
     draws = []
     for _ in range(DRAWS):
         taken = np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))])
-        try:
-            draws.append(measure(taken))
-        except ValueError:  # a draw without one of the grades
-            continue
-    low, high = np.nanpercentile(draws, (2.5, 97.5))
-    return f"{measure(np.arange(len(patient))):.3f} [{low:.3f}, {high:.3f}]"
+        draws.append(measure(taken))
+    whole = measure(np.arange(len(patient)))
+    if not np.isfinite(whole):
+        return "-"
+    low, high = np.nanpercentile(draws, (2.5, 97.5))  # but draws without one of the grades
+    return f"{whole:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def report(title: str, d: dict[str, np.ndarray]) -> None:
@@ -145,18 +150,18 @@ def report(title: str, d: dict[str, np.ndarray]) -> None:
     worst = p[:, 2] if np.isfinite(p).all() else s
     print(
         "  reject against the rest AUROC",
-        interval(lambda i: roc_auc_score(t[i] == 2, worst[i]), who),
+        interval(lambda i: auroc(t[i] == 2, worst[i]), who),
     )
     two = np.flatnonzero(t != 1)
     print(
         "  reject against good AUROC",
-        interval(lambda i: roc_auc_score(t[two][i] == 2, worst[two][i]), who[two]),
+        interval(lambda i: auroc(t[two][i] == 2, worst[two][i]), who[two]),
     )
     if np.isfinite(d["area"]).all():
         a = d["area"]
         print(
             "  bad area: reject against good AUROC",
-            interval(lambda i: roc_auc_score(t[two][i] == 2, a[two][i]), who[two]),
+            interval(lambda i: auroc(t[two][i] == 2, a[two][i]), who[two]),
             "| median of good, usable, reject",
             [round(float(np.median(a[t == k])), 3) for k in range(3) if (t == k).any()],
         )
@@ -164,10 +169,10 @@ def report(title: str, d: dict[str, np.ndarray]) -> None:
         f = d["floors"][:, column]
         print(
             f"  {floor}: reject against the rest AUROC",
-            interval(lambda i, f=f: roc_auc_score(t[i] == 2, f[i]), who),
+            interval(lambda i, f=f: auroc(t[i] == 2, f[i]), who),
             "| model less floor",
             interval(
-                lambda i, f=f: roc_auc_score(t[i] == 2, worst[i]) - roc_auc_score(t[i] == 2, f[i]),
+                lambda i, f=f: auroc(t[i] == 2, worst[i]) - auroc(t[i] == 2, f[i]),
                 who,
             ),
         )
