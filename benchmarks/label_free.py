@@ -3,12 +3,13 @@
     fiqa predict --model runs/efiqa_cp/maps/model --allow-frame --output out table.csv
     python benchmarks/label_free.py --table table.csv --score EFIQA=out/predictions.csv
 
-The table has the columns `path`, `patient`, `quality` and `source`; usable photographs count as
-good, good is positive (Wang et al. 2026, section 4; their number of folds is not given, here five,
-nobody in two). In each fold the threshold with the best balanced accuracy on the others is applied;
-balanced accuracy, F1 and MCC are of all folds' decisions together, AUROC and average precision of
-the scores. 95 % intervals, 1,000 draws of patients. NAME=FILE:COLUMN takes another column than
-`score`; higher is worse. The floors are those of graded_photographs.py.
+The table has the columns `path`, `patient`, `quality` and, where there are several, `source`.
+Usable photographs count as good, good is positive (Wang et al. 2026, section 4; their number of
+folds is not given, here five, nobody in two). In each fold the threshold with the best balanced
+accuracy on the others is applied; balanced accuracy, F1 and MCC are of all folds' decisions
+together, AUROC and average precision of the scores. 95 % intervals, 1,000 draws of patients.
+NAME=FILE:COLUMN takes another column than `score`; higher is worse. The floors are those of
+graded_photographs.py.
 """
 
 import argparse
@@ -84,8 +85,8 @@ def main() -> None:
     print(f"{len(rows)} graded photographs, {len(rows) - judged.sum()} not judged by every model")
     good = np.array([r["quality"] != "reject" for r in rows])
     patient = np.array([r["patient"] for r in rows])
-    source = np.array([r["source"] for r in rows])
-    groups = {s: judged & (source == s) for s in np.unique(source).tolist()}
+    source = np.array([r.get("source", "") for r in rows])
+    groups = {s: judged & (source == s) for s in np.unique(source).tolist() if s}
     for group, here in (groups | {"all": judged}).items():
         print(f"\n{group}: {here.sum()} photographs, {(~good[here]).sum()} rejects")
         print(f"| score | {' | '.join(MEASURES)} |\n|{' --- |' * (1 + len(MEASURES))}")
