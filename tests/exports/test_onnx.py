@@ -84,6 +84,7 @@ def network(net, *given):
     return lambda *x: net.apply(variables, *x)
 
 
+@pytest.mark.whole
 def test_the_graders_networks():
     image, fov, px = jnp.zeros((1, 32, 32, 3)), jnp.ones((1, 32, 32)), jnp.ones(1)
     grade = network(grader.Grader(3, 4, 0.5), image, fov, px, False)
@@ -100,6 +101,7 @@ def test_the_graders_networks():
     beside(program, (32, 32, 32), 1e-4)
 
 
+@pytest.mark.whole
 def test_measures_of_cells():
     """On waves with a little noise: logarithms of what is nearly 0 differ by rounding alone."""
     rows, columns = np.mgrid[:256, :256].astype(np.float32)

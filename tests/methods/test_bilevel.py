@@ -177,6 +177,7 @@ class WithoutInnerMean(Axis):
         return tree if "diagnosis" in tree else super().mean(tree)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("way", bilevel.WAYS)
 def test_eight_devices_give_the_gradient_of_one(gradients, way):
     """The rule is not vacuous: without the inner mean the gradient is another one."""

@@ -63,6 +63,7 @@ def alone():
         return m, *train(m, list(batches(2)), "jit", 1)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("kind", ["jit", "pmap"])
 def test_eight_devices_equal_one(alone, kind):
     """theta, phi, both optimisers, all statistics and all scalars, to 1e-9."""

@@ -159,6 +159,7 @@ def test_initial_weights_are_drawn_as_pytorchs():
     np.testing.assert_array_equal(block["gamma"], 1.0)
 
 
+@pytest.mark.whole
 def test_dropped_branches():
     keys = jax.random.split(jax.random.key(0), 4000)
     paths = np.asarray(jax.jit(efiqa_cp.drop_paths)(keys))
