@@ -15,8 +15,8 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
 	$$p -c '$(FITS)' >/dev/null 2>&1 && echo $$p && break; done)
 CONFIG ?= configs/efiqa.py
-# Inpainting for a third as long as the recipe's own; its map is as good (RESULTS.md).
-SHORT := $(if $(filter configs/efiqa.py,$(CONFIG)),--config.stage.inpaint.train.steps=160)
+# Inpainting for a fifth of the recipe's own steps; its map is as good (RESULTS.md).
+SHORT := $(if $(filter configs/efiqa.py,$(CONFIG)),--config.stage.inpaint.train.steps=110)
 # Layers whose tests compile little.
 QUICK := $(addprefix tests/,test_layers.py photo tables evaluation predictions maps storage readers report)
 RUN := $(VENV)/bin/python
