@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from scipy import ndimage
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import f1_score
 
 from fiqa_jax.evaluation import metrics
+from fiqa_jax.evaluation.ranking import auroc
 from fiqa_jax.report import figures
 from input_pipeline.photo.reader import read_photo
 
@@ -106,11 +107,6 @@ def draw(groups: dict[str, dict[str, np.ndarray]]) -> bytes:
 def confusion(truth: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Counts `[3, 3]`, a row for each of the readers' grades."""
     return metrics.confusion_matrix(truth, p.argmax(-1), len(GRADES))
-
-
-def auroc(truth: np.ndarray, score: np.ndarray) -> float:
-    """NaN where all are true, or none."""
-    return roc_auc_score(truth, score) if 0 < np.count_nonzero(truth) < len(truth) else np.nan
 
 
 def macro_auroc(truth: np.ndarray, p: np.ndarray) -> float:

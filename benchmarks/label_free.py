@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.model_selection import StratifiedGroupKFold
 
+from fiqa_jax.evaluation import ranking
+
 FOLDS = 5
 MEASURES = ("balanced accuracy", "F1", "MCC", "AUROC", "AP")
 
@@ -58,8 +60,8 @@ def row(
         "balanced accuracy": lambda i: metrics.balanced_accuracy_score(good[i], called[i]),
         "F1": lambda i: metrics.f1_score(good[i], called[i]),
         "MCC": lambda i: metrics.matthews_corrcoef(good[i], called[i]),
-        "AUROC": lambda i: metrics.roc_auc_score(good[i], -score[i]),
-        "AP": lambda i: metrics.average_precision_score(good[i], -score[i]),
+        "AUROC": lambda i: ranking.auroc(good[i], -score[i]),
+        "AP": lambda i: ranking.average_precision(good[i], -score[i]),
     }
     return [interval(of[name], patient) for name in MEASURES]
 

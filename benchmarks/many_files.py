@@ -68,25 +68,23 @@ def run(folder: Path, out: Path, model: str, kill_at: int, resume: bool) -> tupl
 
 def picture(found: list[dict[str, float]], file: Path) -> None:
     """Memory and processor time a file against the number of files."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    from fiqa_jax.report import figures
 
     counts = [one["files"] for one in found]
-    fig, places = plt.subplots(1, 2, figsize=(9, 3.2))
+    figure = Figure((9, 3.2), dpi=figures.DPI, layout="constrained")
     told = {"MiB": "memory at most, MiB", "ms": "processor time a file, ms"}
-    for ax, (key, label) in zip(places, told.items(), strict=True):
-        ax.plot(counts, [one[key] for one in found], "o-", color="#4477aa")
+    for ax, (key, label) in zip(figure.subplots(1, 2), told.items(), strict=True):
+        ax.plot(counts, [one[key] for one in found], "o-", color=figures.COLOURS[0])
         ax.set_xscale("log")
         ax.set_xticks(counts, [f"{count:,}" for count in counts])
         ax.minorticks_off()
         ax.set_ylim(0, 1.3 * max(one[key] for one in found))
         ax.set_xlabel("files")
         ax.set_ylabel(label)
-    fig.tight_layout()
-    fig.savefig(file, dpi=120)
-    plt.close(fig)
+        figures.plain(ax)
+    file.write_bytes(figures.png(figure))
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from graded_photographs import interval
-from sklearn.metrics import roc_auc_score
+
+from fiqa_jax.evaluation.ranking import auroc
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     ):
         here = np.isin(why, (high, low))
         y, v = why[here] == high, value[here]
-        found = interval(lambda i, y=y, v=v: float(roc_auc_score(y[i], v[i])), np.arange(len(y)))
+        found = interval(lambda i, y=y, v=v: auroc(y[i], v[i]), np.arange(len(y)))
         print(f"{name}, {high} ({y.sum()}) above {low} ({(~y).sum()}): {found}")
     for name in ("capture", "media", "none"):
         decided = Counter(r["decision"] for r, w in zip(rows, why, strict=True) if w == name)

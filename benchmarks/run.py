@@ -107,23 +107,22 @@ def table(rows: list[list[str]], header: list[str]) -> str:
 
 def picture(found: list[dict[str, Any]], file: Path) -> None:
     """Ratios with quartiles, as bars; PyTorch is 1."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    from fiqa_jax.report import figures
 
     ratios = [timing.ratios(one["seconds"]) for one in found]
     parts = np.array([np.quantile(values, (0.25, 0.5, 0.75)) for values in ratios])
-    fig, ax = plt.subplots(figsize=(9, 0.5 * len(found) + 1))
+    figure = Figure((9, 0.5 * len(found) + 1), dpi=figures.DPI, layout="constrained")
+    ax = figure.subplots()
     places = np.arange(len(found))[::-1]
     off = np.abs(parts[:, ::2] - parts[:, 1:2]).T
-    ax.barh(places, parts[:, 1], xerr=off, color="#4477aa", ecolor="#222222", capsize=3)
+    ax.barh(places, parts[:, 1], xerr=off, color=figures.COLOURS[0], ecolor="#222222", capsize=3)
     ax.axvline(1, color="#222222", linewidth=1)
     ax.set_yticks(places, [one["what"] for one in found])
     ax.set_xlabel("time of a step, PyTorch = 1; median and quartiles")
-    fig.tight_layout()
-    fig.savefig(file, dpi=120)
-    plt.close(fig)
+    figures.plain(ax)
+    file.write_bytes(figures.png(figure))
 
 
 def main() -> None:

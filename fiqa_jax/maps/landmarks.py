@@ -61,7 +61,7 @@ def find(image: NDArray[np.uint8], fov: NDArray[np.uint8]) -> Landmarks | None:
     if contrast[y, x] < elsewhere.mean() + STANDS_OUT * elsewhere.std():
         return None
     disc = ((y + 0.5) / side, (x + 0.5) / side)
-    macula = _macula(light, wide, inside, room, (int(y), int(x)), radius)
+    macula = _macula(light, wide, inside, room, (int(y), int(x)), away, radius)
     return Landmarks(disc, macula, radius / side)
 
 
@@ -79,11 +79,11 @@ def _macula(
     inside: NDArray[np.bool_],
     room: NDArray[np.bool_],
     disc: tuple[int, int],
+    away: NDArray[np.float64],
     radius: float,
 ) -> tuple[float, float] | None:
     side = len(light)
     down, across = np.ogrid[-disc[0] : side - disc[0], -disc[1] : side - disc[1]]
-    away = _away(side, *disc)
     left, right = inside[:, : disc[1]].sum(), inside[:, disc[1] :].sum()
     sides = [across > 0] if right >= left else [across < 0]
     if abs(right - left) < 0.25 * inside.sum():  # the disc in the middle: on either side

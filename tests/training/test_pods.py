@@ -131,9 +131,8 @@ def test_one_process_is_asked_to_stop_and_both_save_and_go_on(alone):
 def rehearsed(tmp_path_factory):
     """Two steps of every method on one process and, sharded and mapped, on two."""
     root, modules = tmp_path_factory.mktemp("rehearsed"), [*REHEARSED.values()]
-    for kind, processes in (("alone", 0), ("jit", 2), ("pmap", 2)):
-        how = "pmap" if kind == "pmap" else "jit"
-        codes, output = start(how, root / kind, processes, 2, 99, root / "compiled", modules)
+    for name, kind, processes in (("alone", "jit", 0), ("jit", "jit", 2), ("pmap", "pmap", 2)):
+        codes, output = start(kind, root / name, processes, 2, 99, root / "compiled", modules)
         assert codes == [0] * len(codes), output[-3000:]
     return root
 
