@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     decided: dict[str, str] = {}
     if args.decisions:
         cells = _columns(args.decisions, ids, ("decision",))
-        decided = dict(zip(cells["id"], cells["decision"], strict=True))
+        decided = _decided(args.decisions, cells)
     parts = exams.exams(rows, known=known, views=views, decided=decided)
     file = Path(args.output) if args.output else Path(args.folder) / TABLE
     atomic.write_csv(file, exams.COLUMNS, [part.cells() for part in parts])
@@ -96,6 +96,21 @@ def _shown(file: str, ids: set[str]) -> dict[str, Shown]:
                 f"{file}, id {name!r}: eye {eye!r}; expected left, right, OD, OS, L, R or nothing"
             )
         out[name] = Shown(patient, side, view.strip().lower())
+    return out
+
+
+def _decided(file: str, cells: Mapping[str, list[str]]) -> dict[str, str]:
+    """Id -> a person's decision; photographs without one are left out."""
+    out = {}
+    for name, cell in zip(cells["id"], cells["decision"], strict=True):
+        word = cell.strip().lower()
+        if word and word not in exams.OWN:
+            raise AggregateError(
+                f"{file}, id {name!r}: decision {cell!r}; expected {', '.join(exams.OWN)} or "
+                "nothing"
+            )
+        if word:
+            out[name] = word
     return out
 
 

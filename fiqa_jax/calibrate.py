@@ -251,7 +251,7 @@ def _numbers(values: Mapping[str, float]) -> str:
 
 
 def _reached(interval: Interval) -> str:
-    return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+    return f"{interval.value:.1%} ({interval.ends('.1%', ' to ')})"
 
 
 if __name__ == "__main__":

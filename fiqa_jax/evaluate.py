@@ -137,9 +137,7 @@ def head_text(name: str, assessed: Assessed) -> str:
     for metric, value in scores.values.items():
         line = f"{metric:<20}{value:>9.4f}"
         if metric in assessed.intervals:
-            line += (
-                f"   {assessed.intervals[metric].low:.4f} ... {assessed.intervals[metric].high:.4f}"
-            )
+            line += f"   {assessed.intervals[metric].ends('.4f', ' ... ')}"
         lines.append(line)
     width = max(9, *(len(n) + 2 for n in scores.names))
     lines.append(
@@ -157,7 +155,7 @@ def compared_text(name: str, both: Compared, margin: float | None) -> str:
         f"{'metric':<20}{'difference':>11}   95 % interval, patients resampled, p",
     ]
     for metric, gap in both.differences.items():
-        line = f"{metric:<20}{gap.value:>+11.4f}   {gap.low:+.4f} ... {gap.high:+.4f}   {gap.p:.4f}"
+        line = f"{metric:<20}{gap.value:>+11.4f}   {gap.ends('+.4f', ' ... ')}   {gap.p:.4f}"
         if margin:
             verdict = "not inferior" if intervals.non_inferior(metric, gap, margin) else "not shown"
             line += f"   margin {margin:g}: {verdict}"

@@ -187,7 +187,7 @@ def _rows(
     Those of the inputs come first and in their order, then what their folders hold besides.
     """
     items = found.items
-    done = run_record.begin(out, predictor, args, share)
+    done = run_record.begin(out, predictor, args, share, items)
     states = FileStates(out)
     changed = states.changed(item for item in items if item.id in done)
     done.forget(item.id for item in changed)

@@ -37,10 +37,16 @@ class Interval:
     p: float = float("nan")  # two-sided, of a difference from 0
 
     def __format__(self, form: str) -> str:
-        """`f"{interval:.3f}"` is '0.912 [0.874, 0.941]', '-' where there is no value."""
+        """`f"{interval:.3f}"` is '0.912 [0.874, 0.941]', '-' in place of what there is not."""
         if not np.isfinite(self.value):
             return "-"
-        return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
+        return f"{self.value:{form}} [{self.ends(form, ', ')}]"
+
+    def ends(self, form: str, to: str) -> str:
+        """'0.874 to 0.941' for '.3f' and ' to '; '-' where one patient or seed gives none."""
+        if not np.isfinite([self.low, self.high]).any():
+            return "-"
+        return f"{self.low:{form}}{to}{self.high:{form}}"
 
 
 def intervals(
@@ -67,7 +73,7 @@ def intervals(
       level: two-sided coverage.
 
     Returns:
-      Metric name (as metrics.scores gives) to Interval.
+      Metric name (as metrics.scores gives) to Interval, with NaN bounds for a single patient.
     """
     rows = bootstrap.rows_of(truth, [prob], patient)
     point = metrics.scores(rows.truth, rows.probs[0], names).values
@@ -103,8 +109,7 @@ def differences(
     out = {}
     for name in first:
         gap = first[name] - second[name]
-        whole = percentile(point[0][name] - point[1][name], gap, rows.patients, level)
-        out[name] = dataclasses.replace(whole, p=two_sided(gap))
+        out[name] = lead(point[0][name] - point[1][name], gap, rows.patients, level)
     return out
 
 
@@ -132,8 +137,7 @@ def mean_interval(
         return percentile(float("nan"), np.empty(0), 0, level)
     weights = bootstrap.patient_weights(who, draws, seed)
     means = np.concatenate([w @ x / w.sum(-1) for w in weights])
-    whole = percentile(float(x.mean()), means, len(np.unique(who)), level)
-    return dataclasses.replace(whole, p=two_sided(means))
+    return lead(float(x.mean()), means, len(np.unique(who)), level)
 
 
 def seed_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
@@ -182,18 +186,24 @@ def non_inferior(name: str, difference: Interval, margin: float) -> bool:
     return bool(difference.low > -margin)
 
 
-def two_sided(draws: Floats) -> float:
-    """p of a difference from 0 by its [D] bootstrap draws; see `differences`."""
+def lead(value: float, draws: Floats, units: int, level: float) -> Interval:
+    """`percentile` of a difference, with its p; NaN where there is no interval."""
+    whole = percentile(value, draws, units, level)
+    if np.isnan(whole.low):
+        return whole
     here = draws[np.isfinite(draws)]
     side = (1 + min((here <= 0).sum(), (here >= 0).sum())) / (1 + len(here))
-    return min(1.0, float(2 * side))
+    return dataclasses.replace(whole, p=min(1.0, float(2 * side)))
 
 
 def percentile(value: float, draws: Floats, units: int, level: float) -> Interval:
-    """Interval of a value from its [D] bootstrap draws; NaN draws are left out and counted."""
+    """Interval of a value from its [D] bootstrap draws; NaN draws are left out and counted.
+
+    One unit gives a value alone: drawn again and again it says nothing of others.
+    """
     here = draws[np.isfinite(draws)]
     lost = len(draws) - len(here)
-    if np.isnan(value) or not len(here):
+    if np.isnan(value) or not len(here) or units < 2:
         nan = float("nan")
         return Interval(value, nan, nan, nan, level, "patient", units, len(here), lost)
     low, high = np.quantile(here, [0.5 - level / 2, 0.5 + level / 2])

@@ -80,10 +80,8 @@ def measure(
             gap = None
             if name != first:
                 apart = drawn[first][key] - drawn[name][key]
-                lead = float(point[first][key][0] - value)
-                gap = intervals.percentile(lead, apart, people, intervals.LEVEL)
-                if np.isfinite(apart).any():
-                    gap = dataclasses.replace(gap, p=intervals.two_sided(apart))
+                ahead = float(point[first][key][0] - value)
+                gap = intervals.lead(ahead, apart, people, intervals.LEVEL)
             out[name][key] = Measured(interval, gap)
     return out
 

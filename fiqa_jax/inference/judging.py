@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Source = str | os.PathLike[str] | bytes | NDArray[np.uint8]
+State = tuple[tuple[str, int, int], ...]
 BATCH = 16  # photographs that go through the model together
 
 
@@ -61,12 +62,7 @@ def judge(
     """
     if isinstance(photographs, (str, os.PathLike, bytes, np.ndarray)):
         photographs = [photographs]
-    todo: list[tuple[Source, Item]] = []
-    for place, one in enumerate(photographs):
-        if isinstance(one, (str, os.PathLike)):
-            todo += [(item.path, item) for item in inputs.collect([one], recursive=True)]
-        else:
-            todo.append((one, Item("", f"#{place}", "")))
+    todo = _todo(list(photographs))
     if not todo:
         return []
     folder = shipped.find(model)
@@ -74,7 +70,8 @@ def judge(
     limits = os.path.abspath(calibration) if calibration else ""
     trusted = (trust,) if isinstance(trust, str) else tuple(trust)
     batch = 1 if len(todo) == 1 else BATCH
-    predictor = _predictor(folder, name, allow_frame, limits, batch, trusted, encoder)
+    states = _state(limits), _state(encoder)
+    predictor = _predictor(folder, name, allow_frame, limits, batch, trusted, encoder, states)
     rows: list[Row] = []
     for at in range(0, len(todo), predictor.batch):
         part = todo[at : at + predictor.batch]
@@ -101,6 +98,32 @@ def to_frame(rows: Sequence[Row]) -> "pd.DataFrame":
     return pd.DataFrame(list(rows))
 
 
+def _todo(photographs: Sequence[Source]) -> list[tuple[Source, Item]]:
+    """What each stands for, with ids and patients as in one call of `fiqa predict` with all."""
+    paths = [one for one in photographs if isinstance(one, (str, os.PathLike))]
+    together = {os.path.abspath(item.path): item for item in inputs.collect(paths, recursive=True)}
+    todo: list[tuple[Source, Item]] = []
+    for place, one in enumerate(photographs):
+        if isinstance(one, (str, os.PathLike)):
+            own = [one] if len(paths) > 1 else []
+            items = inputs.collect(own, recursive=True) if own else together.values()
+            todo += [(i.path, together[os.path.abspath(i.path)]) for i in items]
+        else:
+            todo.append((one, Item("", f"#{place}", "")))
+    return todo
+
+
+def _state(path: str) -> State:
+    """Sizes and times of a file, or of the files of a folder; () where there is neither."""
+    place = Path(path)
+    files = sorted(place.rglob("*")) if path and place.is_dir() else [place] if path else []
+    return tuple(
+        (str(file), found.st_size, found.st_mtime_ns)
+        for file in files
+        if file.is_file() and (found := file.stat())
+    )
+
+
 @functools.lru_cache(maxsize=4)
 def _predictor(
     folder: Path,
@@ -110,8 +133,11 @@ def _predictor(
     batch: int,
     trust: tuple[str, ...],
     encoder: str,
+    states: tuple[State, ...],
 ) -> Predictor:
-    """Loaded and compiled once for a `name`, which has the digest of the files in it."""
+    """Loaded and compiled once for a `name`, which has the digest of the files in it, and `states`
+    of the files that do not lie in the model's folder.
+    """
     return Predictor(
         folder,
         allow_frame=allow_frame,

@@ -3,17 +3,18 @@
 import argparse
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fiqa_jax.inference import inputs
+from fiqa_jax.inference.inputs import Item
 from fiqa_jax.inference.photos import RunError
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.predictions import parquet_table, schema
 from fiqa_jax.predictions.row_log import RowLog
 from fiqa_jax.predictions.schema import Row
-from input_pipeline import atomic, records
+from input_pipeline import atomic, records, sums
 from input_pipeline.tables.folders import JUDGED, PARQUET, RUN, TABLE
 
 LONGEST = 200  # bytes of an input's name in that of the output folder
@@ -49,9 +50,18 @@ def check_inputs(out: Path, args: argparse.Namespace) -> None:
 
 
 def begin(
-    out: Path, predictor: Predictor, args: argparse.Namespace, share: Mapping[str, Any]
+    out: Path,
+    predictor: Predictor,
+    args: argparse.Namespace,
+    share: Mapping[str, Any],
+    items: Iterable[Item],
 ) -> RowLog:
-    """Rows of an earlier run, without those of files not read, which get a new try."""
+    """Rows of an earlier run, without those of files not read, which get a new try.
+
+    Raises:
+      RunError: a run of another model or other flags, or `items` that are other photographs under
+        the ids of its rows, or its photographs under other ids; nothing is changed then.
+    """
     now: dict[str, Any] = {"model": predictor.name, "allow_frame": args.allow_frame}
     now |= {"maps": args.maps, "ids": "below the input", **share}
     rows = RowLog(out / JUDGED)
@@ -61,11 +71,44 @@ def begin(
         if changed:
             was = ", ".join(f"{key} was {before.get(key)!r}, is {now[key]!r}" for key in changed)
             raise RunError(f"{out} holds another run: {was}. Give another --output")
+        _check_ids(out, rows, items, before.get("began_in", ""))
     rows.forget(row["id"] for row in rows.values() if row["status"] in ("error", "skipped"))
     now |= _asked(args) | {"began_in": os.getcwd()}
     now |= {"licence": predictor.licence} if predictor.licence else {}
     atomic.write(out / RUN, (json.dumps(now, indent=1) + "\n").encode())
     return rows
+
+
+def _check_ids(out: Path, rows: RowLog, items: Iterable[Item], began_in: str) -> None:
+    """Raises: RunError: see `begin`. A folder that was moved or copied is still the same."""
+    kept = (row for row in rows.values() if row["status"] not in ("error", "skipped"))
+    paths = {str(row["id"]): _absolute(began_in, str(row["path"])) for row in kept}
+    ids = {path: name for name, path in paths.items()}
+    for item in items:
+        path = _absolute(os.getcwd(), item.shown)
+        was = paths.get(item.id)
+        if was not in (None, path) and _differ(was, path):
+            raise RunError(
+                f"{out} holds {item.id!r} for {was}, and these inputs give {path} the same id: "
+                "judge all of them in one run, with another --output"
+            )
+        if was is None and path in ids:
+            raise RunError(
+                f"{out} holds {path} as {ids[path]!r}, these inputs make it {item.id!r}: give the "
+                "inputs as before, or another --output"
+            )
+
+
+def _absolute(folder: str, path: str) -> str:
+    return os.path.normpath(os.path.join(folder, path))
+
+
+def _differ(one: str, other: str) -> bool:
+    """Whether both files are there and hold different bytes."""
+    try:
+        return not os.path.samefile(one, other) and sums.digest(one) != sums.digest(other)
+    except (OSError, ValueError):
+        return False
 
 
 def write_tables(out: Path, rows: Collection[Row], names: Sequence[str], parquet: bool) -> None:

@@ -124,5 +124,5 @@ def make(config: ConfigDict, data: method.DataSpec) -> Parts:
 
 
 def both(batch: method.Batch, graded: str) -> jax.Array:
-    """`[B] bool`: diagnosis and quality (`graded`: quality or ungradable) are knsettings."""
+    """`[B] bool`: diagnosis and quality (`graded`: quality or ungradable) are known."""
     return (batch["diagnosis"] >= 0) & (batch[graded] >= 0)

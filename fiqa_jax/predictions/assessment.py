@@ -147,8 +147,8 @@ def ranking(predictions: Predictions, *, seed: int) -> str:
     ]
     return (
         f"{int((bad >= 0).sum()):,} photographs held out. Gives no grade; its score ranks "
-        f"ungradable above gradable photographs with an AUROC of {reached.value:.3f} "
-        f"[{reached.low:.3f}, {reached.high:.3f}], patients resampled."
+        f"ungradable above gradable photographs with an AUROC of {reached:.3f}, "
+        "patients resampled."
     )
 
 

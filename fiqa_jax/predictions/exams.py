@@ -14,7 +14,7 @@ COLUMNS = (
 )
 COMPLETE, REVIEW, RETAKE, MISSING = "complete", "review", "retake", "missing"
 _RANK = {"accept": 0, "review": 1, "recapture": 2}
-_OWN = {"good": "accept", "retake": "recapture", "unsure": "review"}
+OWN = {"good": "accept", "retake": "recapture", "unsure": "review"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _part(
     patient: str, eye: str, view: str, rows: Sequence[Row], decided: Mapping[str, str]
 ) -> Part:
     def decision(row: Row) -> str:
-        return _OWN.get(decided.get(str(row["id"]), ""), str(row["decision"]))
+        return OWN.get(decided.get(str(row["id"]), ""), str(row["decision"]))
 
     def order(row: Row) -> tuple[int, float]:
         score = _number(row["score"])

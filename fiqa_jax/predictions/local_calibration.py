@@ -80,7 +80,7 @@ def fit(
       seed: of folds and intervals.
 
     Raises:
-      CalibrationError: fewer than FEWEST of a kind.
+      CalibrationError: fewer than FEWEST of a kind, or all of them of one patient.
       ValueError: shares that these labels cannot promise.
     """
     counts = int((bad == 1).sum()), int((bad == 0).sum())
@@ -98,7 +98,7 @@ def fit(
     accept, recapture, low, high = _limits(bad, score, sensitivity, specificity, limit)
     p_after = np.empty(len(score))
     called = np.empty(len(score), "U9")
-    for fold in _folds(patient, seed):
+    for fold in _folds(bad, patient, seed):
         rest = ~fold
         kinds = int((bad[rest] == 1).sum()), int((bad[rest] == 0).sum())
         # A promise that fewer labels cannot make is lowered to what they can, in the check only.
@@ -145,10 +145,27 @@ def _limits(
     return a, r, low, high
 
 
-def _folds(patient: NDArray[np.str_], seed: int) -> list[NDArray[np.bool_]]:
-    """Masks [N] that divide the photographs by patient."""
+def _folds(bad: NDArray[np.int64], patient: NDArray[np.str_], seed: int) -> list[NDArray[np.bool_]]:
+    """Masks [N] that divide the photographs by patient; both kinds are left outside of each.
+
+    Raises:
+      CalibrationError: all photographs of a kind are of one patient.
+    """
     people, place = np.unique(patient, return_inverse=True)
-    fold = np.random.default_rng(seed).permutation(len(people)) % FOLDS
+    has = np.array([np.bincount(place[bad == kind], minlength=len(people)) > 0 for kind in (0, 1)])
+    for kind, name in enumerate(("other", "bad")):
+        if has[kind].sum() < 2:
+            whose = str(people[has[kind]][0])
+            raise CalibrationError(
+                f"all {name} photographs are of one patient, {whose!r}: what limits do to other "
+                "patients cannot be told. Label more patients, or say in a column 'patient' whose "
+                "they are"
+            )
+    # In this order those with a kind are neighbours, and neighbours go to different folds.
+    kind_of = has[0].astype(np.int64) - has[1]  # bad alone, both, other alone
+    order = np.lexsort((np.random.default_rng(seed).random(len(people)), kind_of))
+    fold = np.empty(len(people), np.int64)
+    fold[order] = np.arange(len(people)) % FOLDS
     return [fold[place] == k for k in range(FOLDS) if (fold[place] == k).any()]
 
 

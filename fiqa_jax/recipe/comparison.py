@@ -177,8 +177,7 @@ def mean_rows(
         gap, theirs = None, []
         if shared:
             base, others = float(mean(other, ones, None)[0]), mean(other, weights, None)
-            gap = intervals.percentile(value - base, draws - others, people, intervals.LEVEL)
-            gap = dataclasses.replace(gap, p=intervals.two_sided(draws - others))
+            gap = intervals.lead(value - base, draws - others, people, intervals.LEVEL)
             theirs = [float(mean(other, ones, k)[0]) for k in range(len(other.prob[details[0]]))]
         whole = intervals.percentile(value, draws, people, intervals.LEVEL)
         out.append(_row((name, "details", kind, len(run.id)), whole, gap, each, theirs))

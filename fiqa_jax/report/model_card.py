@@ -170,7 +170,7 @@ def _cell(assessed: Assessed, metric: str) -> str:
     known: Interval | None = assessed.intervals.get(metric)
     if not np.isfinite(value):
         return "undefined"
-    return f"{value:.3f}" + (f" [{known.low:.3f}, {known.high:.3f}]" if known else "")
+    return f"{value:.3f}" + (f" [{known.ends('.3f', ', ')}]" if known else "")
 
 
 def heads_of(predictions: Predictions) -> dict[str, Head]:

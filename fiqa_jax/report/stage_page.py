@@ -203,7 +203,7 @@ def _value(assessed: Assessed, metric: str) -> str:
         return "undefined"
     text = f"{value:.3f}"
     if metric in assessed.intervals:
-        text += f"|{assessed.intervals[metric].low:.3f} to {assessed.intervals[metric].high:.3f}"
+        text += f"|{assessed.intervals[metric].ends('.3f', ' to ')}"
     return text
 
 

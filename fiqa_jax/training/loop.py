@@ -11,7 +11,7 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ def run(
     directory: Path,
     warm: Callable[[TrainState], TrainState] | None = None,
     writer: Writer | None = None,
+    falling: Collection[str] = (),
 ) -> Result:
     """Trains from the newest checkpoint, or from the start, to the last step.
 
@@ -92,6 +93,7 @@ def run(
       directory: the stage's folder; `checkpoints/` and `metrics.jsonl` go there.
       warm: fresh state -> state with loaded weights; not called when a checkpoint is there.
       writer: (step, scalars, split) for TensorBoard.
+      falling: last words of metrics of which less is better, such as nll of quality_nll.
 
     Returns:
       The state with the best `config.select` on the validation split, or the last one.
@@ -115,7 +117,7 @@ def run(
         record = Record(directory / "metrics.jsonl", start, writer)
         closing.callback(record.close)
         key = devices.place(stream(seed, "train"))
-        loop = _Loop(method, devices, config, steps, key, record, checkpoints)
+        loop = _Loop(method, devices, config, steps, key, record, checkpoints, falling)
         with command.gently() as asked:
             state = loop.go(state, start, batches, evaluate, asked)
         best = checkpoints.best() if config.select else None
@@ -136,10 +138,12 @@ class _Loop:
         key: jax.Array,
         record: "Record",
         checkpoints: Checkpoints,
+        falling: Collection[str],
     ) -> None:
         self.step = devices.step(method.step)
         self.devices, self.config, self.steps, self.key = devices, config, steps, key
         self.record, self.checkpoints = record, checkpoints
+        self.sign = -1.0 if config.select.rpartition("_")[2] in falling else 1.0
         self.pending: tuple[int, Mapping[str, jax.Array]] | None = None
         self.waited = self.ran = 0.0
         self.done = 0
@@ -231,7 +235,7 @@ class _Loop:
                 f"train.select={select!r} is not reported on the validation split; there are "
                 f"{sorted(k for k in metrics)}"
             )
-        value = float(metrics[select])
+        value = self.sign * float(metrics[select])
         return value if math.isfinite(value) else None
 
     def _show(self, bar: tqdm) -> None:

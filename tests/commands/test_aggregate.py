@@ -73,6 +73,23 @@ def test_other_tables_are_refused(folder, capsys, content, match):
     assert not (folder / "exams.csv").exists()
 
 
+def test_a_decision_in_any_case_counts(folder, capsys):
+    file = folder / "decisions.csv"
+    file.write_text("id,decision\n7_right.jpg, Good\n8_left.jpg,RETAKE\n7_left.jpg,\n")
+    assert aggregate.main([str(folder), "--decisions", str(file)]) == 0
+    assert "2 patients, 1 of them complete" in capsys.readouterr().out
+    assert [r["result"] for r in table(folder)] == ["complete", "complete", "missing", "retake"]
+
+
+def test_a_decision_that_is_none_is_refused(folder, capsys):
+    file = folder / "decisions.csv"
+    file.write_text("id,decision\n7_right.jpg,reject\n")
+    assert aggregate.main([str(folder), "--decisions", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert "id '7_right.jpg': decision 'reject'; expected good, retake, unsure or nothing" in said
+    assert not (folder / "exams.csv").exists()
+
+
 def test_views_without_a_table_are_refused(folder, capsys):
     assert aggregate.main([str(folder), "--views", "macula"]) == 1
     assert "--views needs --shown FILE" in capsys.readouterr().err

@@ -166,3 +166,26 @@ def test_a_run_that_was_killed_ends_with_the_list_of_one_that_was_not(here):
     (root / "out" / file_states.FILE).write_bytes(b"".join(lines[:4]) + lines[4][:30])
     assert run(root, "--recursive", "--batch", "2", "--resume") == 3
     assert (root / "out" / file_states.FILE).read_bytes() == whole
+
+
+def test_another_photograph_never_takes_the_place_of_one(here, capsys):
+    """Both days have an IMG_1: gone on with the second alone, the first would be lost."""
+    root, _ = here
+    for day, grey in (("day1", 200), ("day2", 20)):
+        (root / day).mkdir()
+        Image.new("RGB", (32, 32), (grey,) * 3).save(root / day / "IMG_1.png")
+    one, two = str(root / "day1" / "IMG_1.png"), str(root / "day2" / "IMG_1.png")
+    main = ["--model", str(root / "model"), "--output", str(root / "days")]
+    assert predict.main([one, *main]) == 0
+    before = {file.name: file.read_bytes() for file in (root / "days").iterdir() if file.is_file()}
+    assert predict.main([two, *main, "--resume"]) == 1
+    said = capsys.readouterr().err
+    assert f"holds 'IMG_1.png' for {one}, and these inputs give {two} the same id" in said
+    assert predict.main([one, two, *main, "--resume"]) == 1
+    assert f"holds {one} as 'IMG_1.png', these inputs make it 'day1/IMG_1.png'" in (
+        capsys.readouterr().err
+    )
+    after = {file.name: file.read_bytes() for file in (root / "days").iterdir() if file.is_file()}
+    assert after == before
+    (root / "day2" / "IMG_1.png").write_bytes((root / "day1" / "IMG_1.png").read_bytes())
+    assert predict.main([two, *main, "--resume"]) == 0  # a copy, of the same bytes

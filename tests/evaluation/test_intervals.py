@@ -178,3 +178,30 @@ def test_an_interval_is_written_with_its_ends():
     assert f"{interval:.2f}" == "0.50 [0.25, 0.75]"
     assert f"{interval:+.1f}" == "+0.5 [+0.2, +0.8]"
     assert f"{dataclasses.replace(interval, value=float('nan')):.2f}" == "-"
+    alone = dataclasses.replace(interval, low=math.nan, high=math.nan)
+    assert f"{alone:.2f}" == "0.50 [-]"
+    assert (interval.ends(".2f", " to "), alone.ends(".2f", " to ")) == ("0.25 to 0.75", "-")
+
+
+def test_one_patient_gives_a_value_without_an_interval_or_a_p():
+    """Ten photographs of one person, drawn again and again, are the same ten."""
+    truth, prob = [0, 1] * 5, [0.1, 0.9, 0.8, 0.7, 0.2] * 2
+    args = {"names": metrics.DETAIL, "seed": 0, "count_draws": 50, "rank_draws": 50}
+    one = intervals.intervals(truth, prob, ["A"] * 10, **args)
+    gaps = intervals.differences(truth, prob, prob[::-1], ["A"] * 10, **args)
+    mean = intervals.mean_interval([0.1, 0.9, 0.5], ["A"] * 3, seed=0, draws=50)
+    assert mean.value == pytest.approx(0.5)
+    assert np.isfinite(one["accuracy"].value)
+    for got in (*one.values(), *gaps.values(), mean):
+        assert got.units == 1
+        assert np.isnan([got.low, got.high, got.se, got.p]).all()
+
+
+def test_what_is_undefined_has_no_p():
+    """Of one class alone no AUROC differs from another: Holm's family must not count it."""
+    prob = np.linspace(0.1, 0.4, 4)
+    gaps = intervals.differences(
+        [0] * 4, prob, prob[::-1], range(4), metrics.DETAIL, seed=0, count_draws=50, rank_draws=50
+    )
+    assert math.isnan(gaps["auroc"].value)
+    assert math.isnan(gaps["auroc"].p)

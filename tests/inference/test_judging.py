@@ -30,6 +30,7 @@ class Dark:
         for photo, where, name in zip(photos, path, id, strict=True):
             bad = isinstance(photo, PhotoError)
             row = {"path": where, "id": name, "status": "error" if bad else "ok"}
+            row["patient"] = patient[len(out)]
             row["score"] = None if bad else 1 - float(photo.mean()) / 255
             out.append(Judged(row, None if bad else np.ones((2, 2), np.float32)))
         return out
@@ -57,6 +58,19 @@ def test_paths_folders_and_arrays_in_order(dark, tmp_path):
     assert judging.judge([]) == []
     with pytest.raises(InputError, match="there is no such file"):
         judging.judge(str(tmp_path / "nothing.png"))
+
+
+def test_ids_and_patients_are_those_of_one_run_of_predict(dark, tmp_path):
+    for name in ("day1/7_left.png", "day1/7_right.png", "day2/7_left.png"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(file)
+    one, two = tmp_path / "day1" / "7_left.png", tmp_path / "day2" / "7_left.png"
+    rows = judging.judge([one, two, one])
+    assert [row["id"] for row in rows] == ["day1/7_left.png", "day2/7_left.png", "day1/7_left.png"]
+    pair = judging.judge([one, np.zeros((2, 2), np.uint8), one.with_name("7_right.png")])
+    assert [row["id"] for row in pair] == ["7_left.png", "#1", "7_right.png"]
+    assert [row["patient"] for row in pair] == ["7", "", "7"]
 
 
 def test_rows_become_a_table_of_pandas():
@@ -97,4 +111,16 @@ def test_a_predictor_is_made_once_for_the_same_files(monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text('{"name": "m", "thresholds": {}}')
     judging.judge(np.zeros((2, 2), np.uint8), model=tmp_path)
     assert len(made) == 2
+    limits = tmp_path / "calibration.json"
+    for content, times in (("{}", 3), ("{}", 3), ('{"accept": 0}', 4)):
+        if not limits.exists() or limits.read_text() != content:
+            limits.write_text(content)
+        judging.judge(np.zeros((2, 2), np.uint8), model=tmp_path, calibration=limits)
+        assert len(made) == times
+    encoder = tmp_path / "encoder"
+    (encoder / "sub").mkdir(parents=True)
+    for content, times in (("a", 5), ("ab", 6)):
+        (encoder / "sub" / "weights").write_text(content)
+        judging.judge(np.zeros((2, 2), np.uint8), model=tmp_path, encoder=str(encoder))
+        assert len(made) == times
     judging._predictor.cache_clear()

@@ -76,6 +76,22 @@ def test_too_few_labels_say_what_to_do():
         local_calibration.fit(*labelled(), **TARGETS, retakes=20)
 
 
+def test_a_kind_of_few_patients_is_dealt_to_different_folds():
+    """Two patients hold all the bad photographs: each is judged by limits from the other's."""
+    bad, score, _ = labelled(n=60)
+    patient = np.array([f"bad{i % 2}" if b else f"p{i}" for i, b in enumerate(bad)])
+    for seed in range(20):
+        got = local_calibration.fit(bad, score, patient, **TARGETS, seed=seed)
+        assert np.isfinite(got.p_after).all()
+        assert got.held_out["sensitivity"].units == 2
+    patient[bad == 1] = "one"
+    with pytest.raises(CalibrationError, match="all bad photographs are of one patient, 'one'"):
+        local_calibration.fit(bad, score, patient, **TARGETS)
+    patient = np.where(bad == 0, "one", [f"p{i}" for i in range(60)])
+    with pytest.raises(CalibrationError, match="all other photographs are of one patient"):
+        local_calibration.fit(bad, score, patient, **TARGETS)
+
+
 def test_the_file_goes_round(tmp_path):
     got = local_calibration.fit(*labelled(), **TARGETS)
     file = tmp_path / "c.json"

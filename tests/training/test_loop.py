@@ -19,7 +19,7 @@ def config(**changes):
     return c
 
 
-def run(directory, steps=8, evaluate=None, m=None, feed=batches, **changes):
+def run(directory, steps=8, evaluate=None, m=None, feed=batches, falling=(), **changes):
     return loop.run(
         m or method(),
         feed,
@@ -29,6 +29,7 @@ def run(directory, steps=8, evaluate=None, m=None, feed=batches, **changes):
         steps,
         0,
         directory,
+        falling=falling,
     )
 
 
@@ -135,6 +136,19 @@ def test_best_state_is_given_back(tmp_path):
     result = run(tmp_path, steps=8, evaluate=evaluate, select="score", keep=1)
     assert result.step == 6, "the latest of equals"
     np.testing.assert_array_equal(np.asarray(result.state.params["w"]), kept[6])
+
+
+@pytest.mark.parametrize(("select", "step"), [("quality_nll", 4), ("quality_auroc", 8)])
+def test_the_least_of_a_falling_metric_is_best(tmp_path, select, step):
+    values = {2: 0.7, 4: 0.2, 6: 0.4, 8: 0.9}
+
+    def evaluate(state):
+        return {select: values[int(state.step)]}
+
+    result = run(tmp_path, evaluate=evaluate, select=select, keep=1, falling={"nll"})
+    assert result.step == step
+    said = [line[select] for line in lines(tmp_path) if line["split"] == "val"]
+    assert said == list(values.values()), "the log holds what was measured"
 
 
 def test_select_needs_a_reported_metric(tmp_path):

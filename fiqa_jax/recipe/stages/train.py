@@ -10,6 +10,7 @@ import numpy as np
 
 from fiqa_jax import methods
 from fiqa_jax.defaults import resolved
+from fiqa_jax.evaluation import intervals
 from fiqa_jax.inference import model_dir
 from fiqa_jax.predictions import triage
 from fiqa_jax.pretrained import shipped
@@ -25,6 +26,8 @@ from fiqa_jax.training import forward, loop, tensorboard
 from fiqa_jax.training.checkpoints import to_host
 from fiqa_jax.training.method import Method, Run
 from fiqa_jax.training.state import TrainState, variables
+
+_FALLING = intervals.LOWER_IS_BETTER | {"mse", "bce", "error"}  # and what rows are measured by
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +67,7 @@ def run(job: Job, context: Context) -> dict[str, Any]:
         job.directory,
         warm=earlier.warm_start(job),
         writer=tensorboard.writer(job.directory / "tensorboard"),
+        falling=_FALLING,
     )
     weights = variables(result.state)
     facts = {
