@@ -17,6 +17,7 @@ from input_pipeline.sources import csv_source, dataset_source, near_duplicates
 from input_pipeline.sources.photo_files import PhotoReader
 from input_pipeline.storage import store
 from input_pipeline.tables.examples import Source, Table
+from input_pipeline.tables.table_error import Setting, TableError
 
 _SIDE = 128  # pixels at which photographs are compared
 
@@ -98,17 +99,28 @@ def _dataset(args: argparse.Namespace) -> data_audit.Audit:
 
 def _table(args: argparse.Namespace) -> data_audit.Audit:
     pairs_of = [part.partition("=") for part in args.codes.split(",") if part]
-    source = csv_source.csv_source(
-        args.csv,
-        reader=PhotoReader(_SIDE, "fundus"),
-        root=args.root,
-        quality_codes={raw.strip(): word.strip() for raw, _, word in pairs_of},
-        require_files=args.images,
-    )
+    try:
+        source = csv_source.csv_source(
+            args.csv,
+            reader=PhotoReader(_SIDE, "fundus"),
+            root=args.root,
+            quality_codes={raw.strip(): word.strip() for raw, _, word in pairs_of},
+            require_files=args.images,
+        )
+    except TableError as error:
+        coded = "data.quality_codes" in error.settings
+        hint = ". On this command line: --codes 0=good,1=usable,2=reject" if coded else ""
+        raise ValueError(f"{error.worded(_called)}{hint}") from None
     table, pairs, failed = source.table, None, 0
     if args.images:
         table, pairs, failed = _compared(source, args)
     return data_audit.audit(table, name=source.name, pairs=pairs, failed=failed)
+
+
+def _called(setting: Setting) -> str:
+    """A setting of a training as this command calls it."""
+    flags = {"data.path": "--csv", "data.root": "--root"}
+    return setting.called(flags.get(setting.name, f"--config.{setting.name}"))
 
 
 def _compared(

@@ -287,6 +287,7 @@ def _pictures(
         *(predictor, out, item, photo, judged.map, predictor.thresholds.map, args.pairs),
         judged.places,
         args.overlay_side,
+        judged.row["bad_area"],
     )
 
 

@@ -169,7 +169,7 @@ def fit_heads(
     for head in ("quality", "diagnosis"):
         if head in truth and f"p_{head}" in outputs:
             out[head] = fit_temperature(truth[head], outputs[f"p_{head}"])
-    if "ungradable" in truth and "p_ungradable" in outputs and not _follows_grade(outputs):
+    if "ungradable" in truth and "p_ungradable" in outputs and not _follows(outputs).all():
         out["ungradable"] = fit_platt(truth["ungradable"], outputs["p_ungradable"])
     if "details" in truth and "p_details" in outputs:
         labels, prob = np.asarray(truth["details"]), np.asarray(outputs["p_details"])
@@ -192,14 +192,14 @@ def apply(
       A new dict; calibrated entries are float64.
     """
     out = {key: np.asarray(value) for key, value in outputs.items()}
-    follows = _follows_grade(outputs)
+    follows = _follows(outputs)
     for head in ("quality", "diagnosis"):
         if head in fitted and f"p_{head}" in out:
             out[f"p_{head}"] = _with_temperature(out[f"p_{head}"], fitted[head]["temperature"])
-    if follows:
-        out["p_ungradable"] = out["p_quality"][:, -1]
-    elif "ungradable" in fitted and "p_ungradable" in out:
+    if "ungradable" in fitted and "p_ungradable" in out:
         out["p_ungradable"] = _with_platt(out["p_ungradable"], fitted["ungradable"])
+    elif follows.any():
+        out["p_ungradable"] = np.where(follows, out["p_quality"][:, -1], out["p_ungradable"])
     if "p_details" in out and any(name in fitted for name in details):
         columns = [
             _with_platt(p, fitted[name]) if name in fitted else p.astype(np.float64)
@@ -225,11 +225,12 @@ def compose(old: Mapping[str, Fitted], new: Mapping[str, Fitted]) -> dict[str, F
     return out
 
 
-def _follows_grade(outputs: Mapping[str, ArrayLike]) -> bool:
+def _follows(outputs: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
+    """[N]: whether P(ungradable) of a photograph is P(reject) of its grade, by itself alone."""
     if "p_quality" not in outputs or "p_ungradable" not in outputs:
-        return False
+        return np.zeros(1, bool)
     reject = np.asarray(outputs["p_quality"], np.float64)[:, -1]
-    return np.allclose(reject, np.asarray(outputs["p_ungradable"], np.float64), atol=1e-6)
+    return np.isclose(reject, np.asarray(outputs["p_ungradable"], np.float64), atol=1e-6)
 
 
 def _with_temperature(prob: ArrayLike, temperature: float) -> Floats:

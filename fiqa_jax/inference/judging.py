@@ -58,11 +58,19 @@ def judge(
 
     Raises:
       InputError: a path that is not there.
+      TypeError: what is no photograph, before any is judged.
       ModelError, CalibrationError: no model directory, no calibration for this model.
     """
     if isinstance(photographs, (str, os.PathLike, bytes, np.ndarray)):
         photographs = [photographs]
-    todo = _todo(list(photographs))
+    given = list(photographs)
+    for place, one in enumerate(given):
+        if not isinstance(one, (str, os.PathLike, bytes, np.ndarray)):
+            raise TypeError(
+                f"photographs[{place}] is of type {type(one).__name__}; expected a path, the bytes "
+                "of a file, or an array [H, W, 3] (np.asarray(picture) of a picture of Pillow)"
+            )
+    todo = _todo(given)
     if not todo:
         return []
     folder = shipped.find(model)

@@ -138,6 +138,7 @@ def draw(
     pair: bool = False,
     places: landmarks.Sought | None = None,
     side: int = map_files.SHOWN,
+    area: float | None = None,
 ) -> str:
     """Writes the files of one map into OUT/maps, see `map_files.write`; returns MAPS/NAME.png.
 
@@ -150,6 +151,7 @@ def draw(
       pair: also the photograph beside its map.
       places: the photograph's landmarks where they were sought before.
       side: pixels of the overlay, at most.
+      area: the row's bad area, which the files repeat.
     """
     # Two photographs may have the same file name: the path's digest keeps them apart.
     tag = hashlib.sha256(item.id.encode()).hexdigest()[:8]
@@ -157,5 +159,5 @@ def draw(
     stem = stem.encode()[:LONGEST].decode("utf-8", "ignore")
     name = f"{stem}_{tag}"
     shown = predictor.larger(photo, map_files.overlay_side(photo, side))
-    map_files.write(out / MAPS, name, photo, shown, quality, threshold, pair, places)
+    map_files.write(out / MAPS, name, photo, shown, quality, threshold, pair, places, area)
     return f"{MAPS}/{name}.png"

@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     from fiqa_jax.inference.model_dir import Model
 
 
+# Methods whose models judge nothing, and what they do.
+OTHERS = {
+    "inpaint": "fills gaps in maps of vessels",
+    "pretrain": "fills gaps in photographs",
+    "vessels": "finds vessels",
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Judged:
     """One photograph's row, and its map where the model draws one."""
@@ -53,7 +61,7 @@ class Predictor:
       trust, encoder, engine, quick: see `model_dir.load`.
 
     Raises:
-      model_dir.ModelError: not a model directory.
+      model_dir.ModelError: not a model directory, or a model that judges nothing.
       CalibrationError: no calibration, or that of another model.
     """
 
@@ -78,6 +86,11 @@ class Predictor:
                 folder, trust=trusted, encoder=encoder, engine=engine, quick=quick
             )
             self.name = shipped.model_name(folder)
+            if does := OTHERS.get(self.model.config.get("method", "")):
+                raise model_dir.ModelError(
+                    f"{self.name} {does} and judges no photographs: give the model of another "
+                    f"stage, or one of {', '.join(shipped.judges())}"
+                )
         else:
             self.model = model
             digest = _digest(json.dumps(model.config, sort_keys=True, default=list).encode())

@@ -33,6 +33,7 @@ def write(
     threshold: float,
     pair: bool = False,
     places: landmarks.Sought | None = None,
+    area: float | None = None,
 ) -> None:
     """Writes the four files, or five.
 
@@ -43,6 +44,7 @@ def write(
       threshold: from here on a place is bad.
       pair: also `name_pair.png`, the photograph as it is beside the overlay.
       places: the photograph's landmarks where they were sought before.
+      area: share of the field that is bad, by the cells of the map; None: by its pixels.
     """
     folder.mkdir(parents=True, exist_ok=True)
     side = photo.image.shape[0]
@@ -55,6 +57,7 @@ def write(
     _save(deep, folder / f"{name}.png")
     known = (places or landmarks.sought(photo.image, photo.fov))()
     shares = landmarks.shares(large, photo.fov, known, threshold)
+    shares |= {} if area is None else {"field": area}
     worst = (large >= drawing.severe_from(threshold)) & (photo.fov > 0)
     severe = np.count_nonzero(worst) / np.count_nonzero(photo.fov)
     drawn = drawing.overlay(fine.image, plain, fine.fov, threshold, marks_of(known))

@@ -1,8 +1,11 @@
 """The four published methods and what they need, each one file that reads from top to bottom."""
 
+import contextlib
 import importlib
 import importlib.util
-from collections.abc import Collection
+import os
+import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -56,7 +59,8 @@ def build(
             f"module of your own that you trust, say so: --trust {name} (in Python trust={name!r})"
         )
     try:
-        module = _outside(name, apart)
+        with _working_directory():
+            module = _outside(name, apart)
     except ModuleNotFoundError as error:
         if error.name != name.partition(".")[0]:
             raise  # the module is there; something that it imports is not
@@ -65,6 +69,20 @@ def build(
             "in this folder or on PYTHONPATH"
         ) from None
     return module.build(config, data, run)
+
+
+@contextlib.contextmanager
+def _working_directory() -> Iterator[None]:
+    """Modules of the working directory can be imported, too, as by `python -m`.
+
+    Last, so that nothing there stands in for an installed package.
+    """
+    here = os.getcwd()
+    sys.path.append(here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
 
 
 def _outside(name: str, apart: Path | None) -> ModuleType:

@@ -136,11 +136,20 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
     shapes = {k: jax.eval_shape(f, jax.random.key(0))[0] for k, f in starts.items()}
     period = max(1, run.train_rows // run.batch)  # steps of an epoch
     turns = settings.alternate == "epoch" and bool(parts.row.learns)
-    updates = -(-run.steps // 2) if turns else run.steps  # of each network
+
+    def done(step: Any) -> Any:
+        """Updates that the Task Net has made before this step."""
+        if not turns:
+            return step
+        epoch, within = step // period, step % period
+        return (epoch + 1) // 2 * period + within * (epoch % 2 == 0)
+
+    updates = done(run.steps)  # of the Task Net
+    of_each = {"task": updates, "meta": run.steps - updates if turns else run.steps}
     meta_optim = config.optim.copy_and_resolve_references().unlock()
     meta_optim.lr = settings.meta_lr
     sections = {"task": config.optim, "meta": meta_optim}
-    tx = {name: optim.make(sections[name], tree, updates) for name, tree in shapes.items()}
+    tx = {name: optim.make(sections[name], tree, of_each[name]) for name, tree in shapes.items()}
     rate = optim.schedule(config.optim, updates)
     factors = optim.match(config.optim.decay, shapes["task"], "optim.decay")
     decay = jax.tree.map(lambda f: config.optim.weight_decay * f, factors)
@@ -157,13 +166,6 @@ def build(config: ConfigDict, data: method.DataSpec, run: method.Run) -> method.
         moves, opt = tx[name].update(slope, now.opt_state[name], now.params[name])
         params = {**now.params, name: optax.apply_updates(now.params[name], moves)}
         return now.replace(params=params, opt_state={**now.opt_state, name: opt})
-
-    def done(step: jax.Array) -> jax.Array:
-        """Updates that the Task Net has made before this step."""
-        if not turns:
-            return step
-        epoch, within = step // period, step % period
-        return (epoch + 1) // 2 * period + jnp.where(epoch % 2 == 0, within, 0)
 
     def step(
         now: state.TrainState, batch: method.Batch, key: jax.Array, *, axis: Axis

@@ -24,6 +24,7 @@ from input_pipeline.tables.table_error import TableError, given
 _HINTS = {
     "data.quality_codes": "--codes 0=good,1=usable,2=reject, or --format of a known set",
     "data.detail_code": "--detail-code good, or --detail-code defect",
+    "data.columns": "a copy of the file without one of both columns",
     "data.diagnosis": "--diagnosis NAME,NAME,...",
 }
 
@@ -195,7 +196,9 @@ def read_labels(
                 codes, note = words.binary(
                     cells[ours], sheet.lines, names[ours], invert=ours == "gradable"
                 )
-                truth["ungradable"] = codes.astype(np.int64)
+                truth["ungradable"] = words.with_binary(
+                    truth.get("ungradable"), codes, keep, sheet.lines, (ours, names[ours])
+                ).astype(np.int64)
                 notes.append(note)
         columns = []
         for name in details:

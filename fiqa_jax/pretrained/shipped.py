@@ -7,6 +7,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "weights"
 CONFIG = "config.json"  # what makes a folder a model directory
+SEGMENTOR = "segmentor"  # finds vessels, and judges nothing
 DEFAULT = "open"  # judges where no model is asked for
 
 
@@ -18,11 +19,17 @@ def find(name: str | os.PathLike[str]) -> Path:
     return path
 
 
+def judges() -> list[str]:
+    """Names of the models that come with the package and judge photographs."""
+    every = (file.parent.name for file in FOLDER.glob(f"*/{CONFIG}"))
+    return sorted(name for name in every if name != SEGMENTOR)
+
+
 def lacking(name: str | os.PathLike[str]) -> str:
     """What to say of a `name` that is no model directory; '' where it is one."""
     if (Path(name) / CONFIG).is_file():
         return ""
-    known = ", ".join(sorted(file.parent.name for file in FOLDER.glob(f"*/{CONFIG}")))
+    known = ", ".join(judges())
     return (
         f"{os.fspath(name)} is no model directory: there is no {CONFIG}. A finished recipe leaves "
         f"one as WORKDIR/model; to judge photographs with, the package has {known}"

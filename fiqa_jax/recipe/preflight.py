@@ -4,6 +4,7 @@ Only tables are read, no photographs, so that an answer comes at once and nothin
 of one class, no labels, splits that are empty where they are needed, fewer patients than folds.
 """
 
+import importlib.util
 import logging
 from collections.abc import Iterator, Sequence
 
@@ -40,9 +41,15 @@ def check(config: ConfigDict, jobs: Sequence[Job], todo: Sequence[Job]) -> None:
 
     Raises:
       TableError: a table that cannot be read or split.
-      RecipeError: a run that cannot mean anything.
+      RecipeError: a run that cannot mean anything, or that lacks the library that reads for it.
     """
     opened: dict[str, Data] = {}
+    drivers = {job.config.data.driver for job in todo if "data" in job.config}
+    if "tfdata" in drivers and importlib.util.find_spec("tensorflow") is None:
+        raise RecipeError(
+            "data.driver=tfdata needs TensorFlow, which is not installed: pip install "
+            "'fiqa-jax[train]', or read without it by --config.data.driver=threads"
+        )
     for job in todo:
         data = _opened(config, job, opened)
         if data is None:

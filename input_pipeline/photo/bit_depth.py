@@ -6,6 +6,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile
 
+from input_pipeline.photo.errors import problem
+
+_BITS, _MEANING, _PLANES = 258, 262, 284  # tags of TIFF
 SENSORS = (8, 10, 12, 14)  # bits that are found in files of 16
 
 
@@ -68,6 +71,25 @@ def bytes_a_pixel(image: ImageFile.ImageFile, averaged: bool) -> int:
         return 44
     plain = image.mode in ("RGB", "L", "P", "1") or image.format == "JPEG"
     return 5 if plain or (averaged and image.mode in ("RGBA", "LA", "CMYK")) else 14
+
+
+def check_planes(image: ImageFile.ImageFile, name: str) -> None:
+    """Raises: PhotoError: a TIFF of colours in planes of their own, of more than 8 bits: Pillow
+    takes their bytes for other pixels.
+    """
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(_BITS, (8,))
+    if tags.get(_PLANES) == 2 and len(bits) > 1 and max(bits) > 8:
+        raise problem(
+            name,
+            f"a TIFF with each colour in a plane of its own, of {max(bits)} bits",
+            "export it with the colours of a pixel side by side (chunky, interleaved), or as PNG",
+        )
+
+
+def is_negative(image: Image.Image) -> bool:
+    """Whether the file says that its least value is white; Pillow turns 8 bits round, not 16."""
+    return getattr(image, "tag_v2", {}).get(_MEANING, 1) == 0
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:

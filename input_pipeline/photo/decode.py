@@ -193,6 +193,7 @@ def _decode_file(
         if pages:
             meta["pages"] = pages
         scale = 1
+        bit_depth.check_planes(opened, name)
         image, bits = bit_depth.deep(opened, file, READERS[kind])
         if bits < 16:
             meta["bits"] = bit_depth.told(bits)
@@ -212,7 +213,8 @@ def _decode_file(
         if isinstance(values := bit_depth.sixteen(image), np.ndarray):
             if (used := bit_depth.bits_in_use(values)) < 16:
                 meta["bits"] = bit_depth.told(used)
-            image = Image.fromarray(bit_depth.to_8_bits(values, used))
+            plain = bit_depth.to_8_bits(values, used)
+            image = Image.fromarray(255 - plain if bit_depth.is_negative(image) else plain)
         flat = _flatten(image, grey, name)
     except PhotoError:
         raise

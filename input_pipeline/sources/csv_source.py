@@ -151,14 +151,9 @@ def _labels(
             codes, note = words.binary(
                 cells[purpose], lines, names[purpose], invert=purpose == "gradable"
             )
-            clash = np.flatnonzero((codes >= 0) & (ungradable >= 0) & (codes != ungradable) & keep)
-            if len(clash):
-                raise TableError(
-                    f"line {lines[clash[0]]}: {names[purpose]!r} contradicts the other grade of "
-                    f"the row, as in {len(clash)} rows; correct them, or leave a column out by "
-                    f"{Setting('data.columns')}=\"(('{purpose}',''),)\""
-                )
-            ungradable = np.where(codes >= 0, codes, ungradable)
+            ungradable = words.with_binary(
+                ungradable, codes, keep, lines, (purpose, names[purpose])
+            )
             notes.append(note)
     if classes == len(QUALITY) and (grade >= 0).any():
         labels["quality"] = grade

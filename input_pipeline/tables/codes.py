@@ -126,6 +126,40 @@ def binary(
     return np.array([known[v] for v in plain], np.int32), _seen(column, plain, names)
 
 
+def with_binary(
+    ungradable: np.ndarray | None,
+    codes: np.ndarray,
+    keep: np.ndarray,
+    lines: Sequence[int],
+    column: tuple[str, str],
+) -> np.ndarray:
+    """What a column of two classes says, and where it says nothing what the grade said.
+
+    Args:
+      ungradable: [N] of the grade, -1 absent; None: there is none.
+      codes: [N] of the column, -1 absent; `keep`: [N] bool, rows that count.
+      lines: [N] of the file; `column`: our name for it and its own.
+
+    Returns:
+      [N] 0 gradable, 1 ungradable, -1 absent.
+
+    Raises:
+      TableError: a row whose column contradicts its grade.
+    """
+    if ungradable is None:
+        return codes
+    clash = np.flatnonzero((codes >= 0) & (ungradable >= 0) & (codes != ungradable) & keep)
+    if len(clash):
+        purpose, name = column
+        leave_out = f"(('{purpose}',''),)"
+        raise TableError(
+            f"line {lines[clash[0]]}: {name!r} contradicts the other grade of the row, as in "
+            f"{len(clash)} rows; correct them, or leave a column out by "
+            f'{Setting("data.columns")}="{leave_out}"'
+        )
+    return np.where(codes >= 0, codes, ungradable)
+
+
 def detail(
     values: Sequence[str], lines: Sequence[int], column: str, code: str
 ) -> tuple[np.ndarray, str]:

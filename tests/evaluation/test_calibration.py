@@ -90,6 +90,20 @@ def test_ungradable_that_is_p_reject_follows_the_grade():
     np.testing.assert_array_equal(out["p_ungradable"], out["p_quality"][:, 2])
 
 
+def test_a_photograph_is_calibrated_alike_in_any_company():
+    """A head of its own that once agrees with the grade stays a head of its own."""
+    fitted = {"quality": {"temperature": 2.0}, "ungradable": {"slope": 0.2, "offset": -1.0}}
+    outputs = {
+        "p_quality": np.array([[1e-7, 1e-7, 1 - 2e-7], [0.2, 0.3, 0.5]]),
+        "p_ungradable": np.array([1 - 1e-7, 0.1]),
+    }
+    both = calibration.apply(outputs, fitted)["p_ungradable"]
+    alone = calibration.apply({k: v[:1] for k, v in outputs.items()}, fitted)["p_ungradable"]
+    assert both[0] == alone[0] == pytest.approx(1 / (1 + np.exp(1 - 0.2 * np.log(1e7 - 1))))
+    unfitted = calibration.apply(outputs, {"quality": {"temperature": 2.0}})
+    assert unfitted["p_ungradable"].tolist() == [unfitted["p_quality"][0, 2], 0.1]
+
+
 def test_composition_equals_one_after_the_other():
     names = ("clarity", "contrast")
     old = {"quality": {"temperature": 2.0}, "clarity": {"slope": 0.5, "offset": 1.0}}

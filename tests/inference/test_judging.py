@@ -73,6 +73,14 @@ def test_ids_and_patients_are_those_of_one_run_of_predict(dark, tmp_path):
     assert [row["patient"] for row in pair] == ["7", "", "7"]
 
 
+def test_what_is_no_photograph_is_named_by_its_place(dark):
+    white = np.full((3, 3, 3), 255, np.uint8)
+    with pytest.raises(TypeError, match=r"photographs\[1\] is of type NoneType; expected a path"):
+        judging.judge([white, None])
+    with pytest.raises(TypeError, match=r"photographs\[0\] is of type Image; .*np\.asarray"):
+        judging.judge([Image.fromarray(white)])
+
+
 def test_rows_become_a_table_of_pandas():
     pytest.importorskip("pandas", reason="pandas is not installed")
     frame = judging.to_frame([{"id": "a", "score": 0.5}, {"id": "b", "score": None}])

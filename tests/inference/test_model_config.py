@@ -145,6 +145,21 @@ def test_a_module_runs_only_where_it_is_trusted():
         methods.build("nowhere", None, None, None, trust=("nowhere",))
 
 
+def test_a_trusted_module_is_found_in_the_working_directory(monkeypatch, tmp_path):
+    """The console script, unlike `python -m`, has another folder in front."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    before = [*sys.path]
+    (tmp_path / "own_grader_here.py").write_text("def build(config, data, run):\n    return 7\n")
+    assert methods.build("own_grader_here", None, None, None, trust=("own_grader_here",)) == 7
+    assert sys.path == before
+    with pytest.raises(ValueError, match="code there is never run"):
+        methods.build(
+            "own_grader_here", None, None, None, trust=("own_grader_here",), apart=tmp_path
+        )
+    sys.modules.pop("own_grader_here")
+
+
 @pytest.mark.parametrize(
     ("name", "match"),
     [

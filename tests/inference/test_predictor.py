@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from dark_model import Model, config, network, read, run
 
-from fiqa_jax import predict
+from fiqa_jax import methods, predict
+from fiqa_jax.inference import predictor
 
 here = dark_model.here  # the fixture
 
@@ -20,6 +21,13 @@ def test_python_call(here):
     assert (row["decision"], row["path"]) == ("recapture", str(root / "photos" / "b.png"))
     assert judge(np.full((8, 8, 3), 250, np.uint8))["decision"] == "accept"
     assert judge(str(root / "photos" / "broken.jpg"))["status"] == "error"
+
+
+def test_what_judges_nothing_is_refused():
+    """The package's segmentor finds vessels: it has neither a grade nor a map of quality."""
+    with pytest.raises(ValueError, match=r"segmentor@\w+ finds vessels and judges no photographs"):
+        predict.Predictor("segmentor")
+    assert set(predictor.OTHERS) <= set(methods.METHODS)
 
 
 def test_calibration_and_thresholds_of_the_model_are_used(here):

@@ -38,6 +38,9 @@ def test_files(tmp_path, eye):
     shares = json.loads((tmp_path / "maps" / "x.json").read_text())
     assert shares["lower_left"] > 0.95
     assert shares["upper_left"] < 0.05
+    map_files.write(tmp_path / "rows", "x", photo, fine, quality, 0.5, area=0.25)
+    as_row = json.loads((tmp_path / "rows" / "x.json").read_text())
+    assert as_row == {**shares, "field": 0.25}  # what its row says
     assert map_files.table(tmp_path / "maps", tmp_path / "regions.csv") == 1
     assert (tmp_path / "regions.csv").read_text().splitlines()[1].startswith("x.png,")
 

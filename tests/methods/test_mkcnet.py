@@ -178,6 +178,17 @@ def test_epochs_in_turn():
     assert moved[2] == moved[3] == (False, True, False, 2)
 
 
+@pytest.mark.parametrize(("epochs", "task", "meta"), [(1, 2, 0), (2, 2, 2), (3, 4, 2)])
+def test_schedules_are_as_long_as_the_epochs_of_each_network(monkeypatch, epochs, task, meta):
+    """Two steps an epoch, the Task Net first: of three epochs it has two."""
+    given = []
+    make = mkcnet.optim.make
+    monkeypatch.setattr(mkcnet.optim, "make", lambda c, t, n: given.append(n) or make(c, t, n))
+    settings = config("first_order", "float32", alternate="epoch")
+    mkcnet.build(settings, spec(("good", "usable", "reject")), base.Run(2 * epochs, 8, 16))
+    assert given == [task, meta]
+
+
 def test_odd_batches_stay_finite():
     """One class only, so that seven of nine joint classes never occur; no diagnosis at all."""
     odd = [next(batches(1, quality=0, diagnosis=1)), next(batches(1, diagnosis=-1)), *batches(1)]

@@ -9,6 +9,7 @@ from encoded import pack
 from PIL import Image
 
 from input_pipeline.photo import decode
+from input_pipeline.photo.errors import PhotoError
 
 
 def pixels(source, **options):
@@ -64,3 +65,36 @@ def test_other_ends_are_sixteen_bits(high):
     got = decode.decode(png16(values))
     np.testing.assert_allclose(np.asarray(got.image), high / 257, atol=1)
     assert "bits" not in got.meta
+
+
+def tiff_in_planes(values):
+    """A TIFF by hand, `[H, W, 3] uint16`, each colour in a plane of its own: Pillow writes none."""
+    height, width = values.shape[:2]
+    planes = [values[..., k].astype("<u2").tobytes() for k in range(3)]
+    entries = [(256, 4, [width]), (257, 4, [height]), (258, 3, [16] * 3), (259, 3, [1])]
+    entries += [(262, 3, [2]), (273, 4, None), (277, 3, [3]), (278, 4, [height])]
+    entries += [(279, 4, [len(planes[0])] * 3), (284, 3, [2])]
+    at = 8 + 2 + 12 * len(entries) + 4
+    extra, directory = b"", b""
+    data_at = at + 6 + 12 + 12  # behind the three lists
+    for tag, kind, numbers in entries:
+        numbers = numbers or [data_at + k * len(planes[0]) for k in range(3)]
+        packed = struct.pack(f"<{len(numbers)}{'H' if kind == 3 else 'I'}", *numbers)
+        if len(packed) > 4:
+            extra, packed = extra + packed, struct.pack("<I", at + len(extra))
+        directory += struct.pack("<HHI", tag, kind, len(numbers)) + packed.ljust(4, b"\0")
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    return head + directory + b"\0" * 4 + extra + b"".join(planes)
+
+
+def test_planes_of_sixteen_bits_are_refused():
+    """Of (48000, 24000, 11200) everywhere Pillow makes noise, without a word."""
+    data = tiff_in_planes(np.tile(np.array([48000, 24000, 11200], np.uint16), (4, 5, 1)))
+    with pytest.raises(PhotoError, match=r"in a plane of its own, of 16 bits; export it with"):
+        decode.decode(data)
+
+
+def test_grey_of_sixteen_bits_whose_least_is_white():
+    values = np.array([[0, 65535], [25700, 514]], np.uint16)
+    data = pack(Image.fromarray(values), "TIFF", tiffinfo={262: 0})
+    np.testing.assert_array_equal(pixels(data, grey=True), [[255, 0], [155, 253]])

@@ -91,9 +91,17 @@ def test_plain_label_file(tmp_path):
     assert got.patient == ["7", "7", "8"]
 
 
+def test_a_column_of_two_classes_adds_to_the_grade_and_erases_nothing(tmp_path):
+    path = write(tmp_path, "l.csv", "id,quality,ungradable", "a,good,", "b,reject,", "c,,0", "d,,1")
+    got = label_files.read_labels(path, Format())
+    assert got.truth["quality"].tolist() == [0, 2, -1, -1]
+    assert got.truth["ungradable"].tolist() == [0, 1, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("lines", "match"),
     [
+        (["id,quality,gradable", "a,good,0"], "line 2: 'gradable' contradicts the other grade"),
         (["id,quality", "a,0"], "On this command line: --codes 0=good,1=usable,2=reject"),
         (["id,clarity", "a,1"], "On this command line: --detail-code good"),
         (["id,quality", "a,fine"], "'fine'"),

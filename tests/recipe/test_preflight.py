@@ -1,6 +1,7 @@
 """Runs that cannot mean anything are refused, nothing is written; a second try needs no redo."""
 
 import logging
+import sys
 
 import numpy as np
 import pytest
@@ -42,6 +43,14 @@ def test_one_class_for_training(tmp_path):
     said = refused(single(table(tmp_path, ["good"] * 10)), tmp_path)
     assert said.startswith("stage 'single': quality: all 7 labelled training photographs are good")
     assert "at least two classes are needed" in said
+
+
+def test_without_tensorflow_nothing_begins(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    path = table(tmp_path, GRADES * 4)
+    said = refused(single(path, driver="tfdata"), tmp_path)
+    assert "data.driver=tfdata needs TensorFlow, which is not installed" in said
+    assert "--config.data.driver=threads" in said
 
 
 def test_one_class_in_one_split(tmp_path):

@@ -231,7 +231,9 @@ def test_the_command_on_a_table(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "1 of them are given as different patients, 1 have different labels" in shown
     assert evaluate.main(command) == 1
-    assert "numbers have no meaning" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "numbers have no meaning" in said
+    assert "On this command line: --codes 0=good,1=usable,2=reject" in said
 
 
 def test_a_missing_folder_is_one_line(capsys):
