@@ -179,7 +179,7 @@ def _traced(model: model_dir.Model) -> tuple[base.Method, Logits, dict[str, jax.
         raise ExplainError(
             f"model {config['name']} has no heads to explain: method {config['method']!r} gives no "
             "logits of a photograph, as multitask and mkcnet do. A map that it draws by itself: "
-            "python -m fiqa_jax.predict --maps"
+            "fiqa predict --maps"
         )
     channels = 1 if data["modality"] == "slice" else 3
     x = jax.ShapeDtypeStruct((1, data["side"], data["side"], channels), jnp.float32)

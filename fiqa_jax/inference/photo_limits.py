@@ -33,7 +33,7 @@ def findings(
     """
     out = field_findings(photo.across, photo.shown, photo.empty, frames=frames)
     if quality is not None and not photo.empty:
-        out += macula_findings(photo.image, photo.fov, quality, threshold, places)
+        out += picture_findings(photo.image, photo.fov, quality, threshold, places)
     return out
 
 
@@ -48,25 +48,29 @@ def field_findings(across: float, shown: float, empty: str, *, frames: bool) -> 
     return [finding for finding in every if finding is not None]
 
 
-def macula_findings(
+def picture_findings(
     image: NDArray[np.uint8],
     fov: NDArray[np.uint8],
     quality: NDArray[np.floating],
     threshold: float,
     places: landmarks.Sought | None = None,
 ) -> list[Finding]:
-    """A finding where too much of the macula is bad.
+    """Findings where the field is too dark, and where too much of the macula is bad.
 
     Args:
-      image: `[S, S, C]` uint8; only a photograph in colour shows where its macula is.
+      image: `[S, S, C]` uint8; only a photograph in colour shows where its macula is, and only of
+        one is known how bright it should be.
       fov: `[S, S]` uint8, 1 inside; `quality`, `threshold`, `places`: see `findings`.
     """
-    if image.shape[-1] != 3 or not (quality >= threshold).any():
+    if image.shape[-1] != 3 or not fov.any():
         return []
-    known = (places or landmarks.sought(image, fov))()
-    share = landmarks.shares(resized(quality, *fov.shape), fov, known, threshold)
-    lost = triage.macula_lost(share["macula"])
-    return [lost] if lost else []
+    dark = triage.too_dark(float(np.percentile(image[fov > 0].max(-1), 95)))
+    lost = None
+    if (quality >= threshold).any():
+        known = (places or landmarks.sought(image, fov))()
+        share = landmarks.shares(resized(quality, *fov.shape), fov, known, threshold)
+        lost = triage.macula_lost(share["macula"])
+    return [finding for finding in (dark, lost) if finding]
 
 
 def ungradable_where(

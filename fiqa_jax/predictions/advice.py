@@ -43,7 +43,8 @@ def explain(
       quality: the grade in a word, or ''.
       thresholds: a defect is named from its own threshold on.
       area: share of the field that is bad, NaN without a map; `place`: where, in words.
-      findings: named with their advice, those that limit the decision most first.
+      findings: named with their advice, those that limit the decision most first. Where one tells
+        the cause of what is bad it comes before all, and other defects are not named.
 
     Returns:
       (reasons joined by '; ', most probable first; advice, '' where the photograph is accepted).
@@ -56,8 +57,10 @@ def explain(
         ),
         key=lambda pair: -pair[0],
     )
-    records = [(name, defect(name)) for _, name in named]
-    reasons = [f"{name}: {record.says} ({record.cause})" for name, record in records]
+    told = {finding.cause: finding for finding in findings if finding.cause}
+    records = [(name, defect(name)) for _, name in named if not told or name in told]
+    reasons = [finding.reason for finding in told.values()]
+    reasons += [f"{name}: {record.says} ({record.cause})" for name, record in records]
     limits = sorted(findings, key=lambda finding: -DECISIONS.index(finding.least))
     if area >= NAMED_AREA:
         reasons.append(bad_area(area, place))

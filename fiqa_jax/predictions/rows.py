@@ -160,7 +160,11 @@ def _judged(
     if "map" in outputs:
         area, place = places.bad_area(outputs["map"], fov, thresholds.map)
         row["bad_area"] = area
-    if "causes" in outputs and area > 0 and outputs["causes"].any():
+    told = next((finding.cause for finding in findings if finding.cause), "")
+    if told and area > 0:
+        causes = [(told, area, place)]
+        place = defect_terms.where_and_why(causes)
+    elif "causes" in outputs and area > 0 and outputs["causes"].any():
         parts = places.by_cause(outputs["map"], outputs["causes"], fov, thresholds.map)
         causes = [(list(defect_terms.CAUSES)[k], share, where) for k, share, where in parts]
         place = defect_terms.where_and_why(causes)

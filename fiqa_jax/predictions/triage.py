@@ -17,6 +17,9 @@ DECISIONS = ("accept", "review", "recapture")
 # accepted, or is taken again, whatever its score; so it is reviewed where the macula is lost.
 AREA_REVIEW, AREA_RECAPTURE, MACULA_LOST = 0.25, 0.5, 0.5
 FEW_PIXELS = 200  # across the field: fewer cannot show whether a photograph is sharp
+# Of 2,500 graded photographs of EyeQ (docs/graded_photographs.md) those below are all rejects; the
+# darkest usable one is at 67, the darkest good one at 106.
+DARK = 65
 MOST_SHOWN = 0.5  # of the round field: less of it in the picture is not accepted
 
 
@@ -90,6 +93,7 @@ class Finding:
     least: str  # the mildest decision it leaves: review | recapture
     reason: str
     advice: str
+    cause: str = ""  # key of `defect_terms.CAUSES`: what is bad in the map is bad for this
 
 
 def too_few_pixels(across: float) -> Finding | None:
@@ -100,6 +104,21 @@ def too_few_pixels(across: float) -> Finding | None:
         "review",
         f"pixels: {across:.0f} across the field, too few to judge sharpness",
         "Judge the photograph at its full size, as the camera stored it.",
+    )
+
+
+def too_dark(brightest: float) -> Finding | None:
+    """Of a field whose brightest twentieth begins at this value of 255.
+
+    What else is wrong with it cannot be told then: haze and blur look alike in the dark.
+    """
+    if brightest >= DARK:
+        return None
+    return Finding(
+        "review",
+        f"illumination: too dark, the brightest parts of the field at {brightest:.0f} of 255",
+        defect_terms.DEFECTS["illumination"].advice,
+        "illumination",
     )
 
 

@@ -68,7 +68,7 @@ def limits(
         seen = data.fields.get(name)
         if not (seen and seen.empty):
             quality = outputs["map"][i]
-            findings[i] += photo_limits.macula_findings(
+            findings[i] += photo_limits.picture_findings(
                 photo["image"], photo["fov"], quality, threshold
             )
     return findings, np.stack(fields)

@@ -55,3 +55,11 @@ def test_a_field_of_another_shape_has_its_edge():
 def test_an_empty_picture_is_not_blamed_for_its_edge():
     (found,) = photo_limits.field_findings(900.0, float("nan"), "black", frames=False)
     assert found.least == "recapture"
+
+
+def test_a_photograph_a_sixth_as_bright_is_too_dark():
+    eye = synthetic.draw(1, 512).image
+    for gain, dark in ((1.0, False), (0.15, True)):
+        photo = read_photo((eye * gain).astype(np.uint8), 64)
+        found = photo_limits.findings(photo, np.zeros((8, 8), np.float32), 0.5)
+        assert [finding.cause for finding in found] == (["illumination"] if dark else [])

@@ -45,13 +45,16 @@ def ours(net, variables, x, train):
 
 @pytest.mark.parametrize("pool", [True, False])
 def test_task_net(pool):
+    """In float64, so that what is left is the rounding of the stored float32 on any processor."""
     golden = np.load(GOLDEN)
     net = TaskNet("vgg16", T, Q, PSI * T * Q, pool, BASE / 64)
     state = drawn(json.loads(str(golden["task_shapes"])))
     variables = loaded(net, "mkcnet_task", "task", state)
     x = seeded.images(BATCH, SIDE, SIDE)
     for train in (False, True):
-        logits, _ = ours(net, variables, x, train)
+        with jax.enable_x64(True):
+            exact = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (variables, x))
+            logits, _ = ours(net.copy(dtype=np.float64), *exact, train)
         for name in ("diagnosis", "auxiliary", "quality"):
             want = golden[f"{name}/{'pooled' if pool else 'map'}/{train}"]
             got = np.asarray(logits[name])

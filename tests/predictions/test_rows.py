@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fiqa_jax.predictions import rows as judge
-from fiqa_jax.predictions import schema
+from fiqa_jax.predictions import schema, triage
 from fiqa_jax.predictions.triage import Thresholds
 
 OUTPUTS = {
@@ -105,3 +105,21 @@ def test_failed_rows():
     row = judge.failed_row("x.jpg", "x", "out_of_scope", two, "m")
     assert (row["reasons"], row["error"]) == ("file: two round fields in one picture", two)
     assert row["advice"] == "Cut the picture into one eye a file, then judge again."
+
+
+def test_in_the_dark_no_other_cause_is_named():
+    """Haze and blur look alike in a field that is too dark: light is what has to be mended."""
+    causes = np.zeros((2, 4, 4, 4), np.float32)
+    causes[..., 2] = 1  # contrast: hazy
+    outputs = OUTPUTS | {"causes": causes}
+    dark = triage.too_dark(30.0)
+    _, bad = rows(outputs, findings=[[], [dark]])
+    assert bad["reasons"].split("; ") == [
+        "illumination: too dark, the brightest parts of the field at 30 of 255",
+        "map: 100% of the field bad, all over: too dark, too bright or glaring",
+    ]
+    assert "flash strength" in bad["advice"]
+    assert "lens" not in bad["advice"]
+    _, light = rows(outputs, findings=[[], []])
+    assert "hazy" in light["reasons"]
+    assert triage.too_dark(65.0) is None
