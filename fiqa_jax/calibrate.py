@@ -163,10 +163,12 @@ def map_text(cut: MapCut) -> str:
 
 def limits_text(got: Fit, counts: Mapping[str, int]) -> str:
     """What the limits promise and what they reached, for a person."""
+    apart = got.accept < got.recapture
+    retake = f", retake from {got.recapture:.3f} on, a person looks at those between"
     lines = [
         f"{counts['bad']} bad and {counts['others']} other photographs",
-        f"accept below a score of {got.accept:.3f}, retake from {got.recapture:.3f} on, a person "
-        "looks at those between",
+        f"accept below a score of {got.accept:.3f}"
+        + (retake if apart else ", retake from there on; both promises are kept without a gap"),
     ]
     for promise, says in (
         (got.sensitivity, "bad photographs are not accepted"),
