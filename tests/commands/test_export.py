@@ -67,15 +67,9 @@ def test_the_python_of_the_page_runs(page_run, monkeypatch):
     Image.fromarray(synthetic.draw(3, 256, "a").image).save("eye.jpg")
     names = {}
     for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
-        side = json.loads(Path("fundus-onnx/export.json").read_text())["data"]["side"]
-        assert f'read_photo("eye.jpg", {side})' in block or "photo" not in block
-        if "efiqa-stablehlo" in block:
-            side = json.loads(Path("efiqa-stablehlo/export.json").read_text())["data"]["side"]
-            names["given"] = {
-                "image": np.zeros((1, side, side, 3), np.uint8),
-                "fov": np.ones((1, side, side), np.uint8),
-                "field_px": np.ones(1, np.float32),
-            }
+        folder = "efiqa-stablehlo" if "efiqa-stablehlo" in block else "fundus-onnx"
+        side = json.loads(Path(folder, "export.json").read_text())["data"]["side"]
+        assert f'read_photo("eye.jpg", {side})' in block
         exec(block, names)
         assert len(names["outputs"]) >= 1
 
