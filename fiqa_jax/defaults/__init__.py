@@ -134,9 +134,7 @@ def base() -> ConfigDict:
     c.train.save_every = 0.1  # share of the run between checkpoints
     c.train.log_every = 10  # steps
     c.train.keep = 2  # newest checkpoints kept, beside the best
-    c.train.select = (
-        ""  # validation metric of the weights used (quality_macro_f1, quality_nll); "": last
-    )
+    c.train.select = ""  # validation metric that picks the weights, e.g. quality_nll; "": last
 
     c.method = ConfigDict()  # settings of one method; a config takes them from METHODS
     return c

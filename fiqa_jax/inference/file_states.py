@@ -46,7 +46,7 @@ def read(
     A file that changes meanwhile, such as one that is still being copied, is an error; `keep` is
     `Predictor.read`'s.
     """
-    before = _stamp(path)
+    before = stamp(path)
     photo = predictor.read(path, keep)
     if before is None:
         return photo, None
@@ -57,7 +57,7 @@ def read(
         except OSError as error:
             advice = "open it in an image viewer; export or copy it again"
             return problem(path, f"it could be read once only ({error.strerror})", advice), None
-    if _stamp(path) != before:
+    if stamp(path) != before:
         return problem(path, "it changed while it was read", "wait until it is whole"), None
     return photo, FileState(*before, digest) if digest else None
 
@@ -67,7 +67,7 @@ def changed_since(path: str) -> PhotoError:
     return problem(path, "it changed after it was judged", "judge it again with --resume")
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
+def stamp(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Size and time of a file (its number is no help: some network drives give another each time).
 
     None where there is none to be seen.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa_jax.inference import inputs
+from fiqa_jax.inference.file_states import stamp
 from fiqa_jax.inference.inputs import Item
 from fiqa_jax.inference.predictor import Predictor
 from fiqa_jax.predictions.schema import Row
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Source = str | os.PathLike[str] | bytes | NDArray[np.uint8]
-State = tuple[tuple[str, int, int], ...]
+Stamps = tuple[tuple[str, tuple[int, int] | None], ...]
 BATCH = 16  # photographs that go through the model together
 
 
@@ -78,8 +79,8 @@ def judge(
     limits = os.path.abspath(calibration) if calibration else ""
     trusted = (trust,) if isinstance(trust, str) else tuple(trust)
     batch = 1 if len(todo) == 1 else BATCH
-    states = _state(limits), _state(encoder)
-    predictor = _predictor(folder, name, allow_frame, limits, batch, trusted, encoder, states)
+    stamps = _stamps(limits), _stamps(encoder)
+    predictor = _predictor(folder, name, allow_frame, limits, batch, trusted, encoder, stamps)
     rows: list[Row] = []
     for at in range(0, len(todo), predictor.batch):
         part = todo[at : at + predictor.batch]
@@ -113,23 +114,20 @@ def _todo(photographs: Sequence[Source]) -> list[tuple[Source, Item]]:
     todo: list[tuple[Source, Item]] = []
     for place, one in enumerate(photographs):
         if isinstance(one, (str, os.PathLike)):
-            own = [one] if len(paths) > 1 else []
-            items = inputs.collect(own, recursive=True) if own else together.values()
+            alone = len(paths) == 1  # and looked through already
+            items = together.values() if alone else inputs.collect([one], recursive=True)
             todo += [(i.path, together[os.path.abspath(i.path)]) for i in items]
         else:
             todo.append((one, Item("", f"#{place}", "")))
     return todo
 
 
-def _state(path: str) -> State:
-    """Sizes and times of a file, or of the files of a folder; () where there is neither."""
+def _stamps(path: str) -> Stamps:
+    """Sizes and times of a file, or of what lies in and below a folder; () for no path."""
+    if not path:
+        return ()
     place = Path(path)
-    files = sorted(place.rglob("*")) if path and place.is_dir() else [place] if path else []
-    return tuple(
-        (str(file), found.st_size, found.st_mtime_ns)
-        for file in files
-        if file.is_file() and (found := file.stat())
-    )
+    return tuple((str(file), stamp(file)) for file in (place, *sorted(place.rglob("*"))))
 
 
 @functools.lru_cache(maxsize=4)
@@ -141,9 +139,9 @@ def _predictor(
     batch: int,
     trust: tuple[str, ...],
     encoder: str,
-    states: tuple[State, ...],
+    stamps: tuple[Stamps, ...],
 ) -> Predictor:
-    """Loaded and compiled once for a `name`, which has the digest of the files in it, and `states`
+    """Loaded and compiled once for a `name`, which has the digest of the files in it, and `stamps`
     of the files that do not lie in the model's folder.
     """
     return Predictor(

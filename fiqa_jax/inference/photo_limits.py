@@ -64,13 +64,24 @@ def picture_findings(
     """
     if image.shape[-1] != 3 or not fov.any():
         return []
-    dark = triage.too_dark(float(np.percentile(image[fov > 0].max(-1), 95)))
+    dark = triage.too_dark(brightest(image, fov))
     lost = None
     if (quality >= threshold).any():
         known = (places or landmarks.sought(image, fov))()
         share = landmarks.shares(resized(quality, *fov.shape), fov, known, threshold)
         lost = triage.macula_lost(share["macula"])
     return [finding for finding in (dark, lost) if finding]
+
+
+def brightest(image: NDArray[np.uint8], fov: NDArray[np.uint8]) -> float:
+    """Where the brightest twentieth of a field begins, of 255: of every pixel its largest channel.
+
+    Args:
+      image: `[S, S, C]` uint8; `fov`: `[S, S]` uint8, 1 inside, somewhere.
+    """
+    # Channel by channel: numpy takes five times as long for the largest along a short last axis.
+    largest = np.maximum.reduce([image[..., channel] for channel in range(image.shape[-1])])
+    return float(np.percentile(largest[fov > 0], 95))
 
 
 def ungradable_where(

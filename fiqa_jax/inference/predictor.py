@@ -31,14 +31,6 @@ if TYPE_CHECKING:
     from fiqa_jax.inference.model_dir import Model
 
 
-# Methods whose models judge nothing, and what they do.
-OTHERS = {
-    "inpaint": "fills gaps in maps of vessels",
-    "pretrain": "fills gaps in photographs",
-    "vessels": "finds vessels",
-}
-
-
 @dataclasses.dataclass(frozen=True)
 class Judged:
     """One photograph's row, and its map where the model draws one."""
@@ -86,7 +78,7 @@ class Predictor:
                 folder, trust=trusted, encoder=encoder, engine=engine, quick=quick
             )
             self.name = shipped.model_name(folder)
-            if does := OTHERS.get(self.model.config.get("method", "")):
+            if does := shipped.OTHERS.get(self.model.config.get("method", "")):
                 raise model_dir.ModelError(
                     f"{self.name} {does} and judges no photographs: give the model of another "
                     f"stage, or one of {', '.join(shipped.judges())}"

@@ -64,28 +64,38 @@ def begin(
     """
     now: dict[str, Any] = {"model": predictor.name, "allow_frame": args.allow_frame}
     now |= {"maps": args.maps, "ids": "below the input", **share}
-    rows = RowLog(out / JUDGED)
+    rows, began_in = RowLog(out / JUDGED), ""
     if rows and (out / RUN).is_file():
         before = read(out / RUN)
         changed = [key for key in now if now[key] != before.get(key)]
         if changed:
             was = ", ".join(f"{key} was {before.get(key)!r}, is {now[key]!r}" for key in changed)
             raise RunError(f"{out} holds another run: {was}. Give another --output")
-        _check_ids(out, rows, items, before.get("began_in", ""))
-    rows.forget(row["id"] for row in rows.values() if row["status"] in ("error", "skipped"))
+        began_in = before.get("began_in", "")
+    again, paths = set(), {}
+    for row in rows.values():
+        if row["status"] in ("error", "skipped"):
+            again.add(row["id"])
+        else:
+            paths[row["id"]] = os.path.abspath(os.path.join(began_in, row["path"]))
+    _check_ids(out, paths, items)
+    rows.forget(again)
     now |= _asked(args) | {"began_in": os.getcwd()}
     now |= {"licence": predictor.licence} if predictor.licence else {}
     atomic.write(out / RUN, (json.dumps(now, indent=1) + "\n").encode())
     return rows
 
 
-def _check_ids(out: Path, rows: RowLog, items: Iterable[Item], began_in: str) -> None:
-    """Raises: RunError: see `begin`. A folder that was moved or copied is still the same."""
-    kept = (row for row in rows.values() if row["status"] not in ("error", "skipped"))
-    paths = {str(row["id"]): _absolute(began_in, str(row["path"])) for row in kept}
+def _check_ids(out: Path, paths: Mapping[str, str], items: Iterable[Item]) -> None:
+    """Raises: RunError: see `begin`. A folder that was moved or copied is still the same.
+
+    Args:
+      out: folder of the run; `paths`: of what it holds, by id, absolute.
+      items: to be judged.
+    """
     ids = {path: name for name, path in paths.items()}
     for item in items:
-        path = _absolute(os.getcwd(), item.shown)
+        path = os.path.abspath(item.shown)
         was = paths.get(item.id)
         if was not in (None, path) and _differ(was, path):
             raise RunError(
@@ -97,10 +107,6 @@ def _check_ids(out: Path, rows: RowLog, items: Iterable[Item], began_in: str) ->
                 f"{out} holds {path} as {ids[path]!r}, these inputs make it {item.id!r}: give the "
                 "inputs as before, or another --output"
             )
-
-
-def _absolute(folder: str, path: str) -> str:
-    return os.path.normpath(os.path.join(folder, path))
 
 
 def _differ(one: str, other: str) -> bool:

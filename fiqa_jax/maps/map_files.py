@@ -57,7 +57,8 @@ def write(
     _save(deep, folder / f"{name}.png")
     known = (places or landmarks.sought(photo.image, photo.fov))()
     shares = landmarks.shares(large, photo.fov, known, threshold)
-    shares |= {} if area is None else {"field": area}
+    if area is not None:
+        shares["field"] = area
     worst = (large >= drawing.severe_from(threshold)) & (photo.fov > 0)
     severe = np.count_nonzero(worst) / np.count_nonzero(photo.fov)
     drawn = drawing.overlay(fine.image, plain, fine.fov, threshold, marks_of(known))

@@ -17,8 +17,8 @@ DECISIONS = ("accept", "review", "recapture")
 # accepted, or is taken again, whatever its score; so it is reviewed where the macula is lost.
 AREA_REVIEW, AREA_RECAPTURE, MACULA_LOST = 0.25, 0.5, 0.5
 FEW_PIXELS = 200  # across the field: fewer cannot show whether a photograph is sharp
-# Of 2,500 graded photographs of EyeQ (docs/graded_photographs.md) those below are all rejects; the
-# darkest usable one is at 67, the darkest good one at 106.
+# Below lie 96 of 1,021 rejects of EyeQ, 1 of 933 usable and none of 4,392 good photographs, the
+# darkest at 106 (docs/graded_photographs.md).
 DARK = 65
 MOST_SHOWN = 0.5  # of the round field: less of it in the picture is not accepted
 

@@ -7,8 +7,13 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "weights"
 CONFIG = "config.json"  # what makes a folder a model directory
-SEGMENTOR = "segmentor"  # finds vessels, and judges nothing
 DEFAULT = "open"  # judges where no model is asked for
+# Methods whose models judge no photographs, and what they do.
+OTHERS = {
+    "inpaint": "fills gaps in maps of vessels",
+    "pretrain": "fills gaps in photographs",
+    "vessels": "finds vessels",
+}
 
 
 def find(name: str | os.PathLike[str]) -> Path:
@@ -21,8 +26,9 @@ def find(name: str | os.PathLike[str]) -> Path:
 
 def judges() -> list[str]:
     """Names of the models that come with the package and judge photographs."""
-    every = (file.parent.name for file in FOLDER.glob(f"*/{CONFIG}"))
-    return sorted(name for name in every if name != SEGMENTOR)
+    every = FOLDER.glob(f"*/{CONFIG}")
+    methods = {file.parent.name: json.loads(file.read_bytes())["method"] for file in every}
+    return sorted(name for name, method in methods.items() if method not in OTHERS)
 
 
 def lacking(name: str | os.PathLike[str]) -> str:

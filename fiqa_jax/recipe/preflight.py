@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from fiqa_jax.recipe import photo_selection, required
 from fiqa_jax.recipe.data import Data
 from fiqa_jax.recipe.jobs import Job, RecipeError
+from input_pipeline.loading.batches import WITHOUT_TENSORFLOW
 from input_pipeline.readers import READERS
 from input_pipeline.sources import opening, splits
 from input_pipeline.tables.examples import class_counts
@@ -47,8 +48,7 @@ def check(config: ConfigDict, jobs: Sequence[Job], todo: Sequence[Job]) -> None:
     drivers = {job.config.data.driver for job in todo if "data" in job.config}
     if "tfdata" in drivers and importlib.util.find_spec("tensorflow") is None:
         raise RecipeError(
-            "data.driver=tfdata needs TensorFlow, which is not installed: pip install "
-            "'fiqa-jax[train]', or read without it by --config.data.driver=threads"
+            f"data.driver=tfdata needs TensorFlow, which is not installed: {WITHOUT_TENSORFLOW}"
         )
     for job in todo:
         data = _opened(config, job, opened)

@@ -17,6 +17,10 @@ Batch = dict[str, np.ndarray]
 Read = Callable[[int], dict[str, np.ndarray]]
 
 DRIVERS = {"tfdata": "input_pipeline.loading.tfdata", "threads": "input_pipeline.loading.threads"}
+# What to do where TensorFlow, which tfdata needs, is not installed.
+WITHOUT_TENSORFLOW = (
+    "pip install 'fiqa-jax[train]', or read without it by --config.data.driver=threads"
+)
 
 
 class Stream(Protocol):

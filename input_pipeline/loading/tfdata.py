@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from input_pipeline import memory
+from input_pipeline.loading.batches import WITHOUT_TENSORFLOW
 from input_pipeline.loading.threads import check_spec
 
 # Before TensorFlow is loaded, which is chatty otherwise. It computes nothing here.
@@ -17,10 +18,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 try:
     import tensorflow as tf
 except ImportError as error:
-    raise ImportError(
-        "the tf.data pipeline needs TensorFlow: pip install 'fiqa-jax[train]', or read without it "
-        "by --config.data.driver=threads"
-    ) from error
+    raise ImportError(f"the tf.data pipeline needs TensorFlow: {WITHOUT_TENSORFLOW}") from error
 
 if tf.config.get_visible_devices("GPU"):
     tf.config.set_visible_devices([], "GPU")  # else TensorFlow takes the memory JAX needs

@@ -12,6 +12,7 @@ _WORDS = {LEFT: r"left|os|oi|li|l", RIGHT: r"right|od|re|r"}
 _EDGE = r"(?:^|(?<=[^a-z]))(?:{})(?=$|[^a-z])"
 _PATTERNS = {side: re.compile(_EDGE.format(words)) for side, words in _WORDS.items()}
 _DATE = re.compile(r"(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d")
+_JOINTS = " _-."
 _NUMBER = 3  # digits of a patient's number; fewer count the photographs of an eye
 
 
@@ -92,7 +93,8 @@ def _parted(name: str) -> _Parts:
     word = _PATTERNS[side].search(name.lower()) if side else None
     if word is None:
         return _Parts(name, "", "")
-    return _Parts(*(name[: word.start()].strip(" _-."), side, name[word.end() :].strip(" _-.")))
+    head, tail = name[: word.start()], name[word.end() :]
+    return _Parts(head.strip(_JOINTS), side, tail.strip(_JOINTS))
 
 
 def _whose(parts: Sequence[_Parts], alone: bool) -> list[str]:

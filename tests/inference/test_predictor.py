@@ -9,7 +9,7 @@ import pytest
 from dark_model import Model, config, network, read, run
 
 from fiqa_jax import methods, predict
-from fiqa_jax.inference import predictor
+from fiqa_jax.pretrained import shipped
 
 here = dark_model.here  # the fixture
 
@@ -27,7 +27,7 @@ def test_what_judges_nothing_is_refused():
     """The package's segmentor finds vessels: it has neither a grade nor a map of quality."""
     with pytest.raises(ValueError, match=r"segmentor@\w+ finds vessels and judges no photographs"):
         predict.Predictor("segmentor")
-    assert set(predictor.OTHERS) <= set(methods.METHODS)
+    assert set(shipped.OTHERS) <= set(methods.METHODS)
 
 
 def test_calibration_and_thresholds_of_the_model_are_used(here):
